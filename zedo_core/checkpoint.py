@@ -1,0 +1,210 @@
+"""Weights on disk: safetensors with the network's config beside it, clusters, and the official layouts.
+
+A weights folder holds `prior.safetensors`, `prior.json` (sizes, SDE, joint set), `clusters.npz`
+(one array (S, 17, 3) in metres per S) and, when trained here, `training.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor
+
+from zedo_core.diffusion.sde import SubVP
+from zedo_core.errors import WeightsError
+from zedo_core.files import sha256_of, written_whole
+from zedo_core.nets.score_mlp import ScoreMLP, ScoreMLPConfig
+from zedo_core.skeleton import H36M17, Skeleton, get_skeleton
+
+PRIOR_FILE, CONFIG_FILE, CLUSTERS_FILE = "prior.safetensors", "prior.json", "clusters.npz"
+_FORMAT = "zedo-prior-1"
+
+# Parts of the official checkpoint's keys (behind `module.`) and what they are called here.
+_OFFICIAL_KEYS = (
+    (r"^shared_time_embed\.0\.", "embed."),
+    (r"^pre_dense_t\.", "stem.time."),
+    (r"^pre_dense\.", "stem.dense."),
+    (r"^pre_gnorm\.", "stem.norm."),
+    (r"^post_dense\.", "head."),
+)
+_OFFICIAL_BLOCK = re.compile(r"^b(\d+)_(dense|gnorm)(\d+)(_t)?\.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prior:
+    """A pose prior ready for use: network in evaluation mode, its SDE and joint set, and where it came from."""
+
+    net: ScoreMLP
+    sde: SubVP
+    skeleton: Skeleton
+    name: str
+    sha256: str
+
+
+def load_prior(path: str | Path, device: torch.device | str = "cpu") -> Prior:
+    """Read a prior from a weights folder, its safetensors file, or an official `.pth`; WeightsError otherwise."""
+    path = Path(path)
+    if path.suffix in (".pth", ".pt"):
+        return load_official_prior(path, device)
+    file = path / PRIOR_FILE if path.is_dir() else path
+    if not file.is_file():
+        raise WeightsError(f"{file}: no such file; expected weights made by 'zedo train prior' or fetched by 'zedo download'")
+    config = _read_config(file.with_suffix(".json"))
+    sizes = ScoreMLPConfig(**config["network"])
+    state = _read_safetensors(file)
+    prior = Prior(
+        net=_network(file, sizes, state, device),
+        sde=SubVP(**config["sde"]),
+        skeleton=get_skeleton(config["skeleton"]),
+        name=config.get("name") or file.parent.name,
+        sha256=sha256_of(file),
+    )
+    if len(prior.skeleton) != sizes.joints:
+        raise WeightsError(f"{file}: the network has {sizes.joints} joints, joint set {prior.skeleton.name} has {len(prior.skeleton)}")
+    return prior
+
+
+def save_prior(folder: Path, net: ScoreMLP, sde: SubVP, skeleton: Skeleton, name: str, *, half: bool = True) -> None:
+    """Write `prior.safetensors` (fp16 unless `half` is off) and `prior.json` into `folder`."""
+    from safetensors.torch import save_file
+
+    dtype = torch.float16 if half else torch.float32
+    state = {key: value.detach().to("cpu", dtype).contiguous() for key, value in net.state_dict().items()}
+    config = {
+        "format": _FORMAT,
+        "name": name,
+        "network": net.config.as_dict(),
+        "sde": asdict(sde),
+        "skeleton": skeleton.name,
+        "units": "metres, relative to the root joint; camera axes x right, y down, z forward",
+    }
+    with written_whole(folder / PRIOR_FILE) as partial:
+        save_file(state, partial)
+    with written_whole(folder / CONFIG_FILE) as partial:
+        partial.write_text(json.dumps(config, indent=2) + "\n")
+
+
+def load_official_prior(path: Path, device: torch.device | str = "cpu") -> Prior:
+    """Read the official ZeDO checkpoint; sizes are read off the shapes, the raw weights are used as its inference does."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise WeightsError(f"{path}: no such file; expected an official ZeDO checkpoint") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, OSError, ValueError, KeyError) as error:
+        raise WeightsError(f"{path}: expected an official ZeDO checkpoint, cannot read it safely ({_first_line(error)})") from None
+    if not isinstance(content, dict) or not isinstance(content.get("model_state_dict"), dict):
+        raise WeightsError(f"{path}: expected an official ZeDO checkpoint with 'model_state_dict'")
+    state = {}
+    for key, value in content["model_state_dict"].items():
+        name = official_key(key)
+        if name is not None:
+            state[name] = value
+    sizes = _sizes_of(path, state)
+    net = _network(path, sizes, state, device)
+    return Prior(net=net, sde=SubVP(), skeleton=H36M17, name=path.stem, sha256=sha256_of(path))
+
+
+def official_key(key: str) -> str | None:
+    """Our name of a key of the official checkpoint; None for what inference does not need (`sigmas`)."""
+    key = key.removeprefix("module.")
+    if key == "sigmas":
+        return None
+    for pattern, name in _OFFICIAL_KEYS:
+        key, count = re.subn(pattern, name, key)
+        if count:
+            return key
+    match = _OFFICIAL_BLOCK.match(key)
+    if not match:
+        raise WeightsError(f"official checkpoint: key '{key}' is not one of ZeDO's score network")
+    block, kind, layer, time = match.groups()
+    part = "norm" if kind == "gnorm" else "time" if time else "dense"
+    return f"blocks.{int(block) - 1}.{int(layer) - 1}.{part}.{key[match.end() :]}"
+
+
+def load_clusters(path: str | Path) -> dict[int, Float[ndarray, "s 17 3"]]:
+    """Read initial poses by their number: a weights folder, its `clusters.npz`, or official `.npy` files.
+
+    Root-centred on return; WeightsError when a shape is wrong or a value is not finite.
+    """
+    path = Path(path)
+    file = path / CLUSTERS_FILE if path.is_dir() else path
+    try:
+        content = np.load(file, allow_pickle=False)
+        arrays = {0: content} if isinstance(content, ndarray) else {int(k): content[k] for k in content.files}
+    except FileNotFoundError:
+        raise WeightsError(f"{file}: no such file; make the initial poses with 'zedo train clusters'") from None
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise WeightsError(f"{file}: expected clusters (S, 17, 3), cannot read them ({_first_line(error)})") from None
+    return {len(poses): _centred(file, poses) for poses in arrays.values()}
+
+
+def save_clusters(folder: Path, clusters: dict[int, Float[ndarray, "s 17 3"]]) -> None:
+    """Write `clusters.npz` into `folder`."""
+    with written_whole(folder / CLUSTERS_FILE) as partial:
+        np.savez_compressed(partial, **{str(s): poses.astype(np.float32) for s, poses in clusters.items()})
+
+
+def _centred(file: Path, poses: ndarray) -> Float[ndarray, "s 17 3"]:
+    if poses.ndim != 3 or poses.shape[1:] != (len(H36M17), 3) or len(poses) == 0 or poses.dtype.kind != "f":
+        raise WeightsError(f"{file}: expected clusters of shape (S, {len(H36M17)}, 3) in metres, got {poses.shape}")
+    if not np.isfinite(poses).all() or np.abs(poses).max() > 10:
+        raise WeightsError(f"{file}: expected poses in metres, found values that are not finite or above 10 m")
+    root = H36M17.index("pelvis")
+    return (poses - poses[:, root : root + 1]).astype(np.float32)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise WeightsError(f"{path}: no such file; it belongs beside {PRIOR_FILE}") from None
+    except (ValueError, OSError) as error:
+        raise WeightsError(f"{path}: cannot read the weights' config ({_first_line(error)})") from None
+    if not isinstance(config, dict) or config.get("format") != _FORMAT:
+        raise WeightsError(f"{path}: expected format '{_FORMAT}'; the weights were made by another version")
+    if not {"network", "sde", "skeleton"} <= set(config):
+        raise WeightsError(f"{path}: expected the fields network, sde and skeleton, found {', '.join(config)}")
+    return config
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path}: the weights are damaged ({_first_line(error)}); fetch or train them again") from None
+
+
+def _network(path: Path, sizes: ScoreMLPConfig, state: dict[str, Tensor], device: torch.device | str) -> ScoreMLP:
+    net = ScoreMLP(sizes)
+    try:
+        net.load_state_dict({key: value.float() for key, value in state.items()}, strict=True)
+    except RuntimeError as error:
+        raise WeightsError(f"{path}: the weights do not fit the network ({error})") from None
+    return net.to(device).eval().requires_grad_(False)
+
+
+def _sizes_of(path: Path, state: dict[str, Tensor]) -> ScoreMLPConfig:
+    try:
+        width, flat = state["stem.dense.weight"].shape
+        time_width = state["embed.weight"].shape[0]
+    except KeyError as error:
+        raise WeightsError(f"{path}: expected the weights of ZeDO's score network, {error} is missing") from None
+    blocks = len({key.split(".")[1] for key in state if key.startswith("blocks.")})
+    return ScoreMLPConfig(joints=flat // 3, width=width, time_width=time_width, blocks=blocks)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,34 @@
+"""A schedule is a tensor: the times at which the prior is asked and what each step then does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from zedo_core.diffusion.sde import SubVP
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Times t_i and the factors of the step x <- keep_i x - pull_i noise(x, t_i)."""
+
+    times: Float[Tensor, " n"]
+    keep: Float[Tensor, " n"]
+    pull: Float[Tensor, " n"]
+
+
+def reverse_schedule(sde: SubVP, times: Float[Tensor, " n"], step: float) -> Schedule:
+    """Euler steps of the noiseless reverse SDE with the full score (ZeDO, Algorithm 1).
+
+    x <- x + (beta x / 2 + g^2 score) step with score = -noise / std.
+    """
+    pull = sde.g_squared(times) / sde.std(times) * step
+    return Schedule(times, 1.0 + 0.5 * sde.beta(times) * step, pull)
+
+
+def linear_times(start: float, end: float, count: int, device: torch.device | str = "cpu") -> Float[Tensor, " n"]:
+    """`count` times from `start` to `end`, both included, in float64."""
+    return torch.linspace(start, end, count, dtype=torch.float64, device=device)
