@@ -1,1 +1,83 @@
-"""zedo: 3D human poses from pictures, videos and 2D keypoints, by diffusion-based optimisation."""
+"""zedo: 3D human poses from pictures, videos and 2D keypoints, by diffusion-based optimisation.
+
+The public names are imported when they are first asked for: `import zedo_core` loads neither torch nor numpy.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zedo_core.camera import Camera
+    from zedo_core.checkpoint import load_prior
+    from zedo_core.errors import ZedoError
+    from zedo_core.export import load, save
+    from zedo_core.keypoints import read_keypoints, write_keypoints
+    from zedo_core.lifting import lift, load_lifter
+    from zedo_core.methods.zedo import ZedoOptions
+    from zedo_core.select import select
+    from zedo_core.skeleton import Skeleton, get_skeleton
+    from zedo_core.source import open_source
+    from zedo_core.types import Frame, Keypoints, Poses, Provenance
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Camera",
+    "Frame",
+    "Keypoints",
+    "Poses",
+    "Provenance",
+    "Skeleton",
+    "ZedoError",
+    "ZedoOptions",
+    "get_skeleton",
+    "lift",
+    "load",
+    "load_lifter",
+    "load_prior",
+    "open_source",
+    "read_keypoints",
+    "save",
+    "select",
+    "write_keypoints",
+]
+
+_MODULES = {
+    "camera": ("Camera",),
+    "checkpoint": ("load_prior",),
+    "errors": ("ZedoError",),
+    "export": ("load", "save"),
+    "keypoints": ("read_keypoints", "write_keypoints"),
+    "lifting": ("lift", "load_lifter"),
+    "methods.zedo": ("ZedoOptions",),
+    "select": ("select",),
+    "skeleton": ("Skeleton", "get_skeleton"),
+    "source": ("open_source",),
+    "types": ("Frame", "Keypoints", "Poses", "Provenance"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+class _Facade(ModuleType):
+    """A package whose functions win over submodules of the same name (`zedo_core.select` is the function)."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Facade
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'zedo_core' has no attribute '{name}'")
+    return getattr(import_module(f"zedo_core.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -6,7 +6,7 @@ Camera axes: x right, y down, z forward. Pixel (0, 0) is the centre of the top-l
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +108,26 @@ class Camera:
         width, height = size
         return cls(
             fx=focal_px, fy=focal_px, cx=(width - 1) / 2, cy=(height - 1) / 2, size=(width, height), source=source
+        )
+
+    def resized(self, size: tuple[int, int]) -> Camera:
+        """The same camera with its pictures resized to (width, height); CameraError when the aspect differs."""
+        if self.size is None or self.size == size:
+            return replace(self, size=size)
+        factor = size[0] / self.size[0]
+        if abs(self.size[1] * factor - size[1]) > 1.0:
+            raise CameraError(
+                f"camera ({self.source}): is for pictures of {self.size[0]}x{self.size[1]} px, these have "
+                f"{size[0]}x{size[1]}; give the camera that took them"
+            )
+        return replace(
+            self,
+            fx=self.fx * factor,
+            fy=self.fy * factor,
+            cx=(self.cx + 0.5) * factor - 0.5,
+            cy=(self.cy + 0.5) * factor - 0.5,
+            size=size,
+            source=f"{self.source}, resized",
         )
 
     @property

@@ -1,0 +1,234 @@
+"""Poses on disk: what is written reads back, follows the schema, and is refused when damaged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+
+import zedo_core.export
+from zedo_core.camera import Camera
+from zedo_core.errors import FormatError, InputError, OutputError
+from zedo_core.export import formats, load, save
+from zedo_core.skeleton import H36M17, Skeleton
+from zedo_core.types import Poses, Provenance
+
+SCHEMA_FILE = Path(zedo_core.export.__file__).with_name("poses.schema.json")
+READABLE = sorted(suffix for suffix, form in formats().items() if hasattr(form, "read"))
+POSED = Camera(
+    fx=1000.1,
+    fy=999.9,
+    cx=500.25,
+    cy=400.0,
+    size=(1000, 800),
+    distortion=(0.1, -0.02, 1e-3, 1e-4),
+    R_cam_from_world=((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)),
+    t_cam_from_world=(0.1, 0.2, 3.0),
+    source="calibration.toml, camera a",
+)
+BARE = Camera(fx=1000.0, fy=1000.0, cx=500.0, cy=400.0)
+
+
+def make_poses(t=4, p=2, h=3, dtype: type[np.floating] = np.float64, seed=0, **fields) -> Poses:
+    """Random poses in which the last person is absent from the first frame and one joint is unknown."""
+    rng = np.random.default_rng(seed)
+    arrays = {
+        "joints": rng.normal(size=(t, p, h, len(H36M17), 3)).astype(dtype),
+        "score": rng.normal(size=(t, p, h)).astype(dtype),
+        "chosen": rng.integers(0, h, size=(t, p)),
+        "spread": rng.random((t, p, len(H36M17))).astype(dtype),
+    }
+    if t and p:
+        for name in ("joints", "score", "spread"):
+            arrays[name][0, -1] = np.nan
+        arrays["chosen"][0, -1] = -1
+        arrays["joints"][-1, 0, 0, H36M17.index("head_top")] = np.nan
+    defaults = {
+        "skeleton": H36M17,
+        "cameras": (POSED,),
+        "frame_numbers": np.arange(t) * 2 + 5,
+        "track_ids": np.arange(p) + 7,
+        "provenance": Provenance(
+            method="zedo",
+            weights="prior-é",
+            weights_sha256="ab" * 32,
+            version="0.1.0",
+            options={"steps": 1000, "lr": 0.1, "mode": None, "nested": {"flags": [True, "x"]}},
+        ),
+        "fps": 29.97,
+        "times_s": np.arange(t) / 29.97,
+    }
+    return Poses(**arrays, **(defaults | fields))
+
+
+def assert_same(found: Poses, expected: Poses, atol: float) -> None:
+    for name in ("joints", "spread"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=0, atol=atol, err_msg=name)
+    for name in ("score", "chosen", "frame_numbers", "track_ids"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+    for name in ("skeleton", "cameras", "provenance", "fps"):
+        assert getattr(found, name) == getattr(expected, name)
+    assert (found.times_s is None) == (expected.times_s is None)
+    if expected.times_s is not None:
+        np.testing.assert_array_equal(found.times_s, expected.times_s)
+
+
+CASES = {
+    "usual": make_poses(),
+    "single precision": make_poses(dtype=np.float32),
+    "nothing known": make_poses(cameras=(BARE,), fps=None, times_s=None),
+    "camera per frame": make_poses(t=2, cameras=(POSED, BARE)),
+    "nobody": make_poses(p=0),
+    "no frames": make_poses(t=0, times_s=None),
+    "own skeleton": make_poses(skeleton=Skeleton("mine", H36M17.joints, (("spine", "pelvis"),))),
+}
+
+
+@pytest.mark.parametrize("suffix", READABLE)
+@pytest.mark.parametrize("case", CASES)
+def test_round_trip(tmp_path, suffix, case):
+    poses = CASES[case]
+    save(poses, tmp_path / f"poses{suffix}")
+    # JSON is rounded to 6 decimals; half a unit of the last place is 0.5e-6 m, and a little for the arithmetic.
+    assert_same(load(tmp_path / f"poses{suffix}"), poses, atol=0 if suffix == ".npz" else 0.51e-6)
+
+
+def test_npz_keeps_the_dtype_and_needs_no_pickle(tmp_path):
+    save(make_poses(dtype=np.float32), tmp_path / "poses.npz")
+    assert load(tmp_path / "poses.npz").joints.dtype == np.float32
+    with np.load(tmp_path / "poses.npz", allow_pickle=False) as data:
+        entries = {name: data[name] for name in data.files}
+    assert all(entry.dtype.kind in "fiuU" for entry in entries.values())
+    assert entries["schema"] == "zedo-poses-1"
+    assert entries["joint_names"].tolist() == list(H36M17.joints)
+    np.testing.assert_array_equal(entries["K"], POSED.matrix[None])
+    assert json.loads(entries["options"].item())["steps"] == 1000
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_json_follows_the_schema_and_is_strict(tmp_path, case):
+    def refuse(token: str):
+        raise AssertionError(f"{token} is no JSON")
+
+    save(CASES[case], tmp_path / "poses.json")
+    document = json.loads((tmp_path / "poses.json").read_text(encoding="utf-8"), parse_constant=refuse)
+    jsonschema.validate(document, json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+
+
+def test_schema_is_one_and_refuses(tmp_path):
+    schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    save(make_poses(), tmp_path / "poses.json")
+    document = json.loads((tmp_path / "poses.json").read_text(encoding="utf-8"))
+    document["frames"][0]["people"][0]["joints"][0][0] = [1.0, 2.0]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, schema)
+
+
+def test_json_has_a_line_per_frame_without_the_absent(tmp_path):
+    save(make_poses(t=4, p=2), tmp_path / "poses.json")
+    text = (tmp_path / "poses.json").read_text(encoding="utf-8")
+    assert len(text.splitlines()) == 1 + 4 + 1
+    assert [len(frame["people"]) for frame in json.loads(text)["frames"]] == [1, 2, 2, 2]
+
+
+def test_options_of_any_type_can_be_saved(tmp_path):
+    options = {"size": (1, 2), "path": Path("a/b"), "rate": np.float32(0.5), "most": float("inf"), 3: np.int64(4)}
+    poses = make_poses(provenance=Provenance(method="m", weights="", weights_sha256="", version="0", options=options))
+    for suffix in READABLE:
+        save(poses, tmp_path / f"poses{suffix}")
+        found = load(tmp_path / f"poses{suffix}").provenance.options
+        assert found == {"size": [1, 2], "path": str(Path("a/b")), "rate": 0.5, "most": None, "3": 4}
+
+
+@pytest.mark.parametrize("name", ["poses.docx", "poses", "poses.JSON.bak"])
+def test_unknown_suffix_lists_the_known(tmp_path, name):
+    for function in (lambda path: save(make_poses(), path), load):
+        with pytest.raises(InputError, match=r"\.json.*\.npz"):
+            function(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_suffix_in_capitals(tmp_path):
+    save(make_poses(), tmp_path / "POSES.NPZ")
+    assert [path.name for path in tmp_path.iterdir()] == ["POSES.NPZ"]
+    assert_same(load(tmp_path / "POSES.NPZ"), make_poses(), atol=0)
+
+
+@pytest.mark.parametrize("suffix", sorted(formats()))
+def test_every_format_says_where_it_cannot_write(tmp_path, suffix):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError):
+        save(make_poses(), tmp_path / "file" / f"poses{suffix}")
+
+
+@pytest.mark.parametrize("suffix", READABLE)
+@pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b"PK\x03\x04", b"\xff\xfe\x00", b"[" * 100_000])
+def test_what_is_no_result_is_refused(tmp_path, suffix, content):
+    (tmp_path / f"poses{suffix}").write_bytes(content)
+    with pytest.raises(FormatError, match="poses"):
+        load(tmp_path / f"poses{suffix}")
+
+
+@pytest.mark.parametrize("suffix", READABLE)
+def test_missing_file_is_refused(tmp_path, suffix):
+    with pytest.raises(FormatError, match="No such file"):
+        load(tmp_path / f"poses{suffix}")
+
+
+def _paths(value, path=()):
+    """Every place in a nested JSON value."""
+    yield path
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, entry in entries:
+        yield from _paths(entry, (*path, key))
+
+
+@pytest.mark.parametrize("junk", [None, "x", [], {}, -3, 1e300, 10**30, [[None]]], ids=str)
+def test_damaged_json_leads_to_one_error_or_to_poses(tmp_path, junk):
+    """Junk is put into every place of the document in turn: the reader answers with FormatError or with poses."""
+    save(make_poses(t=2, p=1, h=1), tmp_path / "poses.json")
+    document = json.loads((tmp_path / "poses.json").read_text(encoding="utf-8"))
+    refused = 0
+    for path in [path for path in _paths(document) if path and len(path) < 6]:
+        copy = json.loads(json.dumps(document))
+        place = copy
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = junk
+        (tmp_path / "damaged.json").write_text(json.dumps(copy))
+        try:
+            load(tmp_path / "damaged.json")
+        except FormatError:
+            refused += 1
+    assert refused > 10
+
+
+@pytest.mark.parametrize("name", ["joints", "chosen", "K", "joint_names", "skeleton", "options", "schema"])
+def test_npz_without_a_part_or_with_a_wrong_one_is_refused(tmp_path, name):
+    save(make_poses(), tmp_path / "poses.npz")
+    with np.load(tmp_path / "poses.npz") as data:
+        entries = {key: data[key] for key in data.files}
+    without = {key: value for key, value in entries.items() if key != name}
+    for damaged in (without, without | {name: np.zeros((2, 2))}):
+        np.savez(tmp_path / "damaged.npz", allow_pickle=False, **damaged)
+        with pytest.raises(FormatError, match="zedo-poses-1"):
+            load(tmp_path / "damaged.npz")
+
+
+def test_newer_schema_is_named(tmp_path):
+    save(make_poses(), tmp_path / "poses.json")
+    text = (tmp_path / "poses.json").read_text(encoding="utf-8").replace("zedo-poses-1", "zedo-poses-9")
+    (tmp_path / "poses.json").write_text(text, encoding="utf-8")
+    with pytest.raises(FormatError, match="zedo-poses-9"):
+        load(tmp_path / "poses.json")
+
+
+def test_saving_changes_nothing(tmp_path):
+    poses = make_poses()
+    for suffix in READABLE:
+        save(poses, tmp_path / f"poses{suffix}")
+    assert_same(poses, make_poses(), atol=0)

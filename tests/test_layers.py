@@ -1,0 +1,97 @@
+"""The rules of the house that can be read off the source: imports go down, the core is silent, modules stay short."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted([*ROOT.glob("zedo_core/**/*.py"), *ROOT.glob("zedo_cli/**/*.py")])
+CORE = [path for path in MODULES if path.parts[len(ROOT.parts)] == "zedo_core"]
+
+# From the bottom up. A module imports from the layers below its own; a package counts as one module.
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("errors",),
+    ("files", "skeleton"),
+    ("camera",),
+    ("camera_files", "types"),
+    ("diffusion", "nets", "hub"),
+    ("checkpoint",),
+    ("detect", "data", "export", "keypoints", "methods", "metrics", "render", "select", "smooth", "source"),
+    ("lifting",),
+    ("bench", "evaluate", "pipeline", "train"),
+    ("zedo_cli",),
+)
+HEIGHT = {unit: height for height, layer in enumerate(LAYERS) for unit in layer}
+# Imports inside a function that make a name easy to find, and why they go up.
+UPWARD = {
+    ("camera", "camera_files"),  # Camera.from_file: the formats of calibration files build on Camera
+}
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def unit_of(path: Path) -> str:
+    """The module or package below zedo_core; zedo_cli is one."""
+    package, *rest = path.relative_to(ROOT).with_suffix("").parts
+    return rest[0] if package == "zedo_core" else package
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Dotted names of all that a module imports, at its top or in a function."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)}: imports are written in full"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def own_imports(path: Path) -> Iterator[str]:
+    """Units of this project that a module imports from; the facade itself is none."""
+    for name in imports(path):
+        package, *rest = name.split(".")
+        if package == "zedo_cli":
+            yield package
+        elif package == "zedo_core" and rest and rest[0] != "__version__":
+            yield rest[0]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_go_down(path: Path) -> None:
+    unit = unit_of(path)
+    if unit == "__init__":  # the lazy facade names what lies above it
+        return
+    assert unit in HEIGHT, f"{name_of(path)}: give '{unit}' its place in LAYERS"
+    for other in own_imports(path):
+        if other != unit and (unit, other) not in UPWARD:
+            assert other in HEIGHT, f"{name_of(path)} imports zedo_core.{other}, which has no place in LAYERS"
+            assert HEIGHT[other] < HEIGHT[unit], f"{name_of(path)} imports zedo_core.{other}, which is not below it"
+
+
+def test_ultralytics_has_one_door() -> None:
+    doors = [name_of(path) for path in MODULES if any(name.split(".")[0] == "ultralytics" for name in imports(path))]
+    assert doors == ["zedo_core/detect/ultralytics.py"]
+
+
+@pytest.mark.parametrize("path", CORE, ids=name_of)
+def test_the_core_neither_prints_nor_exits(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            assert called not in {"print", "exit", "quit", "sys.exit", "os._exit"}, f"line {node.lineno} calls {called}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_modules_and_functions_are_short(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef) and node.end_lineno is not None:
+            length = node.end_lineno - node.lineno + 1
+            assert length <= 60, f"{node.name} has {length} lines"

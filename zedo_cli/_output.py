@@ -1,0 +1,78 @@
+"""The one sink of the commands: data as JSON on stdout, everything said to people on stderr."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+# Notes and progress bars; `--quiet` silences them.
+console = Console(stderr=True, highlight=False)
+# Warnings and errors, which `--quiet` does not silence.
+_alerts = Console(stderr=True, highlight=False)
+
+_ALERT_STYLES = {"error": "bold red", "warning": "bold yellow"}
+
+
+def set_quiet(quiet: bool) -> bool:
+    """Silence notes and progress bars (or let them speak again); usable as the callback of an option."""
+    console.quiet = quiet
+    return quiet
+
+
+def alert(kind: str, message: str) -> None:
+    """One line `kind: message` on stderr, whatever `--quiet` says; kind is `error`, `warning` or `info`."""
+    line = Text.assemble((f"{kind}:", _ALERT_STYLES.get(kind, "bold")), f" {message}")
+    _alerts.print(line, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """Write strict JSON to stdout; NaN and infinities become null, arrays lists, dataclasses objects."""
+    json.dump(_plain(value), sys.stdout, indent=2, allow_nan=False, ensure_ascii=False)
+    sys.stdout.write("\n")
+    sys.stdout.flush()  # a closed pipe shows here, where it is handled, and not when the interpreter ends
+
+
+def progress() -> Progress:
+    """A bar with description, count, rate and time left; silent under `--quiet` and when stderr is no terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=console.quiet or not console.is_terminal,
+    )
+
+
+class _Rate(ProgressColumn):
+    """Steps a second, in the unit of the task's field `unit`."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        unit = task.fields.get("unit", "it")
+        return Text("" if speed is None else f"{speed:.1f} {unit}/s", style="progress.data.speed")
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):  # arrays, tensors and their scalars
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,59 @@
+"""Assembly of the commands; each imports what it needs when it runs, so that `zedo --help` is fast."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import zedo_core
+from zedo_cli import demo, download, infer, train
+from zedo_cli._errors import errors_reported, messages_shown
+
+
+class _Group(TyperGroup):
+    """A group whose commands end in a line and an exit code, never in a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with messages_shown(), errors_reported():
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"zedo {zedo_core.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def zedo(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """3D human poses from pictures, videos and 2D keypoints."""
+
+
+app.command()(infer.infer)
+app.command()(demo.demo)
+app.command()(download.download)
+app.add_typer(train.app, name="train")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

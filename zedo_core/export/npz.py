@@ -1,0 +1,117 @@
+"""Poses as an npz, exactly; readable by numpy alone, without pickles.
+
+t frames, p people, h hypotheses, j joints, c cameras (1 for all frames, or t):
+    schema                  "zedo-poses-1"
+    joints                  (t, p, h, j, 3) m in camera axes with the root's translation, NaN where absent
+    score, chosen, spread   (t, p, h); (t, p), -1 where absent; (t, p, j) m
+    K, image_size           (c, 3, 3) px; (c, 2) width and height in px, 0 where unknown
+    distortion              (c, n) in OpenCV's order, NaN beyond a camera's last coefficient
+    R_cam_from_world, t_cam_from_world   (c, 3, 3); (c, 3) m; NaN where unknown
+    camera_source           (c,) where the intrinsics came from
+    frame_numbers, track_ids   (t,); (p,)
+    times_s, fps            (t,); number; each left out where unknown
+    skeleton, joint_names, parents       name; (j,); (j,), -1 for a root
+    units, axes             "m"; "camera: x right, y down, z forward"
+    method, weights, weights_sha256, version, options   texts, options as JSON
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy import ndarray
+
+from zedo_core.camera import Camera
+from zedo_core.errors import FormatError
+from zedo_core.export._schema import (
+    AXES,
+    SCHEMA,
+    UNITS,
+    check_schema,
+    plain,
+    reading,
+    restored_camera,
+    restored_skeleton,
+)
+from zedo_core.files import written_whole
+from zedo_core.types import Poses, Provenance
+
+SUFFIX = ".npz"
+
+_ARRAYS = ("joints", "score", "chosen", "spread", "frame_numbers", "track_ids")
+_EXTRINSICS = ("R_cam_from_world", "t_cam_from_world")
+_PROVENANCE = ("method", "weights", "weights_sha256", "version")
+
+
+def write(poses: Poses, path: Path) -> None:
+    """Write the compressed npz; OutputError when the place cannot be written to."""
+    entries = {
+        "schema": SCHEMA,
+        **{name: getattr(poses, name) for name in _ARRAYS},
+        **_camera_arrays(poses.cameras),
+        **{name: value for name in ("times_s", "fps") if (value := getattr(poses, name)) is not None},
+        "skeleton": poses.skeleton.name,
+        "joint_names": np.array(poses.skeleton.joints),
+        "parents": np.array(poses.skeleton.parents),
+        "units": UNITS,
+        "axes": AXES,
+        **{name: getattr(poses.provenance, name) for name in _PROVENANCE},
+        "options": json.dumps(plain(poses.provenance.options)),
+    }
+    with written_whole(path) as partial, open(partial, "wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **entries)
+
+
+def read(path: Path) -> Poses:
+    """What `write` wrote, to the last bit; FormatError when the file is damaged or of another form."""
+    entries = _entries(path)
+    check_schema(str(entries.get("schema")), path)
+    with reading(path):
+        return Poses(
+            **{name: entries[name] for name in _ARRAYS},
+            skeleton=restored_skeleton(
+                entries["skeleton"].item(), entries["joint_names"].tolist(), entries["parents"].tolist()
+            ),
+            cameras=tuple(_camera(entries, i) for i in range(len(entries["K"]))),
+            provenance=Provenance(
+                **{name: entries[name].item() for name in _PROVENANCE}, options=json.loads(entries["options"].item())
+            ),
+            fps=entries["fps"].item() if "fps" in entries else None,
+            times_s=entries.get("times_s"),
+        )
+
+
+def _entries(path: Path) -> dict[str, ndarray]:
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
+            return {name: data[name] for name in data.files}
+    except Exception as error:  # numpy answers damage with almost any of them
+        raise FormatError(f"{path}: not a readable npz of poses ({error})") from None
+
+
+def _camera_arrays(cameras: tuple[Camera, ...]) -> dict[str, ndarray]:
+    most = max((len(camera.distortion) for camera in cameras), default=0)
+    unknown_R, unknown_t = np.full((3, 3), np.nan), np.full(3, np.nan)
+    return {
+        "K": np.array([camera.matrix for camera in cameras]),
+        "image_size": np.array([camera.size or (0, 0) for camera in cameras]),
+        "distortion": np.array([(*c.distortion, *[np.nan] * (most - len(c.distortion))) for c in cameras]),
+        "R_cam_from_world": np.array([c.R_cam_from_world or unknown_R for c in cameras], dtype=float),
+        "t_cam_from_world": np.array([c.t_cam_from_world or unknown_t for c in cameras], dtype=float),
+        "camera_source": np.array([camera.source for camera in cameras], dtype=str),
+    }
+
+
+def _camera(entries: Mapping[str, ndarray], i: int) -> Camera:
+    distortion, size, R, t = (entries[name][i] for name in ("distortion", "image_size", *_EXTRINSICS))
+    return restored_camera(
+        entries["K"][i],
+        distortion=distortion[np.isfinite(distortion)].tolist(),
+        size=size.tolist() if size.any() else None,
+        R=R.tolist() if np.isfinite(R).all() else None,
+        t=t.tolist() if np.isfinite(t).all() else None,
+        source=entries["camera_source"][i].item(),
+    )

@@ -1,0 +1,63 @@
+"""OpenPose: a folder with one JSON a frame (or a single such file)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from zedo_core.errors import FormatError
+from zedo_core.keypoints import _json
+from zedo_core.keypoints._people import Person, as_keypoints, joint_set, joints_of
+from zedo_core.keypoints._source import Source, numbered
+from zedo_core.skeleton import BODY25, COCO18
+from zedo_core.types import Keypoints
+
+FORM = "OpenPose, a folder with one JSON {people: [{pose_keypoints_2d: [x, y, c] * 25 or 18}]} a frame"
+
+_JOINT_SETS = (BODY25, COCO18)
+_VALUES = "pose_keypoints_2d"
+
+
+def reads(source: Source) -> bool:
+    """Whether it is a folder with JSON files, or one file with `people`."""
+    return bool(source.files) or _is_frame(source.document)
+
+
+def read(source: Source) -> Keypoints:
+    """One frame per file, numbered by its name; a frame without people is a gap, other JSON files are passed over.
+
+    The first person's length tells the joint set. `person_id` is not used (OpenPose writes -1): people are linked.
+    """
+    frames = _frames(source)
+    numbers = numbered([path.name for path, _ in frames])
+    found = [
+        (numbers[path.name], person, f"{path}: person {i}")
+        for path, document in frames
+        for i, person in enumerate(_json.listed(document["people"], f"{path}: people"))
+    ]
+    if not found:
+        raise FormatError(f"{source.path}: nobody was found in any of its {len(frames)} OpenPose frames")
+    _, first, where = found[0]
+    skeleton = joint_set(_json.member(first, _VALUES, where), _JOINT_SETS, where)
+    people = [
+        Person(frame=number, joints=joints_of(_json.member(person, _VALUES, where), skeleton, where, clip=True))
+        for number, person, where in found
+    ]
+    return as_keypoints(people, skeleton, sorted(numbers.values()), source.path)
+
+
+def _frames(source: Source) -> list[tuple[Path, dict[str, Any]]]:
+    """The files that hold a frame, with their content."""
+    if not source.files:
+        return [(source.path, source.document)]
+    documents = ((path, _json.load(path)) for path in source.files)
+    frames = [(path, document) for path, document in documents if _is_frame(document)]
+    if not frames:
+        raise FormatError(
+            f"{source.path}: none of its {len(source.files)} JSON files is an OpenPose frame with 'people'"
+        )
+    return frames
+
+
+def _is_frame(document: Any) -> bool:
+    return isinstance(document, dict) and "people" in document

@@ -1,0 +1,145 @@
+"""Lifting 2D keypoints to 3D: checks at the door, then the method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+
+import zedo_core
+from zedo_core import hub
+from zedo_core.camera import Camera
+from zedo_core.checkpoint import load_clusters, load_prior
+from zedo_core.errors import DeviceError, InputError
+from zedo_core.methods.zedo import ZedoLifter, ZedoOptions
+from zedo_core.skeleton import H36M17, Skeleton
+from zedo_core.types import Keypoints, Poses, Provenance
+
+DEFAULT_WEIGHTS = "prior"
+
+
+def load_lifter(
+    weights: str | Path = DEFAULT_WEIGHTS,
+    *,
+    clusters: str | Path | None = None,
+    options: ZedoOptions | None = None,
+    device: str = "auto",
+) -> ZedoLifter:
+    """The ZeDO lifter with weights by name or path (a folder, a safetensors file or an official `.pth`).
+
+    `clusters` is a file of initial poses; without it those beside the weights are used, and the
+    packaged ones for weights that come without. WeightsError or DeviceError when something is missing.
+    """
+    path = hub.find_weights(str(weights), "prior")
+    beside = path if path.is_dir() else path.parent
+    if clusters is None and not (beside / "clusters.npz").is_file():
+        clusters = hub.find_weights(DEFAULT_WEIGHTS, "prior")
+    where = find_device(device)
+    return ZedoLifter.build(load_prior(path), load_clusters(clusters or beside), options or ZedoOptions(), where)
+
+
+def find_device(name: str) -> torch.device:
+    """The device called `name`; `auto` is the best there is. DeviceError when it is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise DeviceError(f"device '{name}' is not available; use auto, cpu, cuda, cuda:N or mps") from None
+    return device
+
+
+def lift(
+    keypoints: Keypoints | Float[ndarray, "t j d"],
+    camera: Camera | Sequence[Camera] | Float[ndarray, "3 3"],
+    *,
+    hypotheses: int = 10,
+    seed: int = 0,
+    lifter: ZedoLifter | None = None,
+    skeleton: Skeleton = H36M17,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Poses:
+    """3D poses of all people in all frames, several hypotheses each, the most plausible one first and chosen.
+
+    `keypoints` may be an array (t, j, 2) in pixels or (t, j, 3) with confidence, joints as in
+    `skeleton`. `camera` is one for all frames, one per frame, or a matrix K. Keypoints are
+    undistorted and converted to the lifter's joint set. `on_progress` gets the people done and their
+    number. InputError when shapes, cameras or the number of hypotheses do not fit.
+    """
+    people = keypoints if isinstance(keypoints, Keypoints) else _from_array(keypoints, skeleton)
+    cameras = _as_cameras(camera, len(people.frame_numbers))
+    lifter = lifter or load_lifter()
+    pinhole = people.undistorted(cameras).to_skeleton(lifter.skeleton)
+    present = pinhole.present
+    frames = np.nonzero(present)[0]
+    K = np.stack([c.matrix for c in cameras])[frames if len(cameras) > 1 else np.zeros_like(frames)]
+    total = len(frames)
+    joints, score = lifter.lift_rows(
+        pinhole.xy[present], pinhole.confidence[present], K, hypotheses, lambda done: on_progress(done, total)
+    )
+    options = {**lifter.settings, "hypotheses": hypotheses, "seed": seed}
+    provenance = Provenance(
+        method=lifter.name,
+        weights=lifter.prior.name,
+        weights_sha256=lifter.prior.sha256,
+        version=zedo_core.__version__,
+        options=options,
+    )
+    return Poses(
+        joints=_spread_out(joints, present),
+        score=_spread_out(score, present),
+        chosen=np.where(present, 0, -1),
+        spread=_spread_out(_deviation(joints, lifter.skeleton.index("pelvis")), present),
+        skeleton=lifter.skeleton,
+        cameras=cameras,
+        frame_numbers=people.frame_numbers,
+        track_ids=people.track_ids,
+        provenance=provenance,
+        fps=people.fps,
+        times_s=people.times_s,
+    )
+
+
+def _deviation(joints: Float[ndarray, "b h j 3"], root: int) -> Float[ndarray, "b j"]:
+    """Root mean square distance in metres of the hypotheses' joints from their mean, relative to the root."""
+    relative = joints - joints[:, :, root : root + 1]
+    return np.sqrt(np.square(relative - relative.mean(axis=1, keepdims=True)).sum(-1).mean(1))
+
+
+def _spread_out(rows: Float[ndarray, "b *d"], present: ndarray) -> Float[ndarray, "t p *d"]:
+    """Rows back to (t, p), NaN where nobody is."""
+    full = np.full((*present.shape, *rows.shape[1:]), np.nan, np.float32)
+    full[present] = rows
+    return full
+
+
+def _from_array(points: ndarray, skeleton: Skeleton) -> Keypoints:
+    points = np.asarray(points, dtype=float)
+    if points.ndim != 3 or points.shape[1] != len(skeleton) or points.shape[2] not in (2, 3):
+        raise InputError(
+            f"expected keypoints of shape (frame, {len(skeleton)}, 2 or 3) in the joints of {skeleton.name}, got "
+            f"{points.shape}"
+        )
+    confidence = points[..., 2] if points.shape[2] == 3 else np.ones(points.shape[:2])
+    return Keypoints(
+        xy=points[:, None, :, :2],
+        confidence=confidence[:, None],
+        skeleton=skeleton,
+        frame_numbers=np.arange(len(points)),
+        track_ids=np.zeros(1, int),
+    )
+
+
+def _as_cameras(camera: Camera | Sequence[Camera] | ndarray, frames: int) -> tuple[Camera, ...]:
+    if isinstance(camera, Camera):
+        return (camera,)
+    if isinstance(camera, np.ndarray):
+        return (Camera.from_matrix(camera),)
+    if len(camera) not in (1, frames):
+        raise InputError(f"expected one camera or one per frame ({frames}), got {len(camera)}")
+    return tuple(camera)

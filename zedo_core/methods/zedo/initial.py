@@ -1,0 +1,71 @@
+"""Initial poses: which standard poses to start from, and how many."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from zedo_core.errors import InputError
+from zedo_core.methods.zedo.ipo import search_headings
+from zedo_core.methods.zedo.observations import Observations
+from zedo_core.methods.zedo.options import ZedoOptions
+from zedo_core.skeleton import Skeleton
+
+
+def standard_poses(clusters: dict[int, Float[Tensor, "s j 3"]], count: int) -> Float[Tensor, "h j 3"]:
+    """`count` standard poses: the clusters of that number, or the most different ones of the next larger number."""
+    larger = sorted(size for size in clusters if size >= count)
+    if not larger:
+        raise InputError(f"expected at most {max(clusters)} initial poses with these clusters, got {count}; use fewer hypotheses")
+    poses = clusters[larger[0]]
+    return poses if len(poses) == count else poses[_farthest_first(poses, count)]
+
+
+def best_starts(
+    observed: Observations,
+    poses: Float[Tensor, "h j 3"],
+    bounds: Float[Tensor, "b 2"],
+    count: int,
+    options: ZedoOptions,
+) -> tuple[Float[Tensor, "b n j 3"], Float[Tensor, "b n 1 3"]]:
+    """The `count` best placed starts of every row, best first: turned poses and their translations.
+
+    Each pose comes in its best heading and in the best one at least a quarter turn from it, since a
+    picture leaves open whether a limb points to the camera or away.
+    """
+    R, T, error = search_headings(observed, poses, bounds, options)
+    first = error.argmin(-1)
+    second = error.masked_fill(~_far_headings(options, error.device)[first], torch.inf).argmin(-1)
+    rotation = torch.cat([first, second], dim=1)
+    shape = torch.arange(len(poses), device=error.device).repeat(2).expand_as(rotation)
+    fit = error[torch.arange(len(error), device=error.device)[:, None], shape, rotation]
+    chosen = fit.topk(min(count, fit.shape[1]), largest=False).indices
+    shape, rotation = shape.gather(1, chosen), rotation.gather(1, chosen)
+    row = torch.arange(len(error), device=error.device)[:, None]
+    return poses[shape] @ R[rotation].mT, T[row, shape, rotation]
+
+
+def bone_length(pose: Float[Tensor, "*b j 3"], skeleton: Skeleton) -> Float[Tensor, "*b"]:
+    """Sum of the lengths of all bones in metres."""
+    children, parents = (list(ends) for ends in zip(*skeleton.edges, strict=True))
+    return (pose[..., children, :] - pose[..., parents, :]).norm(dim=-1).sum(-1)
+
+
+def _far_headings(options: ZedoOptions, device: torch.device) -> Tensor:
+    """(a, a): whether two rotations of the grid are at least a quarter turn apart in heading."""
+    heading = torch.arange(options.headings * len(options.tilts_deg), device=device) % options.headings
+    apart = (heading[:, None] - heading).abs()
+    apart = torch.minimum(apart, options.headings - apart)
+    return apart >= options.headings / 4
+
+
+def _farthest_first(poses: Float[Tensor, "s j 3"], count: int) -> Int[Tensor, " count"]:
+    """Indices such that each next pose is the one farthest from those already taken."""
+    flat = poses.flatten(1)
+    taken = [int((flat - flat.mean(0)).norm(dim=1).argmin())]
+    nearest = (flat - flat[taken[0]]).norm(dim=1)
+    while len(taken) < count:
+        taken.append(int(nearest.argmax()))
+        nearest = torch.minimum(nearest, (flat - flat[taken[-1]]).norm(dim=1))
+    return torch.tensor(taken, device=poses.device)

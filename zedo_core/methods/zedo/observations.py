@@ -1,0 +1,101 @@
+"""What is observed of each person: rays and confidences, and the geometry between them and a pose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+# Least confidence in the closed-form translation (official code), so that it is defined with all joints missing.
+_LEAST_CONFIDENCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Rows of people. `slopes` are (x, y) of the ray through each joint at z = 1, `focal_px` (fx, fy)."""
+
+    slopes: Float[Tensor, "b j 2"]
+    confidence: Float[Tensor, "b j"]
+    focal_px: Float[Tensor, "b 2"]
+
+    @classmethod
+    def from_pixels(
+        cls, xy: Float[Tensor, "b j 2"], confidence: Float[Tensor, "b j"], K: Float[Tensor, "b 3 3"]
+    ) -> Observations:
+        """Undistorted pixels and the matrix K of each row."""
+        focal_px = torch.stack([K[:, 0, 0], K[:, 1, 1]], dim=-1)
+        slopes = (xy - K[:, None, :2, 2]) / focal_px[:, None]
+        return cls(slopes, confidence, focal_px)
+
+    def __len__(self) -> int:
+        return len(self.slopes)
+
+    def __getitem__(self, rows: slice) -> Observations:
+        return Observations(self.slopes[rows], self.confidence[rows], self.focal_px[rows])
+
+    def repeat(self, times: int) -> Observations:
+        """Every row `times` times, one after the other."""
+        return Observations(*(part.repeat_interleave(times, 0) for part in (self.slopes, self.confidence, self.focal_px)))
+
+    @property
+    def rays(self) -> Float[Tensor, "b j 3"]:
+        """Unit rays."""
+        return F.normalize(F.pad(self.slopes, (0, 1), value=1.0), dim=-1)
+
+    @property
+    def weights(self) -> Float[Tensor, "b j"]:
+        """Weight of each joint in the closed-form translation: confidence to the fourth power."""
+        return self.confidence.clamp(_LEAST_CONFIDENCE, 1.0) ** 4
+
+
+def weighted_mean(values: Float[Tensor, "*b j d"], weights: Float[Tensor, "*b j"]) -> Float[Tensor, "*b 1 d"]:
+    """Mean over the joints."""
+    total = (values * weights[..., None]).sum(-2, keepdim=True)
+    return total / weights.sum(-1)[..., None, None]
+
+
+def depth_bounds(observed: Observations, spread_m: tuple[float, float] | None) -> Float[Tensor, "b 2"]:
+    """Nearest and farthest depth in metres at which a body with such a spread of joints looks so large.
+
+    The spread is the root mean square distance of the joints from their mean, across the line of
+    sight. Without `spread_m` any depth in front of the camera is allowed.
+    """
+    bounds = torch.tensor(spread_m or (0.0, torch.inf), dtype=observed.slopes.dtype, device=observed.slopes.device)
+    if spread_m is None:
+        return bounds.expand(len(observed), 2)
+    centre = weighted_mean(observed.slopes, observed.weights)
+    variance = weighted_mean((observed.slopes - centre).square(), observed.weights).sum(-1)
+    return bounds / variance.sqrt().clamp_min(1e-6)
+
+
+def solve_translation(
+    pose: Float[Tensor, "*b j 3"], slopes: Float[Tensor, "*b j 2"], weights: Float[Tensor, "*b j"]
+) -> Float[Tensor, "*b 1 3"]:
+    """Translation that brings the pose closest to the rays: weighted least squares (paper, equation 5).
+
+    The rows -T_xy + r T_z = P_xy - P_z r per joint, with r the slope of the ray, have a closed
+    solution: T_z is the regression of the right side on r, T_xy follows from the means.
+    """
+    offset = pose[..., :2] - pose[..., 2:] * slopes
+    r_mean, o_mean = weighted_mean(slopes, weights), weighted_mean(offset, weights)
+    r, o = slopes - r_mean, (offset - o_mean)
+    along = (weights[..., None] * r * o).sum((-2, -1))
+    spread = (weights[..., None] * r.square()).sum((-2, -1))
+    depth = (along / spread.clamp_min(1e-12))[..., None, None]
+    return torch.cat([r_mean * depth - o_mean, depth], dim=-1)
+
+
+def bounded_translation(
+    pose: Float[Tensor, "*b j 3"],
+    slopes: Float[Tensor, "*b j 2"],
+    weights: Float[Tensor, "*b j"],
+    bounds: Float[Tensor, "*b 2"],
+) -> Float[Tensor, "*b 1 3"]:
+    """`solve_translation` with its depth kept within the bounds; the rest is then the best for that depth."""
+    free = solve_translation(pose, slopes, weights)
+    depth = free[..., 2:].clamp(bounds[..., None, :1], bounds[..., None, 1:])
+    across = free[..., :2] + weighted_mean(slopes, weights) * (depth - free[..., 2:])
+    return torch.cat([across, depth], dim=-1)

@@ -1,0 +1,69 @@
+"""The optimiser in the loop: pull the pose onto the rays, denoise it a little, and again (paper section 3.4, Algorithm 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from zedo_core.checkpoint import Prior
+from zedo_core.diffusion.schedule import linear_times, reverse_schedule
+from zedo_core.methods.zedo.observations import Observations, bounded_translation, solve_translation
+from zedo_core.methods.zedo.options import ZedoOptions
+
+Trace = Callable[[int, Tensor], None]
+
+
+def optimise_in_loop(
+    prior: Prior,
+    observed: Observations,
+    pose: Float[Tensor, "b j 3"],
+    T: Float[Tensor, "b 1 3"],
+    bounds: Float[Tensor, "b 2"],
+    options: ZedoOptions,
+    trace: Trace | None = None,
+) -> tuple[Float[Tensor, "b j 3"], Float[Tensor, "b 1 3"]]:
+    """Poses relative to the root and translations in metres, from initial ones. Stays on the device.
+
+    `trace(i, pose)` is shown the pose after each iteration.
+    """
+    times = linear_times(options.t_start, options.t_end, options.iterations, pose.device)
+    schedule = reverse_schedule(prior.sde, times, options.step)
+    rows = prior.net.time_rows(times.to(pose.dtype))
+    keep, pull = schedule.keep.tolist(), schedule.pull.tolist()
+    rays, weights, slopes = observed.rays, observed.weights, observed.slopes
+    strength = observed.confidence[..., None] if options.weigh_rays else None
+    warm_up = int(options.iterations * options.warm_up)
+    for i in range(options.iterations):
+        if i >= warm_up:
+            T = _translation(pose, slopes, weights, bounds, options)
+        pose = pull_to_rays(pose, T, rays, strength)
+        pose = keep[i] * pose - pull[i] * prior.net(pose, rows[i : i + 1])
+        if trace is not None:
+            trace(i, pose)
+    return pose, T
+
+
+def pull_to_rays(
+    pose: Float[Tensor, "b j 3"],
+    T: Float[Tensor, "b 1 3"],
+    rays: Float[Tensor, "b j 3"],
+    strength: Float[Tensor, "b j 1"] | None = None,
+) -> Float[Tensor, "b j 3"]:
+    """Move every joint to the nearest point of its ray, or the share `strength` of the way."""
+    placed = pose + T
+    on_ray = (placed * rays).sum(-1, keepdim=True) * rays
+    if strength is None:
+        return on_ray - T
+    return torch.lerp(placed, on_ray, strength) - T
+
+
+def _translation(
+    pose: Tensor, slopes: Tensor, weights: Tensor, bounds: Tensor, options: ZedoOptions
+) -> Float[Tensor, "b 1 3"]:
+    if not options.flip_negative_depth:
+        return bounded_translation(pose, slopes, weights, bounds)
+    T = solve_translation(pose, slopes, weights)
+    return torch.where(T[..., 2:] < 0, -T, T)

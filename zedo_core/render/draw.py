@@ -1,0 +1,149 @@
+"""Anti-aliased drawing on RGB arrays: bones, dots, text. Everything here paints on the image it is given.
+
+Positions are (x, y) in pixels, with fractions, so that moving things do not jitter; what is NaN or
+far outside is left out.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from numpy import ndarray
+from PIL import Image, ImageDraw, ImageFont
+
+from zedo_core.skeleton import Skeleton
+
+Colour = tuple[int, int, int]
+Canvas = UInt8[ndarray, "height width 3"]
+
+SIDES: dict[str, Colour] = {"left": (72, 168, 255), "right": (255, 128, 72), "centre": (236, 238, 242)}
+BACKGROUND: Colour = (22, 24, 30)
+OUTLINE: Colour = (10, 11, 14)
+TEXT: Colour = (214, 218, 226)
+_TRACKS: tuple[Colour, ...] = (
+    (255, 214, 92),
+    (128, 222, 164),
+    (206, 164, 255),
+    (255, 150, 170),
+    (120, 220, 232),
+    (222, 196, 160),
+)
+
+_HEADS = ("head_top", "nose", "neck_nose", "neck", "thorax")
+_TALL_AND_DEEP = "lg"  # all texts have the height of these, so that they share a base line
+_SHIFT = 4  # OpenCV takes positions as integers with this many fractional bits
+_FARTHEST_PX = 50_000.0
+
+
+def track_colour(person: int) -> Colour:
+    """The colour of the label of the n-th track."""
+    return _TRACKS[person % len(_TRACKS)]
+
+
+def line_width(height: int) -> int:
+    """Width of a bone in pixels on a picture of `height` pixels."""
+    return max(2, round(height / 270))
+
+
+def dot_radius(height: int) -> float:
+    """Radius of a keypoint in pixels on a picture of `height` pixels."""
+    return 1.3 * line_width(height)
+
+
+def text_size(height: int) -> int:
+    """Size of letters in pixels on a picture of `height` pixels."""
+    return max(10, round(height / 46))
+
+
+def drawable(xy: Float[ndarray, "*n 2"]) -> Bool[ndarray, " *n"]:
+    """Which positions can be drawn at all; NaN fails every comparison."""
+    return np.asarray((np.abs(xy) < _FARTHEST_PX).all(-1))
+
+
+def draw_line(image: Canvas, start: ndarray, end: ndarray, colour: Colour, width: int) -> None:
+    """A straight line between two positions."""
+    if drawable(np.stack([start, end])).all():
+        cv2.line(image, _fixed(start), _fixed(end), colour, width, cv2.LINE_AA, _SHIFT)
+
+
+def draw_bones(image: Canvas, xy: Float[ndarray, "j 2"], skeleton: Skeleton, width: int, outline: bool = True) -> None:
+    """The bones of a person, coloured by side, with a dark rim."""
+    if outline:
+        for child, parent in skeleton.edges:
+            draw_line(image, xy[child], xy[parent], OUTLINE, width + 2 * max(1, width // 3))
+    for child, parent in skeleton.edges:
+        draw_line(image, xy[child], xy[parent], SIDES[skeleton.side(child)], width)
+
+
+def draw_dots(image: Canvas, xy: Float[ndarray, "j 2"], skeleton: Skeleton, radius: float) -> None:
+    """The joints of a person, coloured by side."""
+    for joint in np.flatnonzero(drawable(xy)).tolist():
+        draw_dot(image, xy[joint], SIDES[skeleton.side(joint)], radius)
+
+
+def draw_dot(image: Canvas, at: ndarray, colour: Colour, radius: float) -> None:
+    """A disc with a dark rim."""
+    for paint, size in ((OUTLINE, radius * 1.4), (colour, radius)):
+        cv2.circle(image, _fixed(at), round(size * (1 << _SHIFT)), paint, -1, cv2.LINE_AA, _SHIFT)
+
+
+def draw_polygon(image: Canvas, corners: Float[ndarray, "n 2"], colour: Colour) -> None:
+    """A filled polygon."""
+    if drawable(corners).all():
+        points = np.round(corners * (1 << _SHIFT)).astype(np.int32)
+        cv2.fillConvexPoly(image, points, colour, cv2.LINE_AA, _SHIFT)
+
+
+def draw_text(image: Canvas, text: str, at: tuple[float, float], size: int, colour: Colour = TEXT) -> None:
+    """Text whose left end is vertically centred at `at`."""
+    letters = _letters(text, size)
+    x, y = round(at[0]), round(at[1] - letters.shape[0] / 2)
+    _blend(image, letters, (x, y), colour)
+
+
+def text_width(text: str, size: int) -> int:
+    """Width in pixels of a drawn text."""
+    return _letters(text, size).shape[1]
+
+
+def draw_label(
+    image: Canvas, xy: Float[ndarray, "j 2"], skeleton: Skeleton, text: str, size: int, colour: Colour
+) -> None:
+    """A coloured box with `text`, such as a track's id, beside the head."""
+    joints = [skeleton.index(name) for name in _HEADS if name in skeleton.joints]
+    head = next((xy[joint] for joint in joints if drawable(xy[joint])), None)
+    if head is None:
+        return
+    pad = size // 3
+    x, y = round(head[0] + size), round(head[1] - 0.8 * size)
+    corners = (x, y - size // 2 - pad // 2), (x + text_width(text, size) + 2 * pad, y + size // 2 + pad // 2)
+    cv2.rectangle(image, *corners, colour, -1, cv2.LINE_AA)
+    draw_text(image, text, (x + pad, y), size, OUTLINE)
+
+
+def _fixed(xy: ndarray) -> tuple[int, int]:
+    return round(float(xy[0]) * (1 << _SHIFT)), round(float(xy[1]) * (1 << _SHIFT))
+
+
+@lru_cache(maxsize=256)
+def _letters(text: str, size: int) -> UInt8[ndarray, "height width"]:
+    """Coverage 0..255 of the letters of one line."""
+    font = ImageFont.load_default(size)
+    measure = ImageDraw.Draw(Image.new("L", (1, 1))).textbbox
+    right = measure((0, 0), text, font=font)[2]
+    _, top, _, bottom = measure((0, 0), _TALL_AND_DEEP, font=font)
+    mask = Image.new("L", (max(1, round(right)), max(1, round(bottom - top))))
+    ImageDraw.Draw(mask).text((0, -top), text, fill=255, font=font)
+    return np.asarray(mask)
+
+
+def _blend(image: Canvas, mask: UInt8[ndarray, "h w"], at: tuple[int, int], colour: Colour) -> None:
+    """Paint `colour` through `mask`, cut at the image's rim."""
+    x, y = at
+    top, left = max(0, -y), max(0, -x)
+    area = image[max(0, y) : max(0, y + mask.shape[0]), max(0, x) : max(0, x + mask.shape[1])]
+    alpha = mask[top : top + area.shape[0], left : left + area.shape[1], None] / 255.0
+    area[:] = np.round(area + (np.asarray(colour) - area) * alpha)

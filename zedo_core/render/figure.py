@@ -1,0 +1,125 @@
+"""A figure for a page or a paper: a few frames of one person, 2D above, 3D with all hypotheses below."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, MultipleLocator
+from mpl_toolkits.mplot3d import Axes3D
+from mpl_toolkits.mplot3d.art3d import Line3DCollection
+from numpy import ndarray
+
+from zedo_core.errors import InputError, OutputError
+from zedo_core.files import written_whole
+from zedo_core.skeleton import Skeleton
+from zedo_core.types import Keypoints, Poses
+
+_FRAMES = 5
+_TICKS_M = 0.5
+_COLOURS = {"left": "#1f6fd0", "right": "#e0582a", "centre": "#30343c"}
+
+
+def save_figure(poses: Poses, keypoints: Keypoints, path: str | Path) -> None:
+    """Draw up to five evenly spaced frames of the most complete track to the picture `path`.
+
+    All 3D axes have one scale. InputError when no frame has a pose, OutputError when `path` cannot
+    be written.
+    """
+    path = Path(path)
+    if not poses.present.any():
+        raise InputError("figure: expected a frame with a pose, got none; look at the keypoints' confidences")
+    person = int(poses.present.sum(0).argmax())
+    figure = _figure(poses, keypoints, person)
+    with written_whole(path) as partial:
+        try:
+            figure.savefig(partial, dpi=150)
+        except ValueError as error:
+            raise OutputError(f"{path}: {error}; choose a name ending in .png") from None
+
+
+def _figure(poses: Poses, keypoints: Keypoints, person: int) -> Figure:
+    present = np.flatnonzero(poses.present[:, person])
+    rows = present[np.unique(np.linspace(0, len(present) - 1, _FRAMES).round().astype(int))].tolist()
+    half_m = _half_extent(poses.best[rows, person])
+    figure = Figure(figsize=(2.6 * max(len(rows), 2), 6.0), layout="constrained")
+    figure.suptitle(
+        f"person {poses.track_ids[person]}: 2D keypoints in pixels, 3D in metres (camera axes)", fontsize=11
+    )
+    for column, t in enumerate(rows, start=1):
+        flat = figure.add_subplot(2, len(rows), column, title=f"frame {poses.frame_numbers[t]}")
+        _draw_keypoints(flat, keypoints, int(poses.frame_numbers[t]), int(poses.track_ids[person]))
+        solid = figure.add_subplot(2, len(rows), len(rows) + column, projection="3d")
+        _draw_hypotheses(solid, poses, t, person, half_m)
+    return figure
+
+
+def _draw_keypoints(axes: Axes, keypoints: Keypoints, number: int, track_id: int) -> None:
+    """The seen joints and bones of one person in image axes."""
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.invert_yaxis()
+    axes.tick_params(labelsize=7)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    for k in np.flatnonzero(keypoints.frame_numbers == number):
+        for p in np.flatnonzero(keypoints.track_ids == track_id):
+            seen = keypoints.confidence[k, p] > 0
+            xy = np.where(seen[:, None], keypoints.xy[k, p], np.nan)
+            for bone, colour in zip(keypoints.skeleton.edges, _bone_colours(keypoints.skeleton), strict=True):
+                axes.plot(*xy[list(bone)].T, color=colour, linewidth=1.6)
+            axes.scatter(*xy[seen].T, color=_COLOURS["centre"], s=6, zorder=3)
+
+
+def _draw_hypotheses(axes: Axes3D, poses: Poses, t: int, person: int, half_m: float) -> None:
+    """All hypotheses faintly, the chosen one strongly, the camera's up shown upwards."""
+    chosen = poses.chosen[t, person]
+    for h, joints in enumerate(poses.joints[t, person]):
+        if h != chosen:
+            _draw_body(axes, joints, poses.skeleton, linewidth=0.8, alpha=0.3)
+    _draw_body(axes, poses.joints[t, person, chosen], poses.skeleton, linewidth=2.2, alpha=1.0)
+    low, high = _extent(_upright(poses.joints[t, person, chosen]))
+    for middle, limit in zip((low + high) / 2, (axes.set_xlim, axes.set_ylim, axes.set_zlim), strict=True):
+        limit(middle - half_m, middle + half_m)
+    _label(axes, _TICKS_M if half_m < 2 else half_m / 2)
+
+
+def _label(axes: Axes3D, ticks_m: float) -> None:
+    for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
+        axis.set_major_locator(MultipleLocator(ticks_m))
+    # Zoomed out a little, or the upper label is cut; matplotlib's stub forgets that the zoom may be a fraction.
+    axes.set_box_aspect((1, 1, 1), zoom=0.9)  # pyright: ignore[reportArgumentType]
+    axes.view_init(elev=12, azim=-60)
+    axes.tick_params(labelsize=6, pad=-3)
+    axes.set_xlabel("x", fontsize=8, labelpad=-8)
+    axes.set_ylabel("z (away)", fontsize=8, labelpad=-8)
+    axes.set_zlabel("-y (up)", fontsize=8, labelpad=-8)
+
+
+def _draw_body(axes: Axes3D, joints: Float[ndarray, "j 3"], skeleton: Skeleton, linewidth: float, alpha: float) -> None:
+    bones = _upright(joints)[np.array(skeleton.edges)]
+    finite = np.flatnonzero(np.isfinite(bones).all((1, 2)))
+    colours = [_bone_colours(skeleton)[bone] for bone in finite]
+    axes.add_collection3d(Line3DCollection(list(bones[finite]), colors=colours, linewidths=linewidth, alpha=alpha))
+
+
+def _bone_colours(skeleton: Skeleton) -> list[str]:
+    return [_COLOURS[skeleton.side(child)] for child, _ in skeleton.edges]
+
+
+def _upright(points_cam: Float[ndarray, "... 3"]) -> Float[ndarray, "... 3"]:
+    """Camera axes (right, down, away) as matplotlib's (right, away, up)."""
+    return np.stack([points_cam[..., 0], points_cam[..., 2], -points_cam[..., 1]], axis=-1)
+
+
+def _extent(points: Float[ndarray, "j 3"]) -> tuple[ndarray, ndarray]:
+    """Lowest and highest coordinate along each axis, NaN left out; 0 when there is nothing else."""
+    finite = points[np.isfinite(points).all(-1)]
+    return (finite.min(0), finite.max(0)) if len(finite) else (np.zeros(3), np.zeros(3))
+
+
+def _half_extent(bodies: Float[ndarray, "n j 3"]) -> float:
+    """Half of the edge in metres of a cube that holds each of the bodies."""
+    edges = [np.ptp(np.stack(_extent(body)), axis=0).max() for body in bodies]
+    return max(0.55 * max(edges), 0.25)
