@@ -6,20 +6,20 @@ import os
 import tempfile
 from pathlib import Path
 
-# Set before anything is imported that reads them.
+import pytest
+from jaxtyping import install_import_hook
+
+# Set before those who read them are imported.
 _home = tempfile.TemporaryDirectory(prefix="zedo-tests-")
 os.environ |= {
-    "HF_HUB_OFFLINE": "1",
+    "HF_ENDPOINT": "http://127.0.0.1:9",  # where nobody answers
     "ZEDO_HOME": _home.name,
     "YOLO_CONFIG_DIR": str(Path(_home.name) / "ultralytics"),
     "MPLBACKEND": "agg",
     "MPLCONFIGDIR": str(Path(_home.name) / "matplotlib"),
 }
 
-import pytest
-from jaxtyping import install_import_hook
-
-install_import_hook("zedo_core", "beartype.beartype")
+install_import_hook("zedo_core", "typecheck.checked")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,4 @@
-"""The SDE, the score network and the official files against numbers made by the official code (see golden/README.md)."""
+"""The SDE, the score network and the official files against numbers of the official code (see golden/README.md)."""
 
 from __future__ import annotations
 

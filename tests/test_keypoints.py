@@ -14,16 +14,20 @@ from hypothesis import strategies as st
 from zedo_core.errors import FormatError, InputError, OutputError, ZedoError
 from zedo_core.keypoints import formats, read_keypoints, write_keypoints
 from zedo_core.keypoints.linking import MAX_GAP, distances, link
-from zedo_core.skeleton import BODY25, COCO17, COCO18, HALPE26, SKELETONS, Skeleton
+from zedo_core.skeleton import BODY25, BODY25B, COCO17, COCO18, HALPE26, SKELETONS, Skeleton
 from zedo_core.types import Keypoints
 
 JUNK_VALUES = [None, "1", True, [], [1.0], {}, -1.0, 1e300, float("nan"), float("inf"), 10**400]
 
 
 def pose(skeleton: Skeleton = COCO17, x: float = 100.0, confidence: float = 0.5) -> np.ndarray:
-    """A person (j, 3) about 300 px tall whose every joint has its own place."""
-    rng = np.random.default_rng(0)
-    xy = rng.uniform((0, 0), (100, 300), size=(len(skeleton), 2)).round(3) + np.array([x, 50.0])
+    """A person (j, 3) whose every joint has its own place, some 30 px from its parent."""
+    steps = np.random.default_rng(0).uniform(10, 30, size=(len(skeleton), 2)).round(3)
+    xy = np.array([x, 50.0]) + steps
+    for joint in range(len(skeleton)):
+        link = joint
+        while (link := skeleton.parents[link]) >= 0:
+            xy[joint] += steps[link]
     return np.column_stack([xy, np.full(len(skeleton), confidence)])
 
 
@@ -243,12 +247,12 @@ def test_openpose_errors(write, frame, match):
 
 def test_real_openpose_folder(shared):
     keypoints = read_keypoints(shared / "assets/videos/balance/cam03_openpose", image_size=(1088, 1920))
-    assert keypoints.skeleton == BODY25
+    assert keypoints.skeleton == BODY25B  # 25 joints as in BODY_25, in another order
     assert keypoints.xy.shape == (100, 1, 25, 2)
     assert keypoints.present.all()
     assert keypoints.frame_numbers.tolist() == list(range(100))
-    np.testing.assert_array_equal(keypoints.xy[0, 0, BODY25.index("nose")], (568.281, 526.287))
-    assert keypoints.confidence[0, 0, BODY25.index("right_shoulder")] == 0
+    np.testing.assert_array_equal(keypoints.xy[0, 0, BODY25B.index("nose")], (568.281, 526.287))
+    assert keypoints.confidence[0, 0, BODY25B.index("right_eye")] == 0
 
 
 # npz

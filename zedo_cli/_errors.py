@@ -19,6 +19,7 @@ from zedo_core.errors import InputError, ZedoError
 
 _OUT_OF_MEMORY = "out of memory; try a smaller batch or fewer hypotheses"
 
+
 def _os_error(error: BaseException) -> str:
     assert isinstance(error, OSError)
     reason = error.strerror or str(error) or type(error).__name__

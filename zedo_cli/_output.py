@@ -65,14 +65,14 @@ class _Rate(ProgressColumn):
 
 def _plain(value: Any) -> Any:
     """What JSON can hold."""
+    if hasattr(value, "tolist"):  # arrays, tensors and their scalars
+        return _plain(value.tolist())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if hasattr(value, "tolist"):  # arrays, tensors and their scalars
-        return _plain(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return str(value) if isinstance(value, Path) else value

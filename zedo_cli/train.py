@@ -59,7 +59,9 @@ def prior(
     ema: Annotated[float, _field("ema", "Decay of the averaged weights, which are saved.", **_SHARE)],
     flip: Annotated[float, _field("augment.flip", "Share of mirrored poses.", **_SHARE)],
     rotation: Annotated[float, _field("augment.rotation", "Share of poses turned in any direction.", **_SHARE)],
-    limb_exchange: Annotated[float, _field("augment.limb_exchange", "Share of limbs taken from another pose.", **_SHARE)],
+    limb_exchange: Annotated[
+        float, _field("augment.limb_exchange", "Share of limbs taken from another pose.", **_SHARE)
+    ],
     split: Split = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the same run in --out stopped.")] = False,
     device: Device = "auto",
@@ -122,7 +124,9 @@ def clusters(
         made = train_clusters(motions, out, counts, seed, on_count=lambda _: bars.advance(bar))
     console.print(f"initial poses written to {out}", soft_wrap=True)
     if as_json:
-        print_json({"out": out, "counts": [len(poses) for poses in made.values()], "frames": len(motions), "seed": seed})
+        print_json(
+            {"out": out, "counts": [len(poses) for poses in made.values()], "frames": len(motions), "seed": seed}
+        )
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -15,8 +15,8 @@ from numpy import ndarray
 
 from zedo_core.errors import CameraError
 
-# Fixed-point steps of the inverse distortion; each shrinks the error by the distortion's slope (below 0.5 in a usable lens).
-_UNDISTORT_STEPS = 40
+_UNDISTORT_STEPS = 20  # of Newton's method; a usual lens needs four
+_UNDISTORTED_PX = 0.01  # largest error of an undistorted pixel, distorted again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,10 @@ class Camera:
                 f"camera ({self.source}): expected 0, 4, 5, 8, 12 or 14 distortion coefficients, got "
                 f"{len(self.distortion)}"
             )
+        if self.R_cam_from_world is not None and np.shape(self.R_cam_from_world) != (3, 3):
+            raise CameraError(f"camera ({self.source}): expected a rotation of shape (3, 3)")
+        if self.t_cam_from_world is not None and np.shape(self.t_cam_from_world) != (3,):
+            raise CameraError(f"camera ({self.source}): expected a translation of 3 values in metres")
         if self.size is not None and min(self.size) <= 0:
             raise CameraError(f"camera ({self.source}): expected an image size above 0, got {self.size}")
 
@@ -149,7 +153,7 @@ class Camera:
 
     def _to_pixels(self, xy: Float[ndarray, "... 2"]) -> Float[ndarray, "... 2"]:
         """Normalised image coordinates to pixels."""
-        if not self.is_distorted:
+        if not self.is_distorted or xy.size == 0:
             return xy * (self.fx, self.fy) + (self.cx, self.cy)
         import cv2
 
@@ -158,15 +162,25 @@ class Camera:
         return np.where(np.isfinite(xy), pixels.reshape(xy.shape), np.nan)
 
     def undistort(self, pixels: Float[ndarray, "... 2"]) -> Float[ndarray, "... 2"]:
-        """Pixels as the same camera without lens distortion would see them."""
+        """Pixels as the same camera without lens distortion would see them; NaN where the lens model has no answer."""
         points = np.asarray(pixels, dtype=float)
         if not self.is_distorted or points.size == 0:
             return points
-        undistorted = points
+        solution = points.copy()
         for _ in range(_UNDISTORT_STEPS):
-            xy = (undistorted - (self.cx, self.cy)) / (self.fx, self.fy)
-            undistorted = undistorted + points - self._to_pixels(xy)
-        return undistorted
+            error = points - self._distort(solution)
+            slope = np.stack(
+                [self._distort(solution + step) - self._distort(solution - step) for step in np.eye(2) / 2], axis=-1
+            )
+            singular = np.abs(np.linalg.det(slope)) < 1e-9
+            slope[singular] = np.eye(2)
+            solution = solution + np.linalg.solve(slope, error[..., None])[..., 0]
+        reached = np.linalg.norm(points - self._distort(solution), axis=-1, keepdims=True) < _UNDISTORTED_PX
+        return np.where(reached, solution, np.nan)
+
+    def _distort(self, pixels: Float[ndarray, "... 2"]) -> Float[ndarray, "... 2"]:
+        """Pixels of a camera without lens distortion as this one sees them."""
+        return self._to_pixels((pixels - (self.cx, self.cy)) / (self.fx, self.fy))
 
     def rays(self, pixels: Float[ndarray, "... 2"]) -> Float[ndarray, "... 3"]:
         """Unit rays through undistorted pixels, in camera axes."""

@@ -80,7 +80,7 @@ def lift(
     K = np.stack([c.matrix for c in cameras])[frames if len(cameras) > 1 else np.zeros_like(frames)]
     total = len(frames)
     joints, score = lifter.lift_rows(
-        pinhole.xy[present], pinhole.confidence[present], K, hypotheses, lambda done: on_progress(done, total)
+        pinhole.xy[present], pinhole.confidence[present], K, hypotheses, seed, lambda done: on_progress(done, total)
     )
     options = {**lifter.settings, "hypotheses": hypotheses, "seed": seed}
     provenance = Provenance(

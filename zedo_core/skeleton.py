@@ -129,7 +129,15 @@ LSP14 = Skeleton(
 COCO17 = Skeleton(
     "coco-17",
     _COCO,
-    (*_LIMBS, *_FACE, ("left_eye", "nose"), ("right_eye", "nose")),
+    (
+        ("right_shoulder", "left_shoulder"),
+        ("left_hip", "left_shoulder"),
+        ("right_hip", "right_shoulder"),
+        ("left_eye", "nose"),
+        ("right_eye", "nose"),
+        *_LIMBS,
+        *_FACE,
+    ),
 )
 COCO18 = Skeleton(
     "coco-18",
@@ -200,6 +208,30 @@ HALPE26 = Skeleton(
         *_FEET,
     ),
 )
+# OpenPose's experimental model: COCO-17, then neck, head top and feet. Its files look like those of BODY_25.
+BODY25B = Skeleton(
+    "body-25b",
+    (
+        *_COCO,
+        "neck",
+        "head_top",
+        *("left_big_toe", "left_small_toe", "left_heel"),
+        *("right_big_toe", "right_small_toe", "right_heel"),
+    ),
+    (
+        ("nose", "neck"),
+        ("head_top", "nose"),
+        ("left_shoulder", "neck"),
+        ("right_shoulder", "neck"),
+        ("left_hip", "neck"),
+        ("right_hip", "neck"),
+        ("left_eye", "nose"),
+        ("right_eye", "nose"),
+        *_LIMBS,
+        *_FACE,
+        *_FEET,
+    ),
+)
 BLAZEPOSE33 = Skeleton(
     "blazepose-33",
     (
@@ -220,7 +252,7 @@ BLAZEPOSE33 = Skeleton(
     ),
 )
 
-SKELETONS = {s.name: s for s in (H36M17, LSP14, COCO17, COCO18, BODY25, HALPE26, BLAZEPOSE33)}
+SKELETONS = {s.name: s for s in (H36M17, LSP14, COCO17, COCO18, BODY25, BODY25B, HALPE26, BLAZEPOSE33)}
 
 
 def get_skeleton(name: str) -> Skeleton:

@@ -62,6 +62,8 @@ class Keypoints:
             raise InputError(f"keypoints: expected {t} frame numbers and {p} track ids")
         if self.times_s is not None and self.times_s.shape != (t,):
             raise InputError(f"keypoints: expected {t} frame times, got {self.times_s.shape}")
+        if self.fps is not None and not (np.isfinite(self.fps) and self.fps > 0):
+            raise InputError(f"keypoints: expected a frame rate above 0, got {self.fps}")
         if self.image_sizes is not None and len(self.image_sizes) not in (1, t):
             raise InputError(f"keypoints: expected 1 or {t} image sizes, got {len(self.image_sizes)}")
         self._check_values()
@@ -93,14 +95,15 @@ class Keypoints:
         return replace(self, xy=xy, confidence=confidence, skeleton=target)
 
     def undistorted(self, cameras: tuple[Camera, ...]) -> Keypoints:
-        """The same keypoints as pinhole cameras without distortion would see them."""
+        """The same keypoints as pinhole cameras without distortion would see them; missing where the lens has no answer."""
         if not any(camera.is_distorted for camera in cameras):
             return self
         if len(cameras) == 1:
             xy = cameras[0].undistort(self.xy)
         else:
             xy = np.stack([camera.undistort(frame) for camera, frame in zip(cameras, self.xy, strict=True)])
-        return replace(self, xy=np.where(self.confidence[..., None] > 0, xy, 0.0))
+        confidence = np.where(np.isfinite(xy).all(-1), self.confidence, 0.0)
+        return replace(self, xy=np.where(confidence[..., None] > 0, xy, 0.0), confidence=confidence)
 
 
 @dataclass(frozen=True, kw_only=True)

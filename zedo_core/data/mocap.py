@@ -95,3 +95,47 @@ def _checked_positions(path: Path, key: str, positions: ndarray) -> Float[ndarra
     if not np.isfinite(positions).all():
         raise FormatError(f"{path}: '{key}' holds values that are not finite; leave those frames out")
     return positions.astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Views:
+    """Poses before random cameras: joints in metres in camera axes, their pixels, and the matrix K of each."""
+
+    joints_cam: Float[ndarray, "b 17 3"]
+    xy: Float[ndarray, "b 17 2"]
+    K: Float[ndarray, "b 3 3"]
+
+
+def random_views(motions: Motions, count: int, seed: int = 0) -> Views:
+    """`count` different frames, each of a body of random size before a random camera.
+
+    Sizes vary by 5 % (one standard deviation); headings are even over the circle; the camera looks
+    down by -10 to 25 degrees, rolls by up to 5, stands 3 to 7 m away, has a focal length of 900 to
+    1600 px and a picture of 1001 x 1001 px.
+    """
+    rng = np.random.default_rng(seed)
+    rows = rng.choice(len(motions), size=min(count, len(motions)), replace=False)
+    n = len(rows)
+    root = H36M17.index("pelvis")
+    bodies = motions.positions[rows].astype(float)
+    bodies = (bodies - bodies[:, [root]]) * rng.normal(1.0, 0.05, (n, 1, 1))
+    heading, pitch, roll = rng.uniform((-180, -10, -5), (180, 25, 5), (n, 3)).T
+    down = np.diag((1.0, -1.0, -1.0))  # world y up to camera y down
+    R = _turn("z", roll) @ _turn("x", pitch) @ down @ _turn("y", heading)
+    T = rng.uniform((-0.8, -0.5, 3.0), (0.8, 0.5, 7.0), (n, 3))
+    joints_cam = bodies @ np.swapaxes(R, 1, 2) + T[:, None]
+    focal = rng.uniform(900, 1600, n)
+    K = np.zeros((n, 3, 3))
+    K[:, 0, 0] = K[:, 1, 1] = focal
+    K[:, :2, 2], K[:, 2, 2] = 500.0, 1.0
+    xy = joints_cam[..., :2] / joints_cam[..., 2:] * focal[:, None, None] + 500.0
+    return Views(joints_cam=joints_cam, xy=xy, K=K)
+
+
+def _turn(axis: str, angle_deg: Float[ndarray, " n"]) -> Float[ndarray, "n 3 3"]:
+    """Rotations about a coordinate axis."""
+    i, j = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
+    R = np.tile(np.eye(3), (len(angle_deg), 1, 1))
+    c, s = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
+    R[:, i, i], R[:, i, j], R[:, j, i], R[:, j, j] = c, -s, s, c
+    return R

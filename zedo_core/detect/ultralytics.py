@@ -160,7 +160,7 @@ def _by_tracker(confidence: float, memory: int) -> _Numbering:
     from ultralytics.utils import YAML
     from ultralytics.utils.checks import check_yaml
 
-    options = YAML.load(check_yaml("bytetrack.yaml"))
+    options = YAML.load(str(check_yaml("bytetrack.yaml")))
     options |= {"track_high_thresh": confidence, "new_track_thresh": confidence, "track_buffer": memory}
     tracker = BYTETracker(SimpleNamespace(**options))
 

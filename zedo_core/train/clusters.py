@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,10 +67,8 @@ def representatives(
     from sklearn.cluster import KMeans, MiniBatchKMeans
 
     flat = poses.reshape(len(poses), -1)
-    if len(poses) > _FEW:
-        means = MiniBatchKMeans(count, random_state=seed, n_init=3, batch_size=4096)
-    else:
-        means = KMeans(count, random_state=seed, n_init=3)
+    settings: dict[str, Any] = {"n_clusters": count, "random_state": seed, "n_init": 3}
+    means = KMeans(**settings) if len(poses) <= _FEW else MiniBatchKMeans(**settings, batch_size=4096)
     labels = means.fit_predict(flat, sample_weight=weights * len(weights))
     distance = np.linalg.norm(flat - means.cluster_centers_[labels], axis=1)
     groups = [np.flatnonzero(labels == group) for group in range(count)]

@@ -65,11 +65,12 @@ class ZedoLifter:
         confidence: Float[ndarray, "b j"],
         K: Float[ndarray, "b 3 3"],
         hypotheses: int,
+        seed: int = 0,
         on_rows: Callable[[int], None] = lambda done: None,
     ) -> tuple[Float[ndarray, "b h j 3"], Float[ndarray, "b h"]]:
         """Joints in metres in camera axes and scores, the best-scored hypothesis first.
 
-        `xy` in undistorted pixels. `on_rows` is told how many people are done. InputError for a
+        `xy` in undistorted pixels; `seed` is that of the noise by which poses are judged. `on_rows` is told how many people are done. InputError for a
         number of hypotheses that is out of range.
         """
         if not 1 <= hypotheses <= MAX_HYPOTHESES:
@@ -80,7 +81,7 @@ class ZedoLifter:
         scores = np.empty((len(xy), hypotheses), np.float32)
         for rows in self._chunks(len(xy), count, len(shapes)):
             tensors = [torch.as_tensor(np.asarray(a[rows], np.float32), device=self.device) for a in (xy, confidence, K)]
-            placed, score = self._lift(Observations.from_pixels(*tensors), shapes, count)
+            placed, score = self._lift(Observations.from_pixels(*tensors), shapes, count, seed)
             order = score.argsort(dim=1, descending=True)[:, :hypotheses]
             picked = placed.gather(1, order[..., None, None].expand(-1, -1, *placed.shape[2:]))
             joints[rows], scores[rows] = picked.cpu().numpy(), score.gather(1, order).cpu().numpy()
@@ -88,7 +89,7 @@ class ZedoLifter:
         return joints, scores
 
     def _lift(
-        self, observed: Observations, shapes: Float[Tensor, "s j 3"], count: int
+        self, observed: Observations, shapes: Float[Tensor, "s j 3"], count: int, seed: int
     ) -> tuple[Float[Tensor, "b h j 3"], Float[Tensor, "b h"]]:
         """One chunk: start, loop, size, score."""
         bounds = depth_bounds(observed, self.options.spread_m)
@@ -98,7 +99,7 @@ class ZedoLifter:
         if self.options.fix_size:
             factor = bone_length(shapes, self.skeleton).mean() / bone_length(pose, self.skeleton)
             pose, T = pose * factor[:, None, None], T * factor[:, None, None]
-        score = plausibility(self.prior, rows, pose, T)
+        score = plausibility(self.prior, rows, pose, T, seed)
         return (pose + T).unflatten(0, (-1, count)), score.unflatten(0, (-1, count))
 
     def _start(

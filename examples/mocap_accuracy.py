@@ -1,0 +1,65 @@
+"""Accuracy on motion capture before random cameras, with 2D that is exact: settings side by side.
+
+    python examples/mocap_accuracy.py MOCAP.npz [--split test] [--poses 2000] [--hypo 1,10,50] [--preset reference,default]
+
+`chosen` is the hypothesis chosen without ground truth; `best` is an oracle, the one nearest to it.
+"""
+
+import argparse
+import time
+
+import numpy as np
+
+import zedo_core as zedo
+from zedo_core.data.mocap import load, random_views
+from zedo_core.methods.zedo import preset
+from zedo_core.metrics import mpjpe, pa_mpjpe
+from zedo_core.skeleton import H36M17
+
+CHUNK = 100  # poses between two lines of output
+
+
+def options_of(name: str) -> zedo.ZedoOptions:
+    """A preset, or one with other iterations at the same sum of steps: `default@1000`."""
+    base, _, iterations = name.partition("@")
+    return preset(base).with_iterations(int(iterations)) if iterations else preset(base)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--poses", type=int, default=2000)
+    parser.add_argument("--hypo", default="1,10,50")
+    parser.add_argument("--preset", default="reference,default")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--noise", type=float, default=0.0, help="standard deviation in pixels")
+    parser.add_argument("--progress", action="store_true")
+    args = parser.parse_args()
+    views = random_views(load(args.file, args.split), args.poses, args.seed)
+    xy = views.xy + np.random.default_rng(args.seed).normal(0, args.noise, views.xy.shape)
+    root = H36M17.index("pelvis")
+    for name in args.preset.split(","):
+        lifter = zedo.load_lifter(options=options_of(name))
+        for hypotheses in map(int, args.hypo.split(",")):
+            errors, aligned, start = [], [], time.perf_counter()
+            for i in range(0, len(xy), CHUNK):
+                rows = slice(i, i + CHUNK)
+                joints, _ = lifter.lift_rows(xy[rows], np.ones(xy[rows].shape[:2]), views.K[rows], hypotheses)
+                truth = np.broadcast_to(views.joints_cam[rows, None], joints.shape)
+                errors.append(1000 * mpjpe(joints, truth, root))
+                aligned.append(1000 * pa_mpjpe(joints.astype(float), truth))
+                if args.progress or i + CHUNK >= len(xy):
+                    report(name, hypotheses, np.concatenate(errors), np.concatenate(aligned), time.perf_counter() - start)
+
+
+def report(name: str, hypotheses: int, error: np.ndarray, aligned: np.ndarray, seconds: float) -> None:
+    print(
+        f"{name:16} S={hypotheses:<3} {len(error):5} poses  chosen {error[:, 0].mean():6.1f} / {aligned[:, 0].mean():5.1f}"
+        f"  best {error.min(1).mean():6.1f} / {aligned.min(1).mean():5.1f} mm (MPJPE / PA-MPJPE)  {seconds:7.1f} s",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
