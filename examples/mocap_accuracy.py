@@ -1,6 +1,6 @@
 """Accuracy on motion capture before random cameras, with 2D that is exact: settings side by side.
 
-    python examples/mocap_accuracy.py MOCAP.npz [--split test] [--poses 2000] [--hypo 1,10,50] [--preset reference,default]
+    python examples/mocap_accuracy.py MOCAP.npz --split test --poses 2000 --hypo 1,10,50 --preset reference,default
 
 `chosen` is the hypothesis chosen without ground truth; `best` is an oracle, the one nearest to it.
 """
@@ -50,15 +50,15 @@ def main() -> None:
                 errors.append(1000 * mpjpe(joints, truth, root))
                 aligned.append(1000 * pa_mpjpe(joints.astype(float), truth))
                 if args.progress or i + CHUNK >= len(xy):
-                    report(name, hypotheses, np.concatenate(errors), np.concatenate(aligned), time.perf_counter() - start)
+                    seconds = time.perf_counter() - start
+                    report(name, hypotheses, np.concatenate(errors), np.concatenate(aligned), seconds)
 
 
 def report(name: str, hypotheses: int, error: np.ndarray, aligned: np.ndarray, seconds: float) -> None:
-    print(
-        f"{name:16} S={hypotheses:<3} {len(error):5} poses  chosen {error[:, 0].mean():6.1f} / {aligned[:, 0].mean():5.1f}"
-        f"  best {error.min(1).mean():6.1f} / {aligned.min(1).mean():5.1f} mm (MPJPE / PA-MPJPE)  {seconds:7.1f} s",
-        flush=True,
-    )
+    chosen = f"{error[:, 0].mean():6.1f} / {aligned[:, 0].mean():5.1f}"
+    best = f"{error.min(1).mean():6.1f} / {aligned.min(1).mean():5.1f}"
+    line = f"{name:16} S={hypotheses:<3} {len(error):5} poses  chosen {chosen}  best {best} mm (MPJPE / PA-MPJPE)"
+    print(f"{line}  {seconds:7.1f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,8 @@ class Camera:
         if not np.isfinite(K).all():
             raise CameraError(f"camera ({source}): K holds a value that is not finite")
         if not np.allclose(K[2], (0, 0, 1)) or abs(K[1, 0]) > 1e-6 * abs(K[0, 0]):
-            raise CameraError(f"camera ({source}): expected K as [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], got {K.tolist()}")
+            shape = "[[fx, 0, cx], [0, fy, cy], [0, 0, 1]]"
+            raise CameraError(f"camera ({source}): expected K as {shape}, got {K.tolist()}")
         if abs(K[0, 1]) > 1e-3 * abs(K[0, 0]):
             raise CameraError(f"camera ({source}): K has a skew of {K[0, 1]:g}, which is not supported; expected 0")
         return cls(

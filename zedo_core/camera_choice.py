@@ -24,11 +24,8 @@ class CameraChoice:
     fov_deg: float | None = None  # horizontal
 
     def __post_init__(self) -> None:
-        ways = [
-            name
-            for name, given in (("a camera file", self.file), ("a focal length", self.fx), ("a field of view", self.fov_deg))
-            if given is not None
-        ]
+        known = {"a camera file": self.file, "a focal length": self.fx, "a field of view": self.fov_deg}
+        ways = [name for name, given in known.items() if given is not None]
         if len(ways) > 1:
             raise CameraError(f"expected one way to give the camera, got {' and '.join(ways)}; drop one")
         if self.fx is None and any(value is not None for value in (self.fy, self.cx, self.cy)):

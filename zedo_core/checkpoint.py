@@ -10,6 +10,7 @@ import json
 import pickle
 import re
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def load_prior(path: str | Path, device: torch.device | str = "cpu") -> Prior:
         return load_official_prior(path, device)
     file = path / PRIOR_FILE if path.is_dir() else path
     if not file.is_file():
-        raise WeightsError(f"{file}: no such file; expected weights made by 'zedo train prior' or fetched by 'zedo download'")
+        raise WeightsError(f"{file}: no such file; get weights by 'zedo download' or make them by 'zedo train prior'")
     config = _read_config(file.with_suffix(".json"))
     sizes = ScoreMLPConfig(**config["network"])
     state = _read_safetensors(file)
@@ -70,7 +71,8 @@ def load_prior(path: str | Path, device: torch.device | str = "cpu") -> Prior:
         sha256=sha256_of(file),
     )
     if len(prior.skeleton) != sizes.joints:
-        raise WeightsError(f"{file}: the network has {sizes.joints} joints, joint set {prior.skeleton.name} has {len(prior.skeleton)}")
+        expected = f"{len(prior.skeleton)} joints as {prior.skeleton.name} has"
+        raise WeightsError(f"{file}: expected a network for {expected}, got one for {sizes.joints}")
     return prior
 
 
@@ -95,13 +97,14 @@ def save_prior(folder: Path, net: ScoreMLP, sde: SubVP, skeleton: Skeleton, name
 
 
 def load_official_prior(path: Path, device: torch.device | str = "cpu") -> Prior:
-    """Read the official ZeDO checkpoint; sizes are read off the shapes, the raw weights are used as its inference does."""
+    """Read the official ZeDO checkpoint: its raw weights, as its own inference does; sizes are read off the shapes."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such file; expected an official ZeDO checkpoint") from None
     except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, OSError, ValueError, KeyError) as error:
-        raise WeightsError(f"{path}: expected an official ZeDO checkpoint, cannot read it safely ({_first_line(error)})") from None
+        reason = _first_line(error)
+        raise WeightsError(f"{path}: expected an official ZeDO checkpoint, cannot read it safely ({reason})") from None
     if not isinstance(content, dict) or not isinstance(content.get("model_state_dict"), dict):
         raise WeightsError(f"{path}: expected an official ZeDO checkpoint with 'model_state_dict'")
     state = {}
@@ -139,19 +142,21 @@ def load_clusters(path: str | Path) -> dict[int, Float[ndarray, "s 17 3"]]:
     path = Path(path)
     file = path / CLUSTERS_FILE if path.is_dir() else path
     try:
-        content = np.load(file, allow_pickle=False)
-        arrays = {0: content} if isinstance(content, ndarray) else {int(k): content[k] for k in content.files}
+        with open(file, "rb") as opened:
+            content = np.load(opened, allow_pickle=False)
+            arrays = {0: content} if isinstance(content, ndarray) else {int(k): content[k] for k in content.files}
     except FileNotFoundError:
         raise WeightsError(f"{file}: no such file; make the initial poses with 'zedo train clusters'") from None
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise WeightsError(f"{file}: expected clusters (S, 17, 3), cannot read them ({_first_line(error)})") from None
     return {len(poses): _centred(file, poses) for poses in arrays.values()}
 
 
 def save_clusters(folder: Path, clusters: dict[int, Float[ndarray, "s 17 3"]]) -> None:
     """Write `clusters.npz` into `folder`."""
+    arrays: dict[str, Any] = {str(s): poses.astype(np.float32) for s, poses in clusters.items()}
     with written_whole(folder / CLUSTERS_FILE) as partial:
-        np.savez_compressed(partial, **{str(s): poses.astype(np.float32) for s, poses in clusters.items()})
+        np.savez_compressed(partial, **arrays)
 
 
 def _centred(file: Path, poses: ndarray) -> Float[ndarray, "s 17 3"]:
@@ -184,7 +189,8 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{path}: the weights are damaged ({_first_line(error)}); fetch or train them again") from None
+        reason = _first_line(error)
+        raise WeightsError(f"{path}: the weights are damaged ({reason}); fetch or train them again") from None
 
 
 def _network(path: Path, sizes: ScoreMLPConfig, state: dict[str, Tensor], device: torch.device | str) -> ScoreMLP:

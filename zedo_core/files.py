@@ -31,7 +31,8 @@ def written_whole(path: Path) -> Iterator[Path]:
         os.chmod(partial, 0o644)
         os.replace(partial, path)
     except OSError as error:
-        raise OutputError(f"{path}: writing failed ({error.strerror or error}); free space or choose another --out") from None
+        reason = error.strerror or error
+        raise OutputError(f"{path}: writing failed ({reason}); free space or choose another --out") from None
     finally:
         partial.unlink(missing_ok=True)
 

@@ -33,7 +33,7 @@ def procrustes(source: Float[ndarray, "*b j 3"], target: Float[ndarray, "*b j 3"
 def reprojection_px(
     projected: Float[ndarray, "*b j 2"], keypoints: Float[ndarray, "*b j 2"], confidence: Float[ndarray, "*b j"]
 ) -> Float[ndarray, "*b"]:
-    """Mean distance in pixels between projected joints and keypoints, weighted by confidence; NaN where none is seen."""
+    """Mean distance in pixels of projected joints from keypoints, weighted by confidence; NaN where none is seen."""
     distance = np.where(confidence > 0, np.linalg.norm(projected - keypoints, axis=-1), 0.0)
     total = confidence.sum(-1)
     return (distance * confidence).sum(-1) / np.where(total > 0, total, np.nan)

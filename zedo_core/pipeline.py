@@ -163,7 +163,9 @@ def _observe(request: InferRequest, source: Source | None, on_progress: OnProgre
     """Keypoints from the detector, from the file beside the pictures, or from the input itself."""
     if source is None:
         if request.keypoints is not None:
-            raise InputError(f"{request.input}: holds keypoints already; give pictures with saved keypoints, or only one")
+            raise InputError(
+                f"{request.input}: holds keypoints already; drop --keypoints, or give pictures as the input"
+            )
         found = read_keypoints(request.input, image_size=request.image_size)
     elif request.keypoints is not None:
         found = read_keypoints(request.keypoints, image_size=request.image_size or source.size)
@@ -195,8 +197,6 @@ def _write(out: Path, poses: Poses, keypoints: Keypoints) -> tuple[Path, ...]:
     save(poses, files[1])
     write_keypoints(keypoints, files[2])
     return files
-
-
 
 
 def _draw(

@@ -6,7 +6,7 @@ This is the only module in which joints are numbered; everywhere else they are a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -301,7 +301,7 @@ class Conversion:
         return self.factors * np.where(np.isfinite(least), least, 0.0)
 
 
-@lru_cache(maxsize=None)
+@cache
 def conversion(source: Skeleton, target: Skeleton) -> Conversion:
     """How to make `target` from `source`, joint by joint."""
     rows = [_derive(source, joint, frozenset()) for joint in target.joints]

@@ -42,7 +42,7 @@ _SUFFIXES = {
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 exchange width and height
 _MAX_PIXELS = 178_000_000  # a decoded picture of 0.5 GB; Pillow's own guard against bombs stands just above
 
-_PILLOW_ERRORS = (OSError, ValueError, SyntaxError, struct.error, EOFError, MemoryError)
+_PILLOW_ERRORS = (ImportError, OSError, ValueError, SyntaxError, struct.error, EOFError, MemoryError)
 
 
 @dataclass(frozen=True, kw_only=True)

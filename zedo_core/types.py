@@ -83,7 +83,7 @@ class Keypoints:
     @property
     def present(self) -> Bool[ndarray, "t p"]:
         """Where a person was seen at all."""
-        return (self.confidence > 0).any(-1)
+        return np.any(self.confidence > 0, axis=-1)
 
     def to_skeleton(self, target: Skeleton) -> Keypoints:
         """The same people in another joint set, by joint name."""
@@ -95,7 +95,7 @@ class Keypoints:
         return replace(self, xy=xy, confidence=confidence, skeleton=target)
 
     def undistorted(self, cameras: tuple[Camera, ...]) -> Keypoints:
-        """The same keypoints as pinhole cameras without distortion would see them; missing where the lens has no answer."""
+        """The same keypoints as cameras without distortion would see them; missing where the lens has no answer."""
         if not any(camera.is_distorted for camera in cameras):
             return self
         if len(cameras) == 1:

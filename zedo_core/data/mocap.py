@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,11 +51,11 @@ def load(path: str | Path, split: str | None = None, *, rig: str = "retargeted")
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
             arrays = {name: data[name] for name in data.files}
     except FileNotFoundError:
         raise FormatError(f"{path}: no such file; expected an npz of motion capture") from None
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise FormatError(f"{path}: expected an npz of motion capture, cannot read it ({error})") from None
     key = rig if rig in arrays else next((name for name in ("retargeted", "positions") if name in arrays), None)
     if key is None:
@@ -75,7 +76,7 @@ def _select(path: Path, arrays: dict[str, ndarray], key: str, split: str | None)
     kept = np.flatnonzero(labels["split"] == split) if split is not None else np.arange(count)
     if len(kept) == 0:
         raise FormatError(f"{path}: no sequence is marked '{split}'; found {', '.join(np.unique(labels['split']))}")
-    rows = np.concatenate([np.arange(offsets[i], offsets[i + 1]) for i in kept])
+    rows = np.flatnonzero(np.isin(np.repeat(np.arange(count), np.diff(offsets)), kept))
     return Motions(
         positions=positions[rows],
         sequence=np.repeat(np.arange(len(kept)), np.diff(offsets)[kept]),

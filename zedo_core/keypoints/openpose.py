@@ -53,7 +53,7 @@ def read(source: Source) -> Keypoints:
 
 
 def _bone_length(people: Sequence[Person], skeleton: Skeleton) -> float:
-    """Mean length of the bones in pixels, were the joints in the order of `skeleton`; bones with a missing end left out."""
+    """Mean length in pixels of the bones whose ends are seen, were the joints in the order of `skeleton`."""
     joints = np.stack([person.joints for person in people])
     children, parents = (list(ends) for ends in zip(*skeleton.edges, strict=True))
     seen = (joints[:, children, 2] > 0) & (joints[:, parents, 2] > 0)

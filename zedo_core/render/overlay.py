@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from numpy import ndarray
 from PIL import Image
 
@@ -157,7 +157,7 @@ class _Place:
         return (xy + 0.5) * self.scale - 0.5 + self.offset
 
 
-def _placed(image: Canvas, size: tuple[int, int]) -> tuple[Canvas, _Place]:
+def _placed(image: UInt8[ndarray, "_ _ 3"], size: tuple[int, int]) -> tuple[Canvas, _Place]:
     """A canvas of `size` (width, height) with `image` scaled into its middle."""
     height, width = image.shape[:2]
     scale = min(size[0] / width, size[1] / height)

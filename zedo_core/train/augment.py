@@ -1,4 +1,4 @@
-"""From motion capture to training poses in camera axes: rare poses more often, limbs exchanged, bodies and cameras varied."""
+"""From motion capture to training poses in camera axes: rare ones more often, with limbs, bodies and cameras varied."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def frame_weights(motions: Motions, rarity: float, seed: int) -> Float[ndarray, 
     facing = torch.atan2(bodies.pelvis[:, 2, 0], bodies.pelvis[:, 0, 0])
     features = (poses @ about("y", facing).mT).flatten(1).numpy()
     kinds = min(256, len(motions))
-    labels = MiniBatchKMeans(kinds, random_state=seed, n_init=1, batch_size=4096).fit_predict(features)
+    labels = MiniBatchKMeans(kinds, random_state=seed, n_init="auto", batch_size=4096).fit_predict(features)
     weights = np.bincount(labels, minlength=kinds)[labels].astype(np.float64) ** -rarity
     return (weights / weights.sum()).astype(np.float32)
 

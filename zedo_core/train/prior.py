@@ -50,8 +50,8 @@ class TrainOptions:
     augment: AugmentOptions = field(default_factory=AugmentOptions)
 
     def __post_init__(self) -> None:
-        if self.width % 32 or self.width <= 0:
-            raise InputError(f"expected a width that is a multiple of 32, got {self.width}")
+        if self.width % 32 or self.width < 64:  # with 32, every group of the normalisation would hold one value
+            raise InputError(f"expected a width that is a multiple of 32, from 64, got {self.width}")
         if min(self.blocks, self.batch, self.steps) < 1 or self.time_width % 2 or self.time_width < 4:
             raise InputError("expected at least 1 block, 1 pose a batch, 1 step and an even time width from 4")
 
@@ -90,7 +90,7 @@ def train_prior(
     while run.step < options.steps:
         loss = run.advance()
         if run.step % 250 == 0 or run.step == options.steps:
-            history.append(TrainProgress(run.step, options.steps, float(loss), check.loss(run.average.module)))
+            history.append(TrainProgress(run.step, options.steps, float(loss), check.loss(run.averaged)))
             on_step(history[-1])
         if time.monotonic() - saved > save_every_s:
             run.save(out, history)
@@ -98,7 +98,12 @@ def train_prior(
     run.save(out, history)
     record = {
         "options": asdict(options),
-        "data": {"sha256": data_hash, "frames": len(kept), "held_out_frames": len(held), "sequences": len(motions.names)},
+        "data": {
+            "sha256": data_hash,
+            "frames": len(kept),
+            "held_out_frames": len(held),
+            "sequences": len(motions.names),
+        },
         "versions": {"torch": torch.__version__},
         "device": str(device),
         "seconds": round(time.monotonic() - started, 1),
@@ -125,9 +130,7 @@ def score_matching_loss(
     return (net(mean * poses + std * noise, net.time_rows(t)) - noise).square().mean()
 
 
-def sample_times(
-    count: int, options: TrainOptions, generator: Generator, device: torch.device
-) -> Float[Tensor, " b"]:
+def sample_times(count: int, options: TrainOptions, generator: Generator, device: torch.device) -> Float[Tensor, " b"]:
     """Times in (0, 1], a share of them below `small_t_end`."""
     u = torch.rand(count, generator=generator, device=device)
     small = torch.rand(count, generator=generator, device=device) < options.small_t
@@ -164,6 +167,12 @@ class _Run:
         source = PoseSource.from_motions(motions, options.augment, device, options.seed)
         generator = Generator(device).manual_seed(options.seed)
         return cls(source, options, net, average, optimizer, schedule, generator)
+
+    @property
+    def averaged(self) -> ScoreMLP:
+        """The network with the averaged weights."""
+        assert isinstance(self.average.module, ScoreMLP)
+        return self.average.module
 
     def advance(self) -> Tensor:
         """One step; the loss stays on the device."""
@@ -203,7 +212,8 @@ class _Run:
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises many kinds for damaged files
-            raise WeightsError(f"{path}: the training state is damaged ({type(error).__name__}); start again without --resume") from None
+            kind = type(error).__name__
+            raise WeightsError(f"{path}: the state is damaged ({kind}); start again without --resume") from None
         if state["options"] != json.dumps(asdict(self.options), sort_keys=True):
             raise WeightsError(f"{path}: was trained with other options; resume with the same ones or start again")
         self.net.load_state_dict(state["net"])
@@ -246,7 +256,7 @@ def _rate(step: int, options: TrainOptions) -> float:
 
 
 def _write_results(out: Path, run: _Run, record: dict[str, Any], history: list[TrainProgress]) -> None:
-    save_prior(out, run.average.module, SubVP(), H36M17, out.resolve().name)
+    save_prior(out, run.averaged, SubVP(), H36M17, out.resolve().name)
     with written_whole(out / RECORD_FILE) as partial:
         partial.write_text(json.dumps(record, indent=2) + "\n")
     with written_whole(out / LOG_FILE) as partial, open(partial, "w", newline="") as file:

@@ -17,7 +17,7 @@ def standard_poses(clusters: dict[int, Float[Tensor, "s j 3"]], count: int) -> F
     """`count` standard poses: the clusters of that number, or the most different ones of the next larger number."""
     larger = sorted(size for size in clusters if size >= count)
     if not larger:
-        raise InputError(f"expected at most {max(clusters)} initial poses with these clusters, got {count}; use fewer hypotheses")
+        raise InputError(f"expected at most {max(clusters)} initial poses with these clusters, got {count}")
     poses = clusters[larger[0]]
     return poses if len(poses) == count else poses[_farthest_first(poses, count)]
 

@@ -29,7 +29,7 @@ def descend(
         turn[:, 0] = 1.0
         turn.requires_grad_(True)
         scale = torch.ones(len(poses), 1, 1, dtype=poses.dtype, device=poses.device, requires_grad=True)
-        free = torch.tensor([1.0, *(float(axis in options.axes) for axis in "xyz")], device=poses.device, dtype=poses.dtype)
+        free = torch.tensor([1.0, *(float(axis in options.axes) for axis in "xyz")]).to(poses)
         root, slopes, focal = (x.clone() for x in (root, observed.slopes[:, joints], observed.focal_px[:, None]))
         chosen = poses[:, joints].clone()
         optimizer = torch.optim.Adam([turn, scale], lr=options.adam_rate)

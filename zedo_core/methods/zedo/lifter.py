@@ -70,8 +70,8 @@ class ZedoLifter:
     ) -> tuple[Float[ndarray, "b h j 3"], Float[ndarray, "b h"]]:
         """Joints in metres in camera axes and scores, the best-scored hypothesis first.
 
-        `xy` in undistorted pixels; `seed` is that of the noise by which poses are judged. `on_rows` is told how many people are done. InputError for a
-        number of hypotheses that is out of range.
+        `xy` in undistorted pixels; `seed` is that of the noise by which poses are judged.
+        `on_rows` is told how many people are done. InputError for a number of hypotheses out of range.
         """
         if not 1 <= hypotheses <= MAX_HYPOTHESES:
             raise InputError(f"expected 1 to {MAX_HYPOTHESES} hypotheses, got {hypotheses}")
@@ -80,7 +80,8 @@ class ZedoLifter:
         joints = np.empty((len(xy), hypotheses, len(self.skeleton), 3), np.float32)
         scores = np.empty((len(xy), hypotheses), np.float32)
         for rows in self._chunks(len(xy), count, len(shapes)):
-            tensors = [torch.as_tensor(np.asarray(a[rows], np.float32), device=self.device) for a in (xy, confidence, K)]
+            arrays = (np.asarray(array[rows], np.float32) for array in (xy, confidence, K))
+            tensors = (torch.from_numpy(array).to(self.device) for array in arrays)
             placed, score = self._lift(Observations.from_pixels(*tensors), shapes, count, seed)
             order = score.argsort(dim=1, descending=True)[:, :hypotheses]
             picked = placed.gather(1, order[..., None, None].expand(-1, -1, *placed.shape[2:]))

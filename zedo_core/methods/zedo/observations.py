@@ -38,7 +38,8 @@ class Observations:
 
     def repeat(self, times: int) -> Observations:
         """Every row `times` times, one after the other."""
-        return Observations(*(part.repeat_interleave(times, 0) for part in (self.slopes, self.confidence, self.focal_px)))
+        parts = (self.slopes, self.confidence, self.focal_px)
+        return Observations(*(part.repeat_interleave(times, 0) for part in parts))
 
     @property
     def rays(self) -> Float[Tensor, "b j 3"]:

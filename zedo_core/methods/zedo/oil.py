@@ -1,4 +1,4 @@
-"""The optimiser in the loop: pull the pose onto the rays, denoise it a little, and again (paper section 3.4, Algorithm 1)."""
+"""The optimiser in the loop: pull the pose onto the rays, denoise it a little, and again (paper section 3.4)."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class ZedoOptions:
     flip_negative_depth: bool = False  # negate a translation behind the camera, as the official code does
 
     # Initial pose optimiser
-    init: str = "headings"  # `headings` searches a grid with the closed-form translation (not in the paper), `adam` descends
+    init: str = "headings"  # `headings` searches a grid (not in the paper), `adam` descends
     headings: int = 24  # headings in the grid, over the full circle
     shapes: int = 50  # standard poses tried in the grid, or as many as there are hypotheses if that is more
     candidates: int = 5  # lifted at least, so that there is a choice with fewer hypotheses
