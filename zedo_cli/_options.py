@@ -16,7 +16,7 @@ OutDir = Annotated[
 Device = Annotated[
     str, typer.Option("--device", help="Where to compute: auto, cpu, cuda, cuda:N or mps.", metavar="NAME")
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Same seed, same result.", min=0)]
+Seed = Annotated[int, typer.Option("--seed", help="Same seed, same result.", min=0, max=2**63 - 1)]
 Weights = Annotated[
     str, typer.Option("--weights", help="Name of downloaded weights, a weights folder, or a file.", metavar="NAME|PATH")
 ]

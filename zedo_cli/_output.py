@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from zedo_core.errors import OutputError
+
 # Notes and progress bars; `--quiet` silences them.
 console = Console(stderr=True, highlight=False)
 # Warnings and errors, which `--quiet` does not silence.
@@ -36,6 +38,8 @@ def alert(kind: str, message: str) -> None:
 
 def print_json(value: Any) -> None:
     """Write strict JSON to stdout; NaN and infinities become null, arrays lists, dataclasses objects."""
+    if sys.stdout is None:
+        raise OutputError("stdout is closed; the report cannot be written to it")
     json.dump(_plain(value), sys.stdout, indent=2, allow_nan=False, ensure_ascii=False)
     sys.stdout.write("\n")
     sys.stdout.flush()  # a closed pipe shows here, where it is handled, and not when the interpreter ends

@@ -39,6 +39,6 @@ def summarise(report: InferReport) -> None:
     table.add_row("camera", f"f = {report.focal_px:.0f} px, {report.camera}")
     table.add_row("reprojection", f"{report.reprojection_px:.1f} px")
     table.add_row("time", ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items()))
-    for i, file in enumerate(report.files):
-        table.add_row("files" if i == 0 else "", str(file))
     console.print(table)
+    for file in report.files:
+        console.print(str(file), soft_wrap=True, markup=False)

@@ -90,6 +90,6 @@ def _size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     width, _, height = text.lower().partition("x")
-    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
+    if not all(part.isascii() and part.isdecimal() and 0 < len(part) < 7 and int(part) for part in (width, height)):
         raise typer.BadParameter(f"expected WIDTHxHEIGHT such as 1920x1080, got '{text}'", param_hint="--image-size")
     return int(width), int(height)

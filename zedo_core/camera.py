@@ -15,6 +15,7 @@ from numpy import ndarray
 
 from zedo_core.errors import CameraError
 
+_FOCAL_PX = (1e-2, 1e7)  # what a camera can have
 _UNDISTORT_STEPS = 20  # of Newton's method; a usual lens needs four
 _UNDISTORTED_PX = 0.01  # largest error of an undistorted pixel, distorted again
 
@@ -45,6 +46,12 @@ class Camera:
         if self.fx <= 0 or self.fy <= 0:
             raise CameraError(
                 f"camera ({self.source}): expected focal lengths above 0 px, got fx={self.fx:g} fy={self.fy:g}"
+            )
+        if not all(_FOCAL_PX[0] <= focal <= _FOCAL_PX[1] for focal in (self.fx, self.fy)):
+            least, most = _FOCAL_PX
+            raise CameraError(
+                f"camera ({self.source}): expected focal lengths of {least:g} to {most:g} px, got fx={self.fx:g} "
+                f"fy={self.fy:g}"
             )
         if len(self.distortion) not in (0, 4, 5, 8, 12, 14):
             raise CameraError(

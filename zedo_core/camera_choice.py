@@ -38,7 +38,7 @@ class CameraChoice:
                 return (Camera.from_file(self.file, self.name),)
             if self.fx is not None and self.cx is not None and self.cy is not None:
                 return (self._given(None),)
-            raise CameraError("the image size is not known; give it (width x height), a camera file, or fx, cx and cy")
+            raise CameraError("the image size is not known; give --image-size, a camera file, or fx, cx and cy")
         known = {size: self._camera(size) for size in dict.fromkeys(sizes)}
         return tuple(known[size] for size in sizes)
 

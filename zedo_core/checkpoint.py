@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from zedo_core.files import sha256_of, written_whole
 from zedo_core.nets.score_mlp import ScoreMLP, ScoreMLPConfig
 from zedo_core.skeleton import H36M17, Skeleton, get_skeleton
 
+T = TypeVar("T")
 PRIOR_FILE, CONFIG_FILE, CLUSTERS_FILE = "prior.safetensors", "prior.json", "clusters.npz"
 _FORMAT = "zedo-prior-1"
 
@@ -61,11 +62,11 @@ def load_prior(path: str | Path, device: torch.device | str = "cpu") -> Prior:
     if not file.is_file():
         raise WeightsError(f"{file}: no such file; get weights by 'zedo download' or make them by 'zedo train prior'")
     config = _read_config(file.with_suffix(".json"))
-    sizes = ScoreMLPConfig(**config["network"])
+    sizes = _settings(ScoreMLPConfig, config, "network", file)
     state = _read_safetensors(file)
     prior = Prior(
         net=_network(file, sizes, state, device),
-        sde=SubVP(**config["sde"]),
+        sde=_settings(SubVP, config, "sde", file),
         skeleton=get_skeleton(config["skeleton"]),
         name=config.get("name") or file.parent.name,
         sha256=sha256_of(file),
@@ -102,7 +103,15 @@ def load_official_prior(path: Path, device: torch.device | str = "cpu") -> Prior
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such file; expected an official ZeDO checkpoint") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, OSError, ValueError, KeyError) as error:
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        zipfile.BadZipFile,
+        OSError,
+        LookupError,
+        ValueError,
+    ) as error:
         reason = _first_line(error)
         raise WeightsError(f"{path}: expected an official ZeDO checkpoint, cannot read it safely ({reason})") from None
     if not isinstance(content, dict) or not isinstance(content.get("model_state_dict"), dict):
@@ -182,6 +191,15 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
+def _settings(kind: type[T], config: dict[str, Any], field: str, file: Path) -> T:
+    """The frozen settings of one field of the config."""
+    try:
+        return kind(**config[field])
+    except (TypeError, ValueError):
+        known = ", ".join(kind.__dataclass_fields__)  # type: ignore[attr-defined]
+        raise WeightsError(f"{file.with_suffix('.json')}: expected in '{field}' the values {known}") from None
+
+
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -198,7 +216,10 @@ def _network(path: Path, sizes: ScoreMLPConfig, state: dict[str, Tensor], device
     try:
         net.load_state_dict({key: value.float() for key, value in state.items()}, strict=True)
     except RuntimeError as error:
-        raise WeightsError(f"{path}: the weights do not fit the network ({error})") from None
+        first = str(error).strip().splitlines()[1:2] or [type(error).__name__]
+        raise WeightsError(f"{path}: the weights do not fit the sizes beside them ({first[0].strip()[:100]})") from None
+    if not all(value.isfinite().all() for value in net.state_dict().values()):
+        raise WeightsError(f"{path}: the weights hold values that are not finite; fetch or train them again")
     return net.to(device).eval().requires_grad_(False)
 
 

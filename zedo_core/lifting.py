@@ -48,7 +48,7 @@ def find_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError, NotImplementedError):
         raise DeviceError(f"device '{name}' is not available; use auto, cpu, cuda, cuda:N or mps") from None
     return device
@@ -71,16 +71,20 @@ def lift(
     undistorted and converted to the lifter's joint set. `on_progress` gets the people done and their
     number. InputError when shapes, cameras or the number of hypotheses do not fit.
     """
+    if not 0 <= seed < 2**63:
+        raise InputError(f"expected a seed from 0 to 2^63 - 1, got {seed}")
     people = keypoints if isinstance(keypoints, Keypoints) else _from_array(keypoints, skeleton)
     cameras = _as_cameras(camera, len(people.frame_numbers))
     lifter = lifter or load_lifter()
     pinhole = people.undistorted(cameras).to_skeleton(lifter.skeleton)
     present = pinhole.present
+    if people.present.any() and not present.any():
+        raise InputError(f"camera ({cameras[0].source}): no keypoint can be undistorted; check the lens distortion")
     frames = np.nonzero(present)[0]
     K = np.stack([c.matrix for c in cameras])[frames if len(cameras) > 1 else np.zeros_like(frames)]
     total = len(frames)
     joints, score = lifter.lift_rows(
-        pinhole.xy[present], pinhole.confidence[present], K, hypotheses, seed, lambda done: on_progress(done, total)
+        pinhole.xy[present], pinhole.confidence[present], K, hypotheses, lambda done: on_progress(done, total), seed
     )
     options = {**lifter.settings, "hypotheses": hypotheses, "seed": seed}
     provenance = Provenance(

@@ -168,13 +168,30 @@ def _observe(request: InferRequest, source: Source | None, on_progress: OnProgre
             )
         found = read_keypoints(request.input, image_size=request.image_size)
     elif request.keypoints is not None:
-        found = read_keypoints(request.keypoints, image_size=request.image_size or source.size)
-        found = replace(found, fps=found.fps or source.fps)
+        found = _fitting(read_keypoints(request.keypoints), source, request.keypoints)
     else:
         found = _detect(request, source, on_progress)
     if not found.present.any():
         raise InputError(f"{request.keypoints or request.input}: nobody was found in any frame; nothing to lift")
     return found
+
+
+def _fitting(keypoints: Keypoints, source: Source, path: Path) -> Keypoints:
+    """Saved keypoints as those of these pictures; InputError when they cannot be."""
+    sizes = keypoints.image_sizes
+    if sizes is not None and source.size is not None and set(sizes) != {source.size}:
+        stated, real = (f"{width}x{height} px" for width, height in (sizes[0], source.size))
+        raise InputError(f"{path}: is for pictures of {stated}, those of {source.path} have {real}")
+    last, count = int(keypoints.frame_numbers.max()), source.count or 0
+    if last >= count:  # the count of a video is an estimate
+        count = sum(1 for _ in source)
+    if last >= count or keypoints.frame_numbers.min() < 0:
+        raise InputError(f"{path}: has frames up to {last}, {source.path} has {count}, counted from 0")
+    return replace(
+        keypoints,
+        image_sizes=sizes or (source.size and (source.size,)),
+        fps=keypoints.fps or source.fps,
+    )
 
 
 def _detect(request: InferRequest, source: Source, on_progress: OnProgress) -> Keypoints:

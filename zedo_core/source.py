@@ -21,7 +21,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.stream import VideoStream
-from jaxtyping import UInt8
+from jaxtyping import Int32, UInt8
 from numpy import ndarray
 from PIL import Image, ImageOps
 
@@ -241,12 +241,15 @@ def _opened_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 def _read_video(path: Path, fps: float | None) -> Iterator[Frame]:
     """Frames in presentation order, times in seconds from the start of the file as a player shows them."""
-    number = 0
+    number, matrix = 0, None
     with _opened_video(path) as (container, stream):
         start_s = (container.start_time or 0) / av.time_base
         for number, decoded in enumerate(_decode(path, container, stream), start=1):
+            if number == 1:  # asked for once: side data and its frame hold each other in memory
+                matrix = decoded.side_data.get("DISPLAYMATRIX")
+                matrix = None if matrix is None else np.frombuffer(bytes(matrix), np.int32)
             try:
-                image = _upright(decoded)
+                image = _upright(decoded, matrix)
             except (FFmpegError, ValueError):
                 raise FormatError(
                     f"{path}: pixels of format {decoded.format.name} cannot be read; convert it"
@@ -274,13 +277,12 @@ def _decode(path: Path, container: InputContainer, stream: VideoStream) -> Itera
         _log.warning("%s: the video is damaged or cut short; frames that cannot be decoded are left out", path)
 
 
-def _upright(frame: av.VideoFrame) -> UInt8[ndarray, "height width 3"]:
+def _upright(frame: av.VideoFrame, matrix: Int32[ndarray, " 9"] | None) -> UInt8[ndarray, "height width 3"]:
     """RGB pixels, turned and mirrored as the display matrix of the container says."""
     image = frame.to_ndarray(format="rgb24")
-    matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return image
-    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5]  # what is at (x, y) is shown at (a x + c y, b x + d y)
+    a, b, _, c, d = matrix[:5]  # what is at (x, y) is shown at (a x + c y, b x + d y)
     if abs(b) > abs(a):
         image, a, d = image.transpose(1, 0, 2), c, b
     return np.ascontiguousarray(image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])

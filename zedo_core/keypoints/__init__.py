@@ -19,6 +19,8 @@ from zedo_core.keypoints._source import Format, open_source
 from zedo_core.keypoints.results import write_keypoints
 from zedo_core.types import Keypoints
 
+_MAX_PIXELS = 178_000_000  # as for pictures
+
 __all__ = ["formats", "read_keypoints", "write_keypoints"]
 
 
@@ -29,8 +31,10 @@ def read_keypoints(
 
     `image_size` (width, height) in pixels and `fps` say what the file does not, and win over what it does.
     """
-    if image_size is not None and min(image_size) < 1:
-        raise InputError(f"expected an image size (width, height) above 0 px, got {image_size}")
+    if image_size is not None and (min(image_size) < 1 or math.prod(image_size) > _MAX_PIXELS):
+        raise InputError(
+            f"expected an image size (width, height) up to {_MAX_PIXELS / 1e6:g} megapixels, got {image_size}"
+        )
     if fps is not None and not (math.isfinite(fps) and fps > 0):
         raise InputError(f"expected a frame rate above 0, got {fps:g}")
     keypoints = _read(Path(path))

@@ -22,6 +22,11 @@ class ScoreMLPConfig:
     groups: int = 32  # of the group normalisation
     dropout: float = 0.25  # in training only
 
+    def __post_init__(self) -> None:
+        sizes = (self.joints, self.width, self.time_width, self.blocks, self.groups)
+        if not all(isinstance(size, int) and 1 <= size <= 2**14 for size in sizes) or self.width % self.groups:
+            raise ValueError(f"expected whole sizes from 1 to {2**14}, the width a multiple of {self.groups}: {self}")
+
     def as_dict(self) -> dict[str, float | int]:
         """The sizes as plain values for JSON."""
         return asdict(self)

@@ -122,4 +122,4 @@ def _extent(points: Float[ndarray, "j 3"]) -> tuple[ndarray, ndarray]:
 def _half_extent(bodies: Float[ndarray, "n j 3"]) -> float:
     """Half of the edge in metres of a cube that holds each of the bodies."""
     edges = [np.ptp(np.stack(_extent(body)), axis=0).max() for body in bodies]
-    return max(0.55 * max(edges), 0.25)
+    return max(0.55 * float(max(edges)), 0.25)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_TALLEST_PX, _WIDEST_PX = 1080, 1920
+_LEAST_PX, _TALLEST_PX, _WIDEST_PX = 64, 1080, 1920
 _USUAL_FPS, _SLIDES_FPS = 25.0, 1.0
 
 
@@ -127,8 +127,11 @@ def _input_size(poses: Poses, keypoints: Keypoints, source: Source | None) -> tu
     if keypoints.image_sizes is not None:
         width, height = np.max(keypoints.image_sizes, axis=0)
         return int(width), int(height)
-    camera = poses.camera(0)
-    return camera.size or (round(2 * camera.cx + 1), round(2 * camera.cy + 1))
+    if (size := poses.camera(0).size) is not None:
+        return size
+    corner = keypoints.xy[keypoints.confidence > 0].max(axis=0, initial=0.0)
+    width, height = np.clip(corner * 1.1, _LEAST_PX, _WIDEST_PX)
+    return int(width), int(height)
 
 
 def _working_size(size: tuple[int, int]) -> tuple[int, int]:

@@ -65,8 +65,8 @@ class ZedoLifter:
         confidence: Float[ndarray, "b j"],
         K: Float[ndarray, "b 3 3"],
         hypotheses: int,
-        seed: int = 0,
         on_rows: Callable[[int], None] = lambda done: None,
+        seed: int = 0,
     ) -> tuple[Float[ndarray, "b h j 3"], Float[ndarray, "b h"]]:
         """Joints in metres in camera axes and scores, the best-scored hypothesis first.
 

@@ -52,7 +52,7 @@ class Observations:
         return self.confidence.clamp(_LEAST_CONFIDENCE, 1.0) ** 4
 
 
-def weighted_mean(values: Float[Tensor, "*b j d"], weights: Float[Tensor, "*b j"]) -> Float[Tensor, "*b 1 d"]:
+def weighted_mean(values: Float[Tensor, "*#b j d"], weights: Float[Tensor, "*#b j"]) -> Float[Tensor, "... 1 d"]:
     """Mean over the joints."""
     total = (values * weights[..., None]).sum(-2, keepdim=True)
     return total / weights.sum(-1)[..., None, None]
@@ -73,9 +73,9 @@ def depth_bounds(observed: Observations, spread_m: tuple[float, float] | None) -
 
 
 def solve_translation(
-    pose: Float[Tensor, "*b j 3"], slopes: Float[Tensor, "*b j 2"], weights: Float[Tensor, "*b j"]
-) -> Float[Tensor, "*b 1 3"]:
-    """Translation that brings the pose closest to the rays: weighted least squares (paper, equation 5).
+    pose: Float[Tensor, "*#b j 3"], slopes: Float[Tensor, "*#b j 2"], weights: Float[Tensor, "*#b j"]
+) -> Float[Tensor, "... 1 3"]:
+    """Translation that brings the pose closest to the rays: weighted least squares, any broadcast batch.
 
     The rows -T_xy + r T_z = P_xy - P_z r per joint, with r the slope of the ray, have a closed
     solution: T_z is the regression of the right side on r, T_xy follows from the means.
@@ -90,11 +90,11 @@ def solve_translation(
 
 
 def bounded_translation(
-    pose: Float[Tensor, "*b j 3"],
-    slopes: Float[Tensor, "*b j 2"],
-    weights: Float[Tensor, "*b j"],
-    bounds: Float[Tensor, "*b 2"],
-) -> Float[Tensor, "*b 1 3"]:
+    pose: Float[Tensor, "*#b j 3"],
+    slopes: Float[Tensor, "*#b j 2"],
+    weights: Float[Tensor, "*#b j"],
+    bounds: Float[Tensor, "*#b 2"],
+) -> Float[Tensor, "... 1 3"]:
     """`solve_translation` with its depth kept within the bounds; the rest is then the best for that depth."""
     free = solve_translation(pose, slopes, weights)
     depth = free[..., 2:].clamp(bounds[..., None, :1], bounds[..., None, 1:])

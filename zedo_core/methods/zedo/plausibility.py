@@ -14,7 +14,7 @@ _DRAWS = 4
 _FLOOR_M = 1e-3  # a pose closer to its rays than this is not better for it
 
 
-def denoising_residual(prior: Prior, pose: Float[Tensor, "b j 3"], seed: int) -> Float[Tensor, " b"]:
+def denoising_residual(prior: Prior, pose: Float[Tensor, "b j 3"], seed: int = 0) -> Float[Tensor, " b"]:
     """|| net(m x + s z, t) - z ||^2, the mean over the coordinates and a few draws of z, the same for every pose."""
     t = torch.tensor([_TIME], dtype=pose.dtype, device=pose.device)
     mean, std, row = prior.sde.mean(t), prior.sde.std(t), prior.net.time_rows(t)
@@ -31,7 +31,7 @@ def distance_to_rays(observed: Observations, joints_cam: Float[Tensor, "b j 3"])
 
 
 def plausibility(
-    prior: Prior, observed: Observations, pose: Float[Tensor, "b j 3"], T: Float[Tensor, "b 1 3"], seed: int
+    prior: Prior, observed: Observations, pose: Float[Tensor, "b j 3"], T: Float[Tensor, "b 1 3"], seed: int = 0
 ) -> Float[Tensor, " b"]:
     """Score of each row, higher is better: both the prior and the rays have to be content.
 

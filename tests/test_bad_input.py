@@ -1,0 +1,351 @@
+"""What cannot be used ends in one line that says so, an exit code, and nothing written."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
+
+import zedo_core
+from zedo_cli.app import app
+
+PRIOR = Path(zedo_core.__file__).parent / "assets" / "prior"
+SIZE = (60, 80)
+LONGEST_LINE = 700  # characters, with the list of all known formats in it; a dump of shapes is far longer
+
+# x, y of a standing person in COCO's order, within SIZE.
+BODY = [
+    *((30, 10), (31, 9), (29, 9), (32, 10), (28, 10), (36, 20), (24, 20), (38, 30), (22, 30)),
+    *((39, 39), (21, 39), (34, 42), (26, 42), (34, 56), (26, 56), (34, 70), (26, 70)),
+]
+VALUES = [float(value) for x, y in BODY for value in (x, y, 0.9)]
+
+
+def document(values: list[Any] = VALUES, count: int = 1, **fields: Any) -> dict[str, Any]:
+    """A keypoints.json."""
+    people = [{"track": 0, "keypoints": values}]
+    return {
+        "format": "zedo-keypoints-1",
+        "joints": "coco-17",
+        "image_sizes": [SIZE],
+        "fps": None,
+        "track_ids": [0],
+        "frames": [{"frame": t, "time_s": None, "people": people} for t in range(count)],
+    } | fields
+
+
+LATE = [{"frame": 5000, "time_s": None, "people": [{"track": 0, "keypoints": VALUES}]}]
+
+JSON_FILES: dict[str, Any] = {
+    "good.json": document(),
+    "no_size.json": document(image_sizes=None),
+    "unknown.json": {"poses": [1, 2]},
+    "empty_list.json": [],
+    "short.json": document(VALUES[:48]),
+    "nan.json": document([float("nan"), *VALUES[1:]]),
+    "infinite.json": document([float("inf"), *VALUES[1:]]),
+    "huge.json": document([1e300, *VALUES[1:]]),
+    "confidence.json": document([*VALUES[:2], 7.0, *VALUES[3:]]),
+    "texts.json": document(["a"] * 51),
+    "nobody.json": document([0] * 51),
+    "no_frames.json": document(count=0),
+    "newer.json": document(format="zedo-keypoints-9"),
+    "other_size.json": document(image_sizes=[(1088, 1920)]),
+    "late.json": document(frames=LATE),
+    "short_coco.json": [{"image_id": 1, "keypoints": VALUES[:30]}],
+    "mixed_coco.json": [{"image_id": 1, "keypoints": VALUES}, {"keypoints": VALUES}],
+    "coco.json": [{"image_id": 1, "keypoints": VALUES}],
+    "no_openpose/a.json": document(),
+    # cameras
+    "zeros.json": {"K": [[0, 0, 30], [0, 0, 40], [0, 0, 1]]},
+    "nan_camera.json": {"fx": float("nan"), "fy": 1, "cx": 1, "cy": 1},
+    "text_camera.json": {"fx": "wide", "fy": 1, "cx": 1, "cy": 1},
+    "other_camera.json": {"fx": 500, "fy": 500, "cx": 320, "cy": 240, "size": [640, 480]},
+    "skewed.json": {"K": [[1000, 50, 30], [0, 1000, 40], [0, 0, 1]]},
+    "three.json": {"fx": 100, "fy": 100, "cx": 30, "cy": 40, "distortions": [1, 2, 3]},
+    "bent.json": {"fx": 10, "fy": 10, "cx": 5000, "cy": 5000, "size": SIZE, "distortions": [-500, 0, 0, 0]},
+    "two.json": {name: {"fx": 90, "fy": 90, "cx": 30, "cy": 40} for name in ("left", "right")},
+}
+TEXTS = {
+    "text.mp4": "this is no video\n" * 20,
+    "text.png": "this is no picture",
+    "empty.mp4": "",
+    "broken.json": '{"format": ',
+    "broken.npz": "PK\x03\x04 and nothing else",
+    "no_pictures/notes.txt": "notes",
+    "notes.txt": "notes",
+    "text.pt": "this is no model",
+    "empty.pt": "",
+    "model.onnx": "onnx",
+    "few_bytes.pth": "abc",
+}
+
+
+@pytest.fixture(scope="session")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of everything that can be wrong; the tests run in it."""
+    folder = tmp_path_factory.mktemp("given")
+    for name, text in {**TEXTS, **{name: json.dumps(value) for name, value in JSON_FILES.items()}}.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "empty_folder").mkdir()
+    (folder / "garbage.mp4").write_bytes(bytes(range(256)) * 200)
+    (folder / "garbage.pt").write_bytes(bytes(range(256)) * 50)
+    Image.new("RGB", SIZE, (90, 120, 90)).save(folder / "grey.png")
+    (folder / "damaged.png").write_bytes((folder / "grey.png").read_bytes()[:60])
+    _write_npz(folder)
+    _write_weights(folder)
+    return folder
+
+
+def _write_npz(folder: Path) -> None:
+    good = np.array(VALUES).reshape(1, 17, 3)
+    values = {"nan": good.copy(), "infinite": good.copy()}
+    values["nan"][0, 3, 0], values["infinite"][0, 3, 0] = np.nan, np.inf
+    for name, keypoints in {**values, "shape": good[:, :16], "no_frames": good[:0]}.items():
+        np.savez(folder / f"{name}.npz", keypoints=keypoints, joints="coco-17", image_size=SIZE)
+    np.savez(folder / "no_joints.npz", keypoints=good)
+    np.savez(folder / "martian.npz", keypoints=good, joints="martian-9")
+    np.savez(folder / "other.npz", a=good)
+    np.savez(folder / "objects.npz", keypoints=np.array([{}], dtype=object), joints="coco-17")
+
+
+def _write_weights(folder: Path) -> None:
+    config = json.loads((PRIOR / "prior.json").read_text())
+    changed: Mapping[str, Any] = {
+        "good_weights": config,
+        "fields": {**config, "network": {"widht": 3}},
+        "schedule": {**config, "sde": {"x": 1}},
+        "width": {**config, "network": {**config["network"], "width": 64}},
+        "older": {**config, "format": "zedo-prior-0"},
+    }
+    for name, fields in changed.items():
+        shutil.copytree(PRIOR, folder / name)
+        (folder / name / "prior.json").write_text(json.dumps(fields))
+    for name in ("corrupted", "cut", "no_config", "not_finite", "bad_clusters"):
+        shutil.copytree(PRIOR, folder / name)
+    whole = (PRIOR / "prior.safetensors").read_bytes()
+    (folder / "corrupted" / "prior.safetensors").write_bytes(whole[:100] + b"\xff" * 200 + whole[300:])
+    (folder / "cut" / "prior.safetensors").write_bytes(whole[: len(whole) // 2])
+    (folder / "no_config" / "prior.json").unlink()
+    (folder / "bad_clusters" / "clusters.npz").write_text("no clusters")
+    state = {name: torch.full_like(value, torch.nan) for name, value in load_file(PRIOR / "prior.safetensors").items()}
+    save_file(state, folder / "not_finite" / "prior.safetensors")
+    torch.save({"model_state_dict": {"a": torch.zeros(1)}}, folder / "other.pth")
+
+
+# Name, arguments (in the folder above; OUT is the folder for the results), exit code, words of the line.
+CASES: list[tuple[str, str, int, str]] = [
+    # inputs
+    ("nothing there", "infer nowhere.mp4", 2, "nowhere.mp4: no such file"),
+    ("no folder there", "infer nowhere/", 2, "nowhere: no such file"),
+    ("empty video", "infer empty.mp4", 2, "empty.mp4: expected a picture or a video, found an empty file"),
+    ("text as video", "infer text.mp4", 2, "text.mp4: expected a picture or a video"),
+    ("garbage as video", "infer garbage.mp4", 2, "garbage.mp4: expected a picture or a video"),
+    ("text as picture", "infer text.png", 2, "text.png: expected a picture or a video"),
+    ("damaged picture", "infer damaged.png --detector {detector}", 2, "damaged.png: damaged"),
+    ("nobody", "infer grey.png --detector {detector}", 2, "grey.png: nobody was found"),
+    ("folder without pictures", "infer no_pictures", 2, "no_pictures: expected a folder with pictures"),
+    ("empty folder", "infer empty_folder", 2, "empty_folder: expected a folder with pictures"),
+    ("folder of other JSON", "infer no_openpose", 2, "no_openpose: OpenPose"),
+    # keypoint files
+    ("unknown JSON", "infer unknown.json", 2, "unknown.json: 'poses' expected keypoints in a known format"),
+    ("empty list", "infer empty_list.json", 2, "empty_list.json: found a list of 0 expected keypoints"),
+    ("broken JSON", "infer broken.json", 2, "broken.json: not valid JSON"),
+    ("newer form", "infer newer.json", 2, "newer.json: zedo-keypoints-9 update zedo"),
+    ("too few joints", "infer short.json", 2, "short.json: frame 0 48 values expected 51 coco-17"),
+    ("too few joints, COCO", "infer short_coco.json", 2, "short_coco.json: entry 0 30 values expected 51"),
+    ("entry without picture", "infer mixed_coco.json", 2, "mixed_coco.json: entry 1 image_id"),
+    ("NaN", "infer nan.json", 2, "nan.json: frame 0 nose nan"),
+    ("infinite", "infer infinite.json", 2, "infinite.json: frame 0 nose inf"),
+    ("beyond any picture", "infer huge.json", 2, "huge.json: nose 1e+300"),
+    ("confidence", "infer confidence.json", 2, "confidence.json: nose confidence 7"),
+    ("texts", "infer texts.json", 2, "texts.json: expected a list of numbers"),
+    ("all joints missing", "infer nobody.json", 2, "nobody.json: nobody was found"),
+    ("no frames", "infer no_frames.json", 2, "no_frames.json: nobody was found"),
+    ("NaN in npz", "infer nan.npz", 2, "nan.npz: frame 0 left_ear nan"),
+    ("infinite in npz", "infer infinite.npz", 2, "infinite.npz: left_ear inf"),
+    ("too few joints in npz", "infer shape.npz", 2, "shape.npz: 17, 3 found (1, 16, 3)"),
+    ("no joint set", "infer no_joints.npz", 2, "no_joints.npz: expected 'joints'"),
+    ("unknown joint set", "infer martian.npz", 2, "martian.npz: martian-9 coco-17"),
+    ("other npz", "infer other.npz", 2, "other.npz: expected keypoints in a known format"),
+    ("broken npz", "infer broken.npz", 2, "broken.npz: not a readable npz"),
+    ("pickled npz", "infer objects.npz", 2, "objects.npz: not a readable npz"),
+    ("no frames in npz", "infer no_frames.npz", 2, "no_frames.npz: nobody was found"),
+    # image size
+    ("no image size", "infer no_size.json", 2, "image size is not known"),
+    ("no image size, COCO", "infer coco.json --fov 60", 2, "image size is not known"),
+    ("no image size, only fx", "infer no_size.json --fx 90", 2, "image size is not known"),
+    ("image size in words", "infer no_size.json --image-size abc", 2, "expected WIDTHxHEIGHT got 'abc'"),
+    ("image size of 0", "infer no_size.json --image-size 0x10", 2, "expected WIDTHxHEIGHT got '0x10'"),
+    ("half an image size", "infer no_size.json --image-size 10x", 2, "expected WIDTHxHEIGHT got '10x'"),
+    ("image size in superscript", "infer no_size.json --image-size ²x²", 2, "expected WIDTHxHEIGHT got"),
+    ("vast image size", "infer no_size.json --image-size 99999999x99999999", 2, "image size"),
+    # cameras
+    ("K with zeros", "infer good.json --camera zeros.json", 2, "zeros.json focal lengths above 0"),
+    ("NaN in camera", "infer good.json --camera nan_camera.json", 2, "nan_camera.json fx finite"),
+    ("text in camera", "infer good.json --camera text_camera.json", 2, "text_camera.json fx expected numbers"),
+    ("skew", "infer good.json --camera skewed.json", 2, "skewed.json skew"),
+    ("3 coefficients", "infer good.json --camera three.json", 2, "three.json distortion coefficients got 3"),
+    ("camera of another size", "infer good.json --camera other_camera.json", 2, "640x480 60x80"),
+    ("several cameras", "infer good.json --camera two.json", 2, "two.json: 2 cameras left, right"),
+    ("unknown camera", "infer good.json --camera two.json:top", 2, "two.json: no camera 'top' left, right"),
+    ("no camera in file", "infer good.json --camera unknown.json", 2, "unknown.json: holds no camera"),
+    ("text as camera", "infer good.json --camera notes.txt", 2, "notes.txt: holds no camera"),
+    ("picture as camera", "infer good.json --camera grey.png", 2, "grey.png: found binary data"),
+    ("folder as camera", "infer good.json --camera empty_folder", 2, "empty_folder: cannot read the camera"),
+    ("missing camera", "infer good.json --camera nowhere.toml", 2, "nowhere.toml: cannot read the camera"),
+    ("lens without inverse", "infer good.json --camera bent.json", 2, "distortion"),
+    ("fx 0", "infer good.json --fx 0", 2, "focal lengths above 0 fx=0"),
+    ("fx negative", "infer good.json --fx=-5", 2, "focal lengths above 0 fx=-5"),
+    ("fx NaN", "infer good.json --fx nan", 2, "finite nan"),
+    ("fx infinite", "infer good.json --fx inf", 2, "finite inf"),
+    ("fx in words", "infer good.json --fx wide", 2, "--fx valid number"),
+    ("fx vanishing", "infer good.json --fx 1e-300", 2, "focal"),
+    ("fx vast", "infer good.json --fx 1e300", 2, "focal"),
+    ("fy 0", "infer good.json --fx 90 --fy 0", 2, "focal lengths above 0 fy=0"),
+    ("cx NaN", "infer good.json --fx 90 --cx nan", 2, "finite nan"),
+    ("cx alone", "infer good.json --cx 30", 2, "cx need fx"),
+    ("fov 0", "infer good.json --fov 0", 2, "field of view 1 to 170 got 0"),
+    ("fov 200", "infer good.json --fov 200", 2, "field of view 1 to 170 got 200"),
+    ("fov NaN", "infer good.json --fov nan", 2, "field of view 1 to 170 got nan"),
+    ("fx and fov", "infer good.json --fx 90 --fov 60", 2, "one way to give the camera focal length field of view"),
+    ("file and fov", "infer good.json --camera zeros.json --fov 60", 2, "one way to give the camera file field"),
+    # saved keypoints of pictures
+    ("keypoints twice", "infer good.json --keypoints good.json", 2, "good.json: holds keypoints already"),
+    ("missing keypoints", "infer grey.png --keypoints nowhere.json", 2, "nowhere.json: no such file"),
+    ("picture as keypoints", "infer grey.png --keypoints grey.png", 2, "grey.png: not valid JSON"),
+    ("folder as keypoints", "infer grey.png --keypoints empty_folder", 2, "empty_folder: 0 JSON files"),
+    ("keypoints of another size", "infer grey.png --keypoints other_size.json", 2, "1088x1920 60x80"),
+    ("keypoints of other frames", "infer grey.png --keypoints late.json", 2, "late.json frames 5000"),
+    # weights
+    ("missing weights", "infer good.json --weights nowhere", 1, "nowhere no such file known: prior"),
+    ("empty weights folder", "infer good.json --weights empty_folder", 1, "prior.safetensors: no such file"),
+    ("corrupted weights", "infer good.json --weights corrupted", 1, "corrupted/prior.safetensors: damaged"),
+    ("cut weights", "infer good.json --weights cut", 1, "cut/prior.safetensors: damaged"),
+    ("no config", "infer good.json --weights no_config", 1, "no_config/prior.json: no such file"),
+    ("older weights", "infer good.json --weights older", 1, "older/prior.json: expected format 'zedo-prior-1'"),
+    ("unknown fields", "infer good.json --weights fields", 1, "fields/prior.json: network"),
+    ("unknown schedule", "infer good.json --weights schedule", 1, "schedule/prior.json: sde"),
+    (
+        "another width",
+        "infer good.json --weights width",
+        1,
+        "width/prior.safetensors: do not fit",
+    ),
+    ("weights of NaN", "infer good.json --weights not_finite", 1, "not_finite/prior.safetensors: finite"),
+    ("damaged clusters", "infer good.json --weights bad_clusters", 1, "bad_clusters/clusters.npz: clusters"),
+    ("few bytes as checkpoint", "infer good.json --weights few_bytes.pth", 1, "few_bytes.pth: checkpoint"),
+    ("another checkpoint", "infer good.json --weights other.pth", 1, "official checkpoint: key 'a'"),
+    ("detector as weights", "infer good.json --weights yolov8n-pose", 1, "no prior of that name"),
+    # detectors
+    ("detector not fetched", "infer grey.png", 1, "'yolov8n-pose' zedo download yolov8n-pose"),
+    ("unknown detector", "infer grey.png --detector nothing", 1, "'nothing': no detector of that name yolov8n-pose"),
+    ("missing detector", "infer grey.png --detector ./nowhere.pt", 1, "./nowhere.pt no such file"),
+    ("garbage as detector", "infer grey.png --detector garbage.pt", 1, "garbage.pt: expected a YOLO pose model"),
+    ("text as detector", "infer grey.png --detector text.pt", 1, "text.pt: expected a YOLO pose model"),
+    ("empty detector", "infer grey.png --detector empty.pt", 1, "empty.pt: expected a YOLO pose model"),
+    ("other kind of detector", "infer grey.png --detector model.onnx", 1, "model.onnx: expected .pt"),
+    # results
+    ("OUT is a file", "infer good.json --out notes.txt", 2, "--out 'notes.txt' is a file"),
+    ("OUT below a file", "infer good.json --out notes.txt/out", 1, "notes.txt/out: cannot write there"),
+    ("OUT is a device", "infer good.json --out /dev/null", 1, "/dev/null: cannot write there"),
+    # options
+    ("hypo 0", "infer good.json --hypo 0", 2, "--hypo greater than or equal to 1"),
+    ("hypo 201", "infer good.json --hypo 201", 2, "--hypo less than or equal to 200"),
+    ("iterations 0", "infer good.json --iterations 0", 2, "--iterations greater than or equal to 1"),
+    ("seed below 0", "infer good.json --seed=-1", 2, "--seed greater than or equal to 0"),
+    ("vast seed", "infer good.json --seed 99999999999999999999999", 2, "seed"),
+    ("no cuda", "infer good.json --device cuda:99", 1, "'cuda:99' not available auto, cpu"),
+    ("unknown device", "infer good.json --device nonsense", 1, "'nonsense' not available auto, cpu"),
+    ("device that computes nothing", "infer good.json --device meta", 1, "'meta' not available auto, cpu"),
+    ("unknown preset", "infer good.json --preset nonsense", 2, "'nonsense' default, reference"),
+    ("unknown option", "infer good.json --nothing", 2, "No such option: --nothing"),
+    ("no input", "infer", 2, "Missing argument 'INPUT'"),
+    ("two inputs", "infer good.json good.json", 2, "unexpected extra argument"),
+    ("demo, hypo 0", "demo --hypo 0", 2, "--hypo greater than or equal to 1"),
+    ("demo, OUT is a file", "demo --out notes.txt", 2, "--out 'notes.txt' is a file"),
+    ("demo, unknown device", "demo --device nonsense", 1, "'nonsense' not available"),
+]
+
+
+def command(arguments: str, out: Path, request: pytest.FixtureRequest) -> list[str]:
+    """The words of a case, quick to run in case it does not fail as it should."""
+    if "{detector}" in arguments:
+        weights = request.getfixturevalue("shared") / "assets" / "weights" / "yolov8n-pose-dequantised.pt"
+        arguments = arguments.replace("{detector}", shlex.quote(str(weights)))
+    words = shlex.split(arguments)
+    if "--out" not in words:
+        words += ["--out", str(out)]
+    return words
+
+
+def entries(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"), [case[1:] for case in CASES], ids=[case[0].replace(" ", "_") for case in CASES]
+)
+def test_one_line(
+    arguments: str,
+    code: int,
+    words: str,
+    given: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    """The words must stand in the line in their order."""
+    monkeypatch.chdir(given)
+    before = entries(given)
+    out = tmp_path / "out"
+    result = CliRunner().invoke(app, command(arguments, out, request))
+    said = result.stderr
+    assert result.exit_code == code, said
+    assert result.stdout == "" and "Traceback" not in said
+    assert _line_with(words, said)
+    assert entries(out) == set() and entries(given) == before
+
+
+def _line_with(words: str, said: str) -> bool:
+    """Whether an error is told in one line, or in the box of a usage error, and has the words in their order."""
+    if said.startswith("Usage:"):
+        said = " ".join(said.replace("│", " ").split())
+    else:
+        lines = [line for line in said.splitlines() if not line.startswith("warning: ")]
+        assert len(lines) == 1 and lines[0].startswith("error: "), said
+        assert "please report" not in said and "out of memory" not in said and len(lines[0]) < LONGEST_LINE, said
+    at = 0
+    for word in words.split():
+        assert word in said[at:], f"expected '{word}' of '{words}' in: {said}"
+        at += said[at:].index(word) + len(word)
+    return True
+
+
+def test_weights_without_clusters_take_the_packaged_ones(given: Path, tmp_path: Path) -> None:
+    shutil.copytree(PRIOR, tmp_path / "weights", ignore=lambda *_: ["clusters.npz"])
+    words = ["infer", str(given / "good.json"), "--weights", str(tmp_path / "weights"), "--iterations", "2"]
+    result = CliRunner().invoke(app, [*words, "--hypo", "2", "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0 and (tmp_path / "out" / "poses.npz").is_file()
+
+
+def test_a_process(given: Path, tmp_path: Path) -> None:
+    """The exit code and the line of a real process, and nothing from the interpreter's end."""
+    words = [sys.executable, "-m", "zedo_cli.app", "infer", "nan.json", "--out", str(tmp_path / "out")]
+    done = subprocess.run(words, cwd=given, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith("error: ") and entries(tmp_path) == set()
