@@ -1,0 +1,57 @@
+"""The examples run as their first lines say, on real data, and what they print is in the range that was measured."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import zedo_core as zedo
+from zedo_core.pipeline import demo_assets
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def run(example: str, *arguments: object) -> str:
+    command = [sys.executable, EXAMPLES / example, *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_mocap_accuracy(shared: Path) -> None:
+    """Measured: 67 mm on 2000 poses; 20 of them scatter."""
+    file = shared / "data/mocap/mocap_h36m17.npz"
+    said = run("mocap_accuracy.py", file, "--poses", 20, "--hypo", "1", "--preset", "default")
+    (error,) = re.findall(r"chosen +([\d.]+)", said)
+    assert 20 < float(error) < 120
+
+
+def test_compare_with_reference(shared: Path, tmp_path: Path) -> None:
+    """The keypoints of the demo, whose recording has a reference. Measured: 116 mm, the oracle 102 mm."""
+    balance = shared / "assets/videos/balance"
+    keypoints, _ = demo_assets()
+    camera = zedo.Camera.from_file(balance / "calibration.toml", "cam_03")
+    zedo.save(zedo.lift(zedo.read_keypoints(keypoints), camera, hypotheses=10), tmp_path / "poses.npz")
+    said = run(
+        "compare_with_reference.py",
+        tmp_path / "poses.npz",
+        balance / "reference_zup.npz",
+        balance / "calibration.toml",
+        "cam_03",
+    )
+    chosen, mean, best = (float(error) for error in re.findall(r"[^-]MPJPE +([\d.]+)", said))
+    assert best < chosen < mean
+    assert chosen < 130
+
+
+def test_keypoint_input_never_imports_the_detector(tmp_path: Path) -> None:
+    keypoints, camera = demo_assets()
+    code = (
+        "import sys; from zedo_cli.app import app\n"
+        f"try: app(['infer', {str(keypoints)!r}, '--camera', {str(camera)!r}, '--hypo', '1', '--iterations', '2', "
+        f"'--out', {str(tmp_path)!r}])\n"
+        "except SystemExit as stop: assert not stop.code, stop.code\n"
+        "assert 'ultralytics' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    assert (tmp_path / "poses.npz").is_file()
