@@ -164,13 +164,13 @@ def test_a_matrix_is_a_camera(lifter: ZedoLifter) -> None:
 def test_the_lens_is_undone_before_lifting(lifter: ZedoLifter) -> None:
     """Undistortion is solved to far below a hundredth of a pixel, 1e-5 of the slope: 1e-3 m at these depths."""
     bent = replace(CAMERA, distortion=(-1.0, 0.05, 0.001, -0.002))
-    points = bodies(3)
+    points = bodies(3) + np.array([1.0, 0.5, 0.0])  # aside of the centre, where the lens bends by 10 pixels and more
     clean, crooked = CAMERA.project(points), bent.project(points)
-    assert np.abs(clean - crooked).max() > 1.0
+    assert np.abs(clean - crooked).max() > 5.0
     wanted = lift(clean, CAMERA, lifter=lifter).joints
     np.testing.assert_allclose(lift(crooked, bent, lifter=lifter).joints, wanted, rtol=0, atol=1e-3)
     np.testing.assert_allclose(lift(crooked, [bent] * 3, lifter=lifter).joints, wanted, rtol=0, atol=1e-3)
-    assert np.abs(lift(crooked, CAMERA, lifter=lifter).joints - wanted).max() > 2e-3
+    assert np.abs(lift(crooked, CAMERA, lifter=lifter).joints - wanted).max() > 0.01
 
 
 def test_the_same_again(lifter: ZedoLifter) -> None:
@@ -187,7 +187,7 @@ def test_the_same_again(lifter: ZedoLifter) -> None:
 
 
 def assert_one_line(error: BaseException) -> None:
-    assert isinstance(error, ZedoError) and "\n" not in str(error) and len(str(error)) < 400
+    assert isinstance(error, ZedoError) and "\n" not in str(error)
 
 
 @pytest.mark.usefixtures("undecorated")
@@ -201,7 +201,7 @@ def test_other_shapes_are_refused(lifter: ZedoLifter, shape: tuple[int, ...]) ->
 
 def test_values_that_are_none_are_refused(lifter: ZedoLifter) -> None:
     xy = CAMERA.project(bodies(2))
-    xy[1, 3] = np.nan
+    xy[1, H36M17.index("right_ankle")] = np.nan
     with pytest.raises(InputError, match="frame 1, person 0, joint right_ankle") as caught:
         lift(xy, CAMERA, lifter=lifter)
     assert_one_line(caught.value)
@@ -262,7 +262,7 @@ def test_weights_from_a_folder(weights: Path) -> None:
 def test_packaged_clusters_serve_weights_without_any(weights: Path) -> None:
     (weights / "clusters.npz").unlink()
     packaged = load_lifter(device="cpu").clusters
-    assert load_lifter(weights, device="cpu").clusters.keys() == packaged.keys() != {6}
+    assert load_lifter(weights, device="cpu").clusters.keys() == packaged.keys() != {10}
 
 
 def test_clusters_from_elsewhere(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -308,8 +308,8 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
     "half the clusters": lambda folder: truncated(folder / "clusters.npz"),
     "16 joints in the clusters": with_clusters(a=np.zeros((2, 16, 3))),
     "clusters not by their number": with_clusters(walking=standard_poses()),
-    "clusters in mm": with_clusters(**{"6": standard_poses() * 1000}),
-    "clusters not finite": with_clusters(**{"6": standard_poses() * np.nan}),
+    "clusters in mm": with_clusters(**{"10": standard_poses() * 1000}),
+    "clusters not finite": with_clusters(**{"10": standard_poses() * np.nan}),
 }
 
 
