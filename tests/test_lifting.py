@@ -356,3 +356,14 @@ def test_select_takes_the_best_score(lifter: ZedoLifter) -> None:
 def test_select_agrees_with_the_order_of_the_lifter(lifter: ZedoLifter) -> None:
     poses = some_poses(lifter)
     np.testing.assert_array_equal(select(poses).chosen, poses.chosen)
+
+
+def test_a_person_of_three_joints_is_a_gap(lifter: ZedoLifter) -> None:
+    """Two frames of one person; in the second only three joints are seen, which leaves the depth open."""
+    xy = CAMERA.project(bodies(2, 1))
+    confidence = np.full(xy.shape[:3], 0.9)
+    confidence[1, :, 3:] = 0.0
+    poses = lift(keypoints(xy, confidence=confidence), CAMERA, hypotheses=2, lifter=lifter)
+    assert poses.present.tolist() == [[True], [False]]
+    with pytest.raises(InputError, match="4 usable joints"):
+        lift(keypoints(xy[1:], confidence=confidence[1:]), CAMERA, hypotheses=2, lifter=lifter)

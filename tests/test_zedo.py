@@ -28,7 +28,7 @@ from zedo_core.methods.zedo.observations import (
     solve_translation,
     weighted_mean,
 )
-from zedo_core.methods.zedo.oil import pull_to_rays
+from zedo_core.methods.zedo.oil import optimise_in_loop, pull_to_rays
 from zedo_core.metrics import mpjpe
 from zedo_core.nets.score_mlp import ScoreMLP, ScoreMLPConfig
 from zedo_core.skeleton import H36M17
@@ -153,6 +153,24 @@ def test_the_pull_goes_by_strength() -> None:
     full, share = pull_to_rays(pose, T, rays), torch.rand(3, J, 1, dtype=torch.float64)
     wanted = pose + share * (full - pose)
     torch.testing.assert_close(pull_to_rays(pose, T, rays, share), wanted, rtol=0, atol=1e-12)
+
+
+def test_a_translation_behind_the_camera_is_negated_or_bounded() -> None:
+    """Rays that meet behind the camera; no golden run comes there. Exact rays in float64: 1e-9."""
+    pose, T, _, weights = scene(0)
+    behind = -T
+    placed = pose + behind
+    observed = Observations(placed[..., :2] / placed[..., 2:], weights, torch.ones(3, 2).double())
+    prior = tiny_prior()
+    prior.net.double()
+    start = torch.zeros_like(T)
+    once = ZedoOptions(iterations=1, warm_up=0.0)
+    _, flipped = optimise_in_loop(prior, observed, pose, start, open_bounds(3), replace(once, flip_negative_depth=True))
+    torch.testing.assert_close(flipped, T, rtol=0, atol=1e-9)
+    _, bounded = optimise_in_loop(prior, observed, pose, start, open_bounds(3), once)
+    assert (bounded[..., 2] == 0).all()
+    _, kept = optimise_in_loop(prior, observed, pose, start, open_bounds(3), replace(once, warm_up=1.0))
+    assert torch.equal(kept, start)
 
 
 # Headings and starts

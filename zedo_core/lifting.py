@@ -20,6 +20,7 @@ from zedo_core.skeleton import H36M17, Skeleton
 from zedo_core.types import Keypoints, Poses, Provenance
 
 DEFAULT_WEIGHTS = "prior"
+_LEAST_JOINTS = 4  # with fewer, size and so depth are anybody's guess: such a person is a gap
 
 
 def load_lifter(
@@ -68,8 +69,9 @@ def lift(
 
     `keypoints` may be an array (t, j, 2) in pixels or (t, j, 3) with confidence, joints as in
     `skeleton`. `camera` is one for all frames, one per frame, or a matrix K. Keypoints are
-    undistorted and converted to the lifter's joint set. `on_progress` gets the people done and their
-    number. InputError when shapes, cameras or the number of hypotheses do not fit.
+    undistorted and converted to the lifter's joint set; a person who then has fewer than 4 joints is
+    a gap. `on_progress` gets the people done and their number. InputError when shapes, cameras or the
+    number of hypotheses do not fit.
     """
     if not 0 <= seed < 2**63:
         raise InputError(f"expected a seed from 0 to 2^63 - 1, got {seed}")
@@ -77,9 +79,12 @@ def lift(
     cameras = _as_cameras(camera, len(people.frame_numbers))
     lifter = lifter or load_lifter()
     pinhole = people.undistorted(cameras).to_skeleton(lifter.skeleton)
-    present = pinhole.present
+    present = np.count_nonzero(pinhole.confidence > 0, axis=-1) >= _LEAST_JOINTS
     if people.present.any() and not present.any():
-        raise InputError(f"camera ({cameras[0].source}): no keypoint can be undistorted; check the lens distortion")
+        raise InputError(
+            f"camera ({cameras[0].source}): expected people with {_LEAST_JOINTS} usable joints, found none; check the "
+            "keypoints and the lens distortion"
+        )
     frames = np.nonzero(present)[0]
     K = np.stack([c.matrix for c in cameras])[frames if len(cameras) > 1 else np.zeros_like(frames)]
     total = len(frames)
