@@ -20,6 +20,7 @@ from numpy import ndarray
 
 from zedo_core.camera import Camera
 from zedo_core.errors import CameraError, FormatError
+from zedo_core.files import load_arrays
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -211,12 +212,8 @@ def _parse(path: Path) -> Any:
 
 
 def _parse_npz(path: Path) -> dict[str, Any]:
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
-            arrays = {name: data[name] for name in data.files}
-    except Exception as error:  # numpy answers damage with almost any of them
-        raise FormatError(f"{path}: not a readable npz ({error})") from None
-    small = {name: a for name, a in arrays.items() if isinstance(a, ndarray) and a.size <= _LARGEST_ARRAY}
+    arrays = load_arrays(path)
+    small = {name: a for name, a in arrays.items() if a.size <= _LARGEST_ARRAY}
     return {name: array.tolist() for name, array in small.items()}
 
 

@@ -8,8 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from zedo_core.errors import OutputError
+from zedo_core.errors import FormatError, OutputError
+
+if TYPE_CHECKING:
+    from numpy import ndarray
 
 
 @contextmanager
@@ -35,6 +39,18 @@ def written_whole(path: Path) -> Iterator[Path]:
         raise OutputError(f"{path}: writing failed ({reason}); free space or choose another --out") from None
     finally:
         partial.unlink(missing_ok=True)
+
+
+def load_arrays(path: Path) -> dict[str, ndarray]:
+    """The arrays of an npz, no pickle among them; FormatError when it cannot be read."""
+    import numpy as np  # here, since commands that read no array need not wait for it
+
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
+            entries = {name: data[name] for name in data.files}
+    except Exception as error:  # numpy answers damage with almost any of them
+        raise FormatError(f"{path}: not a readable npz ({error})") from None
+    return {name: entry for name, entry in entries.items() if isinstance(entry, np.ndarray)}
 
 
 def sha256_of(path: Path) -> str:

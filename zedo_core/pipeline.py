@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -182,11 +183,11 @@ def _fitting(keypoints: Keypoints, source: Source, path: Path) -> Keypoints:
     if sizes is not None and source.size is not None and set(sizes) != {source.size}:
         stated, real = (f"{width}x{height} px" for width, height in (sizes[0], source.size))
         raise InputError(f"{path}: is for pictures of {stated}, those of {source.path} have {real}")
-    last, count = int(keypoints.frame_numbers.max()), source.count or 0
-    if last >= count:  # the count of a video is an estimate
-        count = sum(1 for _ in source)
-    if last >= count or keypoints.frame_numbers.min() < 0:
-        raise InputError(f"{path}: has frames up to {last}, {source.path} has {count}, counted from 0")
+    last, frames = int(keypoints.frame_numbers.max()), source.count or 0
+    if last >= frames:  # the count of a video is an estimate
+        frames = sum(1 for _ in source)
+    if last >= frames or keypoints.frame_numbers.min() < 0:
+        raise InputError(f"{path}: has frames up to {last}, {source.path} has {frames}, counted from 0")
     return replace(
         keypoints,
         image_sizes=sizes or (source.size and (source.size,)),
@@ -199,7 +200,7 @@ def _detect(request: InferRequest, source: Source, on_progress: OnProgress) -> K
 
     device = str(find_device(request.device))
     detector = load_detector(hub.find_weights(request.detector, "detector"), device)
-    done = iter(range(1, 1 << 62))
+    done = count(1)
     return detector.detect(
         source,
         tracked=source.sequence,

@@ -9,10 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
 from numpy import ndarray
 
 from zedo_core.errors import FormatError
+from zedo_core.files import load_arrays
 from zedo_core.keypoints import _json
 from zedo_core.types import Keypoints
 
@@ -57,7 +57,7 @@ def open_source(path: Path) -> Source:
         files = _json_files(path)
         return Source(path=path, found=f"a folder with {len(files)} JSON files", files=files)
     if _starts_with(path, _ZIP_MAGIC):
-        arrays = _arrays(path)
+        arrays = load_arrays(path)
         return Source(
             path=path, found=f"an npz with the arrays {', '.join(map(ascii, arrays)) or 'none'}", arrays=arrays
         )
@@ -81,15 +81,6 @@ def _json_files(folder: Path) -> tuple[Path, ...]:
     except OSError as error:
         raise FormatError(f"{folder}: cannot be read ({error.strerror or error})") from None
     return tuple(sorted(files, key=lambda file: _natural(file.name)))
-
-
-def _arrays(path: Path) -> dict[str, ndarray]:
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
-            entries = {name: data[name] for name in data.files}
-    except Exception as error:  # numpy answers damage with almost any of them
-        raise FormatError(f"{path}: not a readable npz ({error})") from None
-    return {name: entry for name, entry in entries.items() if isinstance(entry, ndarray)}
 
 
 def numbered(names: Iterable[str]) -> dict[str, int]:
