@@ -45,7 +45,7 @@ def main() -> None:
             errors, aligned, start = [], [], time.perf_counter()
             for i in range(0, len(xy), CHUNK):
                 rows = slice(i, i + CHUNK)
-                joints, _ = lifter.lift_rows(xy[rows], np.ones(xy[rows].shape[:2]), views.K[rows], hypotheses)
+                joints = lifter.lift_rows(xy[rows], np.ones(xy[rows].shape[:2]), views.K[rows], hypotheses).joints
                 truth = np.broadcast_to(views.joints_cam[rows, None], joints.shape)
                 errors.append(1000 * mpjpe(joints, truth, root))
                 aligned.append(1000 * pa_mpjpe(joints.astype(float), truth))

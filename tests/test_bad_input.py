@@ -161,6 +161,7 @@ CASES: list[tuple[str, str, int, str]] = [
     ("folder without pictures", "infer no_pictures", 2, "no_pictures: expected a folder with pictures"),
     ("empty folder", "infer empty_folder", 2, "empty_folder: expected a folder with pictures"),
     ("folder of other JSON", "infer no_openpose", 2, "no_openpose: OpenPose"),
+    ("no name", "infer ''", 2, "INPUT expected a path got an empty text"),
     # keypoint files
     ("unknown JSON", "infer unknown.json", 2, "unknown.json: 'poses' expected keypoints in a known format"),
     ("empty list", "infer empty_list.json", 2, "empty_list.json: found a list of 0 expected keypoints"),
@@ -194,7 +195,17 @@ CASES: list[tuple[str, str, int, str]] = [
     ("half an image size", "infer no_size.json --image-size 10x", 2, "expected WIDTHxHEIGHT got '10x'"),
     ("image size in superscript", "infer no_size.json --image-size ²x²", 2, "expected WIDTHxHEIGHT got"),
     ("vast image size", "infer no_size.json --image-size 99999999x99999999", 2, "image size"),
+    ("image size of a picture", "infer grey.png --image-size 60x80", 2, "--image-size keypoint files grey.png"),
+    ("image size of a folder", "infer no_pictures --image-size 60x80", 2, "--image-size keypoint files no_pictures"),
+    (
+        "image size of a picture with keypoints",
+        "infer grey.png --keypoints good.json --image-size 60x80",
+        2,
+        "--image-size keypoint files grey.png",
+    ),
     # cameras
+    ("no name of a camera", "infer good.json --camera ''", 2, "--camera FILE[:NAME] got ''"),
+    ("no name of a camera's file", "infer good.json --camera :left", 2, "--camera FILE[:NAME] got ':left'"),
     ("K with zeros", "infer good.json --camera zeros.json", 2, "zeros.json focal lengths above 0"),
     ("NaN in camera", "infer good.json --camera nan_camera.json", 2, "nan_camera.json fx finite"),
     ("text in camera", "infer good.json --camera text_camera.json", 2, "text_camera.json fx expected numbers"),
@@ -231,7 +242,9 @@ CASES: list[tuple[str, str, int, str]] = [
     ("folder as keypoints", "infer grey.png --keypoints empty_folder", 2, "empty_folder: 0 JSON files"),
     ("keypoints of another size", "infer grey.png --keypoints other_size.json", 2, "1088x1920 60x80"),
     ("keypoints of other frames", "infer grey.png --keypoints late.json", 2, "late.json frames 5000"),
+    ("no name of keypoints", "infer grey.png --keypoints ''", 2, "--keypoints expected a path got an empty text"),
     # weights
+    ("no name of weights", "infer good.json --weights ''", 1, "'': no such file no prior of that name known: prior"),
     ("missing weights", "infer good.json --weights nowhere", 1, "nowhere no such file known: prior"),
     ("empty weights folder", "infer good.json --weights empty_folder", 1, "prior.safetensors: no such file"),
     ("corrupted weights", "infer good.json --weights corrupted", 1, "corrupted/prior.safetensors: damaged"),
@@ -252,6 +265,7 @@ CASES: list[tuple[str, str, int, str]] = [
     ("another checkpoint", "infer good.json --weights other.pth", 1, "official checkpoint: key 'a'"),
     ("detector as weights", "infer good.json --weights yolov8n-pose", 1, "no prior of that name"),
     # detectors
+    ("no name of a detector", "infer grey.png --detector ''", 1, "'': no detector of that name yolov8n-pose"),
     ("detector not fetched", "infer grey.png", 1, "'yolov8n-pose' zedo download yolov8n-pose"),
     ("unknown detector", "infer grey.png --detector nothing", 1, "'nothing': no detector of that name yolov8n-pose"),
     ("missing detector", "infer grey.png --detector ./nowhere.pt", 1, "./nowhere.pt no such file"),
@@ -260,6 +274,10 @@ CASES: list[tuple[str, str, int, str]] = [
     ("empty detector", "infer grey.png --detector empty.pt", 1, "empty.pt: expected a YOLO pose model"),
     ("other kind of detector", "infer grey.png --detector model.onnx", 1, "model.onnx: expected .pt"),
     # results
+    ("OUT without a name", "infer good.json --out ''", 2, "--out expected a path got an empty text"),
+    ("demo, OUT without a name", "demo --out ''", 2, "--out expected a path got an empty text"),
+    ("training, OUT without a name", "train clusters --data a.npz --out ''", 2, "--out expected a path got an empty"),
+    ("training data without a name", "train clusters --data ''", 2, "--data expected a path got an empty text"),
     ("OUT is a file", "infer good.json --out notes.txt", 2, "--out 'notes.txt' is a file"),
     ("OUT below a file", "infer good.json --out notes.txt/out", 1, "notes.txt/out: cannot write there"),
     ("OUT is a device", "infer good.json --out /dev/null", 1, "/dev/null: cannot write there"),

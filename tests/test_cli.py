@@ -22,6 +22,11 @@ from zedo_cli._errors import errors_reported, messages_shown
 from zedo_cli.app import app
 from zedo_core.errors import CameraError, DeviceError, FormatError, HubError, InputError, WeightsError
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # pyright: ignore[reportMissingImports]
+
 COMMANDS = ((), ("infer",), ("demo",), ("download",), ("train",), ("train", "prior"), ("train", "clusters"))
 
 
@@ -98,6 +103,66 @@ class TestErrors:
             logging.getLogger("zedo_core.source").warning("%s: left out", "a.txt")
             logging.getLogger("zedo_core.source").info("not this")
         assert capsys.readouterr().err == "warning: a.txt: left out\n"
+
+
+STARTED = """
+import signal, sys
+from importlib import import_module
+
+class Press:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{module}":
+            signal.raise_signal(signal.SIGINT)
+
+def run():
+    sys.argv[1:] = ["infer", "nowhere.json"]
+    sys.exit(getattr(import_module("{script}"), "{function}")())
+
+{how}
+"""
+WHILE_LOADING = """
+assert "{module}" not in sys.modules
+sys.meta_path.insert(0, Press())
+run()
+"""
+WHILE_READING_WORDS = """
+import typer.core
+typer.core.TyperGroup.make_context = lambda *words, **options: signal.raise_signal(signal.SIGINT)
+run()
+"""
+IGNORED = """
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+sys.meta_path.insert(0, Press())
+run()
+"""
+
+
+class TestInterruptedEarly:
+    """Ctrl-C while the modules of the commands are loaded, in a process that starts as the installed script does."""
+
+    @staticmethod
+    def run(how: str, module: str = "typer") -> tuple[int, str, str]:
+        project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+        script, _, function = project["scripts"]["zedo"].partition(":")
+        how = how.format(module=module)
+        program = STARTED.format(module=module, script=script, function=function, how=how)
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+        return done.returncode, done.stdout, done.stderr
+
+    @pytest.mark.parametrize("module", ["typer", "rich", "zedo_cli.app", "zedo_cli.infer", "zedo_core.pipeline"])
+    def test_while_modules_are_loaded(self, module: str) -> None:
+        assert self.run(WHILE_LOADING, module) == (130, "", "error: interrupted\n")
+
+    def test_while_the_words_are_read(self) -> None:
+        assert self.run(WHILE_READING_WORDS) == (130, "", "error: interrupted\n")
+
+    def test_where_it_is_ignored_it_stays_so(self) -> None:
+        code, _, said = self.run(IGNORED)
+        assert code == 2 and "nowhere.json: no such file" in said
+
+    def test_the_module_runs_as_the_script_does(self) -> None:
+        done = subprocess.run([sys.executable, "-m", "zedo_cli", "--version"], capture_output=True, text=True)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"zedo {zedo_core.__version__}\n", "")
 
 
 @dataclass(frozen=True)

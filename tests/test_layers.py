@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("diffusion", "nets", "hub"),
     ("checkpoint",),
     ("detect", "data", "export", "keypoints", "methods", "metrics", "render", "select", "smooth", "source"),
-    ("lifting",),
+    ("lifting", "sampling"),
     ("bench", "evaluate", "pipeline", "train"),
     ("zedo_cli",),
 )

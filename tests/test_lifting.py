@@ -86,9 +86,7 @@ def test_an_array_of_pixels(lifter: ZedoLifter) -> None:
     assert poses.cameras == (CAMERA,) and poses.frame_numbers.tolist() == [0, 1, 2, 3]
     assert poses.skeleton == H36M17
     assert (np.diff(poses.score, axis=-1) <= 0).all()
-    relative = poses.joints - poses.joints[:, :, :, :1]
-    deviation = np.sqrt((relative - relative.mean(2, keepdims=True)).__pow__(2).sum(-1).mean(2))
-    np.testing.assert_allclose(poses.spread, deviation, atol=1e-6)  # float32 of a metre
+    assert (poses.spread[..., 0] == 0).all() and (poses.spread[..., 1:] > 0).all()  # relative to the root
     made_by = poses.provenance
     assert (made_by.method, made_by.weights, made_by.weights_sha256) == ("zedo", "tiny", "ab" * 32)
     assert made_by.options["hypotheses"] == 3 and made_by.options["iterations"] == 3

@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
-from zedo_core.metrics import mpjpe, pa_mpjpe, procrustes, reprojection_px
+from zedo_core.metrics import (
+    auc,
+    bone_errors,
+    motion_errors,
+    mpjpe,
+    pa_mpjpe,
+    pck,
+    procrustes,
+    reprojection_px,
+    symmetry_errors,
+)
+from zedo_core.skeleton import H36M17
 
 SEEDS = st.integers(0, 10_000)
 
@@ -100,3 +111,46 @@ def test_reprojection_is_weighted_and_undefined_without_joints() -> None:
     got = reprojection_px(projected, keypoints, np.array([[0.25, 0.75], [0.0, 0.0]]))
     assert got[0] == pytest.approx((5 * 0.25 + 1 * 0.75) / 1.0)
     assert np.isnan(got[1])
+
+
+def test_pck_and_auc_of_a_case_done_by_hand() -> None:
+    """Of 31 thresholds 0, 5 .. 150 mm, an error of 0 passes all, one of 100 mm eleven, one of 150 mm one."""
+    errors = np.array([[0.0, 0.100, 0.150, 0.1501]])
+    assert pck(errors).tolist() == [0.75]
+    np.testing.assert_allclose(auc(errors), (31 + 11 + 1) / (4 * 31), rtol=1e-12)
+
+
+def test_standard_procrustes_does_not_forgive_a_mirrored_pose() -> None:
+    pose = poses(3)
+    mirrored = pose * np.array([-1.0, 1.0, 1.0])
+    assert (pa_mpjpe(mirrored, pose) > 0.05).all()
+    np.testing.assert_allclose(pa_mpjpe(mirrored, pose, reflection=True), 0, atol=1e-12)
+
+
+def test_motion_errors_see_velocity_and_acceleration() -> None:
+    """A joint of 17 runs away at 0.17 m a frame, or a frame squared; the motion of the root does not count."""
+    truth = np.random.default_rng(0).normal(0, 0.4, (6, 17, 3))
+    frame = np.arange(6.0)
+    moving, accelerating = truth.copy(), truth.copy()
+    moving[:, 4, 0] += 0.17 * frame
+    accelerating[:, 4, 0] += 0.17 * frame**2 / 2
+    np.testing.assert_allclose(motion_errors(moving, truth, 0, 1), 0.01, rtol=1e-9)
+    np.testing.assert_allclose(motion_errors(moving, truth, 0, 2), 0, atol=1e-12)
+    np.testing.assert_allclose(motion_errors(accelerating, truth, 0, 2), 0.01, rtol=1e-9)
+    drifting = truth + frame[:, None, None]
+    np.testing.assert_allclose(motion_errors(drifting, truth, 0, 1), 0, atol=1e-12)
+
+
+def test_bones_and_symmetry_of_a_body_with_one_long_thigh() -> None:
+    pose = poses(1, 2)
+    hip, knee = H36M17.index("left_hip"), H36M17.index("left_knee")
+    thigh = np.linalg.norm(pose[:, knee] - pose[:, hip], axis=-1)
+    longer = pose.copy()
+    below = [knee, H36M17.index("left_ankle")]
+    longer[:, below] += (pose[:, knee] - pose[:, hip])[:, None]  # the thigh is twice as long, the shin as it was
+    np.testing.assert_allclose(bone_errors(longer, pose, H36M17.edges), thigh / len(H36M17.edges), rtol=1e-9)
+    even = np.stack([pose[0], pose[0]])
+    even[:, list(H36M17.mirror)] = even * np.array([-1.0, 1.0, 1.0])
+    both = (pose[:1] + (even * 1.0)[:1]) / 2  # the mean of a pose and its mirror image is symmetric
+    np.testing.assert_allclose(symmetry_errors(both, H36M17.bone_pairs), 0, atol=1e-12)
+    assert len(H36M17.bone_pairs) == 6 and symmetry_errors(longer, H36M17.bone_pairs).min() > 0

@@ -93,14 +93,70 @@ DAMAGED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "offsets fall": replaced("offsets", np.array([0, 9, 5, 12])),
     "offsets are one number": replaced("offsets", np.array([12])),
     "pickled": replaced("retargeted", np.array([{"a": 1}], object)),
+    "offsets in two axes": replaced("offsets", np.array([[0, 5], [9, 12]])),
+    "offsets without axes": replaced("offsets", np.array(12)),
+    "offsets none": replaced("offsets", np.array([], int)),
+    "offsets of texts": replaced("offsets", np.array(["0", "12"])),
+    "offsets not finite": replaced("offsets", np.array([0, np.nan, 12])),
+    "offsets of fractions": replaced("offsets", np.array([0, 5.5, 12])),
+    "offsets of objects": replaced("offsets", np.array([0, None, 12], object)),
+    "names too few": replaced("names", np.array(["walk", "sit"])),
+    "names of numbers": replaced("names", np.array([1, 2, 3])),
+    "names in two axes": replaced("names", np.array([["walk", "sit", "jump"]] * 3)),
+    "names of objects": replaced("names", np.array(["walk", "sit", None], object)),
+    "sources too many": replaced("sources", np.array(["a"] * 4)),
+    "fps too few": replaced("fps", np.array([30.0, 60.0])),
+    "fps of texts": replaced("fps", np.array(["30", "60", "25"])),
+    "fps not finite": replaced("fps", np.array([30.0, np.nan, 25.0])),
+    "fps of 0": replaced("fps", np.array([30.0, 0.0, 25.0])),
+    "fps of complex numbers": replaced("fps", np.array([30.0, 60.0, 25j])),
+    "split of numbers": replaced("split", np.array([0, 1, 0])),
+    "split too short": replaced("split", np.array(["train", "test"])),
 }
 
 
 @pytest.mark.parametrize("kind", DAMAGED)
 def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, kind: str) -> None:
-    with pytest.raises(FormatError) as caught:
-        load(written(tmp_path, DAMAGED[kind](arrays())))
-    assert str(caught.value).startswith(str(tmp_path)) and "\n" not in str(caught.value)
+    for split in (None, "train"):
+        with pytest.raises(FormatError) as caught:
+            load(written(tmp_path, DAMAGED[kind](arrays())), split)
+        line = str(caught.value)
+        assert line.startswith(str(tmp_path)) and "\n" not in line
+        name = kind.split()[0]
+        assert name not in arrays() or "objects" in kind or f"'{name}'" in line, line
+
+
+@pytest.mark.parametrize("fps", [25, 30.0, [25], [24, 25, 30], np.float32(12.5)], ids=str)
+def test_one_value_may_stand_for_all_sequences(tmp_path: Path, fps: Any) -> None:
+    content = {**arrays(), "fps": np.array(fps), "sources": np.array("lab")}
+    motions = load(written(tmp_path, content))
+    assert motions.fps == tuple(np.broadcast_to(np.array(fps, float), 3)) and motions.sources == ("lab",) * 3
+
+
+def test_a_plain_npy_is_one_sequence(tmp_path: Path) -> None:
+    positions = arrays()["positions"]
+    np.save(tmp_path / "walk.npy", positions)
+    motions = load(tmp_path / "walk.npy")
+    np.testing.assert_array_equal(motions.positions, positions.astype(np.float32))
+    assert motions.sequence.tolist() == [0] * 12 and motions.names == ("",)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros((12, 16, 3)), np.zeros(3), np.array([{}], object), np.full((2, J, 3), "a")],
+    ids=lambda a: a.dtype,
+)
+def test_an_npy_of_something_else(tmp_path: Path, array: ndarray) -> None:
+    np.save(tmp_path / "walk.npy", array, allow_pickle=True)
+    with pytest.raises(FormatError, match=r"walk\.npy: ") as caught:
+        load(tmp_path / "walk.npy")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_split_without_frames(tmp_path: Path) -> None:
+    content = {**arrays(), "offsets": np.array([0, 5, 5, 12])}
+    with pytest.raises(FormatError, match=r"'test'.*test, train"):
+        load(written(tmp_path, content), "test")
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
@@ -111,6 +167,8 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         (tmp_path / "broken.npz").write_bytes(content)
         with pytest.raises(FormatError, match=r"broken\.npz"):
             load(tmp_path / "broken.npz")
+    with pytest.raises(FormatError, match="motion capture"):
+        load(tmp_path)
 
 
 def test_a_split_that_is_not_there_is_named(tmp_path: Path) -> None:

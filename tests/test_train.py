@@ -305,5 +305,5 @@ class TestCommands:
     def test_a_damaged_file_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "damaged.npz"
         path.write_bytes(b"PK\x03\x04 no zip")
-        with pytest.raises(InputError, match="cannot read it"):
+        with pytest.raises(InputError, match="not a readable npz"):
             load(path)

@@ -9,9 +9,25 @@ import typer
 
 from zedo_cli._output import set_quiet
 
+
+def path_of(text: str) -> Path:
+    """Parser of paths: an empty one would silently be the current folder."""
+    if not str(text):
+        raise typer.BadParameter("expected a path, got an empty text")
+    return Path(text)
+
+
+def _folder_of(text: str) -> Path:
+    """Parser of folders, which may not be there yet."""
+    path = path_of(text)
+    if path.is_file():
+        raise typer.BadParameter(f"expected a folder, '{path}' is a file")
+    return path
+
+
 OutDir = Annotated[
     Path,
-    typer.Option("--out", "-o", help="Folder for the results; made if needed.", file_okay=False, metavar="DIR"),
+    typer.Option("--out", "-o", help="Folder for the results; made if needed.", parser=_folder_of, metavar="DIR"),
 ]
 Device = Annotated[
     str, typer.Option("--device", help="Where to compute: auto, cpu, cuda, cuda:N or mps.", metavar="NAME")

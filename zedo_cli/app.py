@@ -9,7 +9,9 @@ from typer.core import TyperGroup
 
 import zedo_core
 from zedo_cli import demo, download, infer, train
+from zedo_cli import eval as evaluation
 from zedo_cli._errors import errors_reported, messages_shown
+from zedo_cli._interrupt import raise_again
 
 
 class _Group(TyperGroup):
@@ -17,6 +19,7 @@ class _Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         with messages_shown(), errors_reported():
+            raise_again()
             return super().invoke(ctx)
 
 
@@ -47,6 +50,7 @@ def zedo(
 app.command()(infer.infer)
 app.command()(demo.demo)
 app.command()(download.download)
+app.command("eval")(evaluation.evaluate)
 app.add_typer(train.app, name="train")
 
 

@@ -7,19 +7,26 @@ from typing import Annotated
 
 import typer
 
-from zedo_cli._options import Device, Json, OutDir, Quiet, Seed, Weights
+from zedo_cli._options import Device, Json, OutDir, Quiet, Seed, Weights, path_of
 from zedo_cli._output import print_json
 from zedo_cli._stages import shown_stages, summarise
+from zedo_core.errors import InputError
 
 
 def infer(
     input: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="Image, video, folder of images, keypoint file or OpenPose folder.")
+        Path,
+        typer.Argument(
+            metavar="INPUT", help="Image, video, folder of images, keypoint file or OpenPose folder.", parser=path_of
+        ),
     ],
     out: OutDir = Path("zedo_out"),
     hypo: Annotated[int, typer.Option("--hypo", min=1, max=200, help="Hypotheses per person and frame.")] = 10,
     keypoints: Annotated[
-        Path | None, typer.Option("--keypoints", help="Saved keypoints of INPUT, instead of the detector.")
+        Path | None,
+        typer.Option(
+            "--keypoints", help="Saved keypoints of INPUT, instead of the detector.", parser=path_of, metavar="PATH"
+        ),
     ] = None,
     detector: Annotated[
         str, typer.Option("--detector", help="Ultralytics pose model: downloaded name or file.", metavar="NAME|PATH")
@@ -51,11 +58,16 @@ def infer(
     """Lift the people of a picture, a video or a keypoint file to 3D, in metres and camera axes."""
     from zedo_core.camera_choice import CameraChoice
     from zedo_core.methods.zedo import preset as options_of
-    from zedo_core.pipeline import InferRequest
+    from zedo_core.pipeline import InferRequest, is_keypoint_input
     from zedo_core.pipeline import infer as run
 
     options = options_of(preset)
     file, name = _file_and_name(camera)
+    size = _size(image_size)
+    if size is not None and not is_keypoint_input(input):
+        raise InputError(
+            f"--image-size: expected only with keypoint files, the pictures of {input} have their own size"
+        )
     request = InferRequest(
         input=input,
         out=out,
@@ -63,7 +75,7 @@ def infer(
         keypoints=keypoints,
         detector=detector,
         camera=CameraChoice(file=file, name=name, fx=fx, fy=fy, cx=cx, cy=cy, fov_deg=fov),
-        image_size=_size(image_size),
+        image_size=size,
         weights=weights,
         device=device,
         seed=seed,
@@ -81,6 +93,8 @@ def _file_and_name(camera: str | None) -> tuple[Path | None, str | None]:
     if camera is None:
         return None, None
     file, colon, name = camera.rpartition(":")
+    if not (file if colon else camera):
+        raise typer.BadParameter(f"expected FILE[:NAME], got '{camera}'", param_hint="--camera")
     if not colon or Path(camera).exists() or (len(file) == 1 and name.startswith(("\\", "/"))):
         return Path(camera), None
     return Path(file), name

@@ -9,14 +9,20 @@ from typing import Annotated, Any
 
 import typer
 
-from zedo_cli._options import Device, Json, OutDir, Quiet
+from zedo_cli._options import Device, Json, OutDir, Quiet, path_of
 from zedo_cli._output import console, print_json, progress
 from zedo_core.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="Train a pose prior, or choose its initial poses.")
 
 Data = Annotated[
-    Path, typer.Option("--data", help="Motion capture: npz with positions (n, 17, 3), metres, y up.", metavar="FILE")
+    Path,
+    typer.Option(
+        "--data",
+        help="Motion capture: npz with positions (n, 17, 3), or npy; metres, y up.",
+        metavar="FILE",
+        parser=path_of,
+    ),
 ]
 Split = Annotated[
     str | None, typer.Option("--split", help="Use the sequences marked so; all if not given.", metavar="WORD")

@@ -7,10 +7,8 @@ A weights folder holds `prior.safetensors`, `prior.json` (sizes, SDE, joint set)
 from __future__ import annotations
 
 import json
-import pickle
+import math
 import re
-import zipfile
-import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +20,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from zedo_core.diffusion.sde import SubVP
-from zedo_core.errors import WeightsError
+from zedo_core.errors import InputError, WeightsError
 from zedo_core.files import sha256_of, written_whole
 from zedo_core.nets.score_mlp import ScoreMLP, ScoreMLPConfig
 from zedo_core.skeleton import H36M17, Skeleton, get_skeleton
@@ -40,6 +38,13 @@ _OFFICIAL_KEYS = (
     (r"^post_dense\.", "head."),
 )
 _OFFICIAL_BLOCK = re.compile(r"^b(\d+)_(dense|gnorm)(\d+)(_t)?\.")
+
+# Words in the errors of numpy and torch that come with the advice to trust the file, and what is said instead.
+_ADVICE = {
+    "Object arrays": "it holds Python objects",
+    "pickled": "it is neither npz nor npy",
+    "Weights only": "it holds more than tensors",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +72,7 @@ def load_prior(path: str | Path, device: torch.device | str = "cpu") -> Prior:
     prior = Prior(
         net=_network(file, sizes, state, device),
         sde=_settings(SubVP, config, "sde", file),
-        skeleton=get_skeleton(config["skeleton"]),
+        skeleton=_joint_set(config, file.with_suffix(".json")),
         name=config.get("name") or file.parent.name,
         sha256=sha256_of(file),
     )
@@ -103,21 +108,15 @@ def load_official_prior(path: Path, device: torch.device | str = "cpu") -> Prior
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such file; expected an official ZeDO checkpoint") from None
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        zipfile.BadZipFile,
-        OSError,
-        LookupError,
-        ValueError,
-    ) as error:
-        reason = _first_line(error)
+    except Exception as error:  # torch answers damage with almost any of them
+        reason = _reason(error)
         raise WeightsError(f"{path}: expected an official ZeDO checkpoint, cannot read it safely ({reason})") from None
     if not isinstance(content, dict) or not isinstance(content.get("model_state_dict"), dict):
         raise WeightsError(f"{path}: expected an official ZeDO checkpoint with 'model_state_dict'")
     state = {}
     for key, value in content["model_state_dict"].items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            raise WeightsError(f"{path}: expected tensors by name in 'model_state_dict', found {key!s:.80}")
         name = official_key(key)
         if name is not None:
             state[name] = value
@@ -150,15 +149,13 @@ def load_clusters(path: str | Path) -> dict[int, Float[ndarray, "s 17 3"]]:
     """
     path = Path(path)
     file = path / CLUSTERS_FILE if path.is_dir() else path
-    try:
-        with open(file, "rb") as opened:
-            content = np.load(opened, allow_pickle=False)
-            arrays = {0: content} if isinstance(content, ndarray) else {int(k): content[k] for k in content.files}
-    except FileNotFoundError:
-        raise WeightsError(f"{file}: no such file; make the initial poses with 'zedo train clusters'") from None
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise WeightsError(f"{file}: expected clusters (S, 17, 3), cannot read them ({_first_line(error)})") from None
-    return {len(poses): _centred(file, poses) for poses in arrays.values()}
+    arrays = _cluster_arrays(file)
+    if not arrays:
+        raise WeightsError(f"{file}: expected clusters (S, 17, 3), found no array; 'zedo train clusters' makes them")
+    for name in arrays:
+        if not (name.isascii() and name.isdecimal()):
+            raise WeightsError(f"{file}: expected arrays named by their number of poses such as '10', found '{name}'")
+    return {len(poses): poses for poses in (_centred(file, array) for array in arrays.values())}
 
 
 def save_clusters(folder: Path, clusters: dict[int, Float[ndarray, "s 17 3"]]) -> None:
@@ -168,9 +165,25 @@ def save_clusters(folder: Path, clusters: dict[int, Float[ndarray, "s 17 3"]]) -
         np.savez_compressed(partial, **arrays)
 
 
+def _cluster_arrays(file: Path) -> dict[str, ndarray]:
+    """The arrays of an npz by name; that of an npy is called 0."""
+    try:
+        with open(file, "rb") as opened:
+            content = np.load(opened, allow_pickle=False)
+            if isinstance(content, ndarray):
+                return {"0": content}
+            return {name: np.asarray(content[name]) for name in content.files}
+    except FileNotFoundError:
+        raise WeightsError(f"{file}: no such file; make the initial poses with 'zedo train clusters'") from None
+    except Exception as error:  # numpy answers damage with almost any of them
+        reason = _reason(error)
+        raise WeightsError(f"{file}: expected clusters (S, 17, 3), cannot read them ({reason})") from None
+
+
 def _centred(file: Path, poses: ndarray) -> Float[ndarray, "s 17 3"]:
     if poses.ndim != 3 or poses.shape[1:] != (len(H36M17), 3) or len(poses) == 0 or poses.dtype.kind != "f":
-        raise WeightsError(f"{file}: expected clusters of shape (S, {len(H36M17)}, 3) in metres, got {poses.shape}")
+        found = f"{poses.dtype} {poses.shape}"
+        raise WeightsError(f"{file}: expected clusters of shape (S, {len(H36M17)}, 3) in metres, got {found}")
     if not np.isfinite(poses).all() or np.abs(poses).max() > 10:
         raise WeightsError(f"{file}: expected poses in metres, found values that are not finite or above 10 m")
     root = H36M17.index("pelvis")
@@ -188,14 +201,29 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise WeightsError(f"{path}: expected format '{_FORMAT}'; the weights were made by another version")
     if not {"network", "sde", "skeleton"} <= set(config):
         raise WeightsError(f"{path}: expected the fields network, sde and skeleton, found {', '.join(config)}")
+    if not isinstance(config.get("name") or "", str):
+        raise WeightsError(f"{path}: expected a text as 'name', found {json.dumps(config['name']):.80}")
     return config
 
 
-def _settings(kind: type[T], config: dict[str, Any], field: str, file: Path) -> T:
-    """The frozen settings of one field of the config."""
+def _joint_set(config: dict[str, Any], path: Path) -> Skeleton:
+    name = config["skeleton"]
+    if not isinstance(name, str):
+        raise WeightsError(f"{path}: expected in 'skeleton' a joint set's name, found {json.dumps(name):.80}")
     try:
-        return kind(**config[field])
-    except (TypeError, ValueError):
+        return get_skeleton(name)
+    except InputError as error:
+        raise WeightsError(f"{path}: 'skeleton': {error}") from None
+
+
+def _settings(kind: type[T], config: dict[str, Any], field: str, file: Path) -> T:
+    """The frozen settings of one field of the config, numbers all."""
+    try:
+        values = dict(config[field])
+        if not all(math.isfinite(value) for value in values.values()):
+            raise ValueError
+        return kind(**values)
+    except (TypeError, ValueError, OverflowError):
         known = ", ".join(kind.__dataclass_fields__)  # type: ignore[attr-defined]
         raise WeightsError(f"{file.with_suffix('.json')}: expected in '{field}' the values {known}") from None
 
@@ -212,7 +240,10 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _network(path: Path, sizes: ScoreMLPConfig, state: dict[str, Tensor], device: torch.device | str) -> ScoreMLP:
-    net = ScoreMLP(sizes)
+    try:
+        net = ScoreMLP(sizes)
+    except ValueError as error:
+        raise WeightsError(f"{path.with_suffix('.json')}: expected a network in 'network' ({error})") from None
     try:
         net.load_state_dict({key: value.float() for key, value in state.items()}, strict=True)
     except RuntimeError as error:
@@ -227,10 +258,17 @@ def _sizes_of(path: Path, state: dict[str, Tensor]) -> ScoreMLPConfig:
     try:
         width, flat = state["stem.dense.weight"].shape
         time_width = state["embed.weight"].shape[0]
+        blocks = len({key.split(".")[1] for key in state if key.startswith("blocks.")})
+        return ScoreMLPConfig(joints=flat // 3, width=width, time_width=time_width, blocks=blocks)
     except KeyError as error:
         raise WeightsError(f"{path}: expected the weights of ZeDO's score network, {error} is missing") from None
-    blocks = len({key.split(".")[1] for key in state if key.startswith("blocks.")})
-    return ScoreMLPConfig(joints=flat // 3, width=width, time_width=time_width, blocks=blocks)
+    except (ValueError, IndexError):
+        raise WeightsError(f"{path}: expected the weights of ZeDO's score network, found other shapes") from None
+
+
+def _reason(error: Exception) -> str:
+    """Why a file could not be read."""
+    return next((said for words, said in _ADVICE.items() if words in str(error)), _first_line(error))
 
 
 def _first_line(error: Exception) -> str:

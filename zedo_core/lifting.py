@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import operator
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from reprlib import repr as short
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +18,7 @@ import zedo_core
 from zedo_core import hub
 from zedo_core.camera import Camera
 from zedo_core.checkpoint import load_clusters, load_prior
-from zedo_core.errors import DeviceError, InputError
+from zedo_core.errors import CameraError, DeviceError, InputError
 from zedo_core.methods.zedo import ZedoLifter, ZedoOptions
 from zedo_core.skeleton import H36M17, Skeleton
 from zedo_core.types import Keypoints, Poses, Provenance
@@ -48,16 +52,18 @@ def find_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own about names that it gives up
+            device = torch.device(name)
+            torch.zeros(1, device=device).cpu()
+    except Exception:  # torch answers odd names with almost any of them
         raise DeviceError(f"device '{name}' is not available; use auto, cpu, cuda, cuda:N or mps") from None
     return device
 
 
 def lift(
-    keypoints: Keypoints | Float[ndarray, "t j d"],
-    camera: Camera | Sequence[Camera] | Float[ndarray, "3 3"],
+    keypoints: Keypoints | Float[ndarray, "t j d"] | Sequence[Any],
+    camera: Camera | Sequence[Any] | Float[ndarray, "3 3"] | Float[ndarray, "n 3 3"],
     *,
     hypotheses: int = 10,
     seed: int = 0,
@@ -68,11 +74,12 @@ def lift(
     """3D poses of all people in all frames, several hypotheses each, the most plausible one first and chosen.
 
     `keypoints` may be an array (t, j, 2) in pixels or (t, j, 3) with confidence, joints as in
-    `skeleton`. `camera` is one for all frames, one per frame, or a matrix K. Keypoints are
-    undistorted and converted to the lifter's joint set; a person who then has fewer than 4 joints is
-    a gap. `on_progress` gets the people done and their number. InputError when shapes, cameras or the
-    number of hypotheses do not fit.
+    `skeleton`. `camera` is one Camera or matrix K for all frames, or one per frame; lists will do for
+    arrays. Keypoints are undistorted and converted to the lifter's joint set; a person who then has
+    fewer than 4 joints is a gap. `on_progress` gets the people done and their number. InputError when
+    shapes, cameras or the number of hypotheses do not fit.
     """
+    hypotheses, seed = _whole(hypotheses, "number of hypotheses"), _whole(seed, "seed")
     if not 0 <= seed < 2**63:
         raise InputError(f"expected a seed from 0 to 2^63 - 1, got {seed}")
     people = keypoints if isinstance(keypoints, Keypoints) else _from_array(keypoints, skeleton)
@@ -88,7 +95,7 @@ def lift(
     frames = np.nonzero(present)[0]
     K = np.stack([c.matrix for c in cameras])[frames if len(cameras) > 1 else np.zeros_like(frames)]
     total = len(frames)
-    joints, score = lifter.lift_rows(
+    found = lifter.lift_rows(
         pinhole.xy[present], pinhole.confidence[present], K, hypotheses, lambda done: on_progress(done, total), seed
     )
     options = {**lifter.settings, "hypotheses": hypotheses, "seed": seed}
@@ -100,10 +107,10 @@ def lift(
         options=options,
     )
     return Poses(
-        joints=_spread_out(joints, present),
-        score=_spread_out(score, present),
+        joints=_spread_out(found.joints, present),
+        score=_spread_out(found.score, present),
         chosen=np.where(present, 0, -1),
-        spread=_spread_out(_deviation(joints, lifter.skeleton.index("pelvis")), present),
+        spread=_spread_out(found.spread, present),
         skeleton=lifter.skeleton,
         cameras=cameras,
         frame_numbers=people.frame_numbers,
@@ -114,12 +121,6 @@ def lift(
     )
 
 
-def _deviation(joints: Float[ndarray, "b h j 3"], root: int) -> Float[ndarray, "b j"]:
-    """Root mean square distance in metres of the hypotheses' joints from their mean, relative to the root."""
-    relative = joints - joints[:, :, root : root + 1]
-    return np.sqrt(np.square(relative - relative.mean(axis=1, keepdims=True)).sum(-1).mean(1))
-
-
 def _spread_out(rows: Float[ndarray, "b *d"], present: ndarray) -> Float[ndarray, "t p *d"]:
     """Rows back to (t, p), NaN where nobody is."""
     full = np.full((*present.shape, *rows.shape[1:]), np.nan, np.float32)
@@ -127,12 +128,33 @@ def _spread_out(rows: Float[ndarray, "b *d"], present: ndarray) -> Float[ndarray
     return full
 
 
-def _from_array(points: ndarray, skeleton: Skeleton) -> Keypoints:
-    points = np.asarray(points, dtype=float)
-    if points.ndim != 3 or points.shape[1] != len(skeleton) or points.shape[2] not in (2, 3):
+def _whole(value: Any, what: str) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise InputError(f"expected a whole number as the {what}, got {short(value)}") from None
+
+
+def _numbers(values: Any) -> ndarray | None:
+    """An array-like of real numbers in float64; None for anything else."""
+    try:
+        array = np.asarray(values)
+    except Exception:  # ragged lists, and whatever a foreign `__array__` raises
+        return None
+    return array.astype(float) if array.dtype.kind in "fiu" else None
+
+
+def _found(values: Any, array: ndarray | None) -> str:
+    """What was given, for a message: its shape, or its beginning when it is no array."""
+    return short(values)[:80] if array is None else str(array.shape)
+
+
+def _from_array(values: Any, skeleton: Skeleton) -> Keypoints:
+    points = _numbers(values)
+    if points is None or points.ndim != 3 or points.shape[1] != len(skeleton) or points.shape[2] not in (2, 3):
         raise InputError(
             f"expected keypoints of shape (frame, {len(skeleton)}, 2 or 3) in the joints of {skeleton.name}, got "
-            f"{points.shape}"
+            f"{_found(values, points)}"
         )
     confidence = points[..., 2] if points.shape[2] == 3 else np.ones(points.shape[:2])
     return Keypoints(
@@ -144,11 +166,23 @@ def _from_array(points: ndarray, skeleton: Skeleton) -> Keypoints:
     )
 
 
-def _as_cameras(camera: Camera | Sequence[Camera] | ndarray, frames: int) -> tuple[Camera, ...]:
+def _as_cameras(camera: Any, frames: int) -> tuple[Camera, ...]:
     if isinstance(camera, Camera):
         return (camera,)
-    if isinstance(camera, np.ndarray):
-        return (Camera.from_matrix(camera),)
-    if len(camera) not in (1, frames):
-        raise InputError(f"expected one camera or one per frame ({frames}), got {len(camera)}")
-    return tuple(camera)
+    if isinstance(camera, Sequence) and camera and all(isinstance(one, Camera) for one in camera):
+        cameras = tuple(camera)
+    else:
+        cameras = tuple(Camera.from_matrix(K) for K in _matrices(camera))
+    if len(cameras) not in (1, frames):
+        raise InputError(f"expected one camera or one per frame ({frames}), got {len(cameras)}")
+    return cameras
+
+
+def _matrices(values: Any) -> Float[ndarray, "n 3 3"]:
+    """One matrix K or several."""
+    K = _numbers(values)
+    if K is None or K.shape[-2:] != (3, 3) or K.ndim not in (2, 3) or not len(K):
+        raise CameraError(
+            f"expected a Camera, one per frame, or matrices K of shape (3, 3) or (frame, 3, 3), got {_found(values, K)}"
+        )
+    return K.reshape(-1, 3, 3)

@@ -58,6 +58,12 @@ class Skeleton:
         """Permutation that exchanges left and right joints."""
         return tuple(self.index(mirrored(joint)) for joint in self.joints)
 
+    @cached_property
+    def bone_pairs(self) -> tuple[tuple[tuple[int, int], tuple[int, int]], ...]:
+        """Every left bone with its right one, as (child, parent) positions."""
+        left = [edge for edge in self.edges if "left" in (self.side(edge[0]), self.side(edge[1]))]
+        return tuple((edge, (self.mirror[edge[0]], self.mirror[edge[1]])) for edge in left)
+
     def side(self, joint: int) -> str:
         """`left`, `right` or `centre`."""
         prefix = self.joints[joint].split("_", 1)[0]

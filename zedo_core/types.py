@@ -118,12 +118,26 @@ class Provenance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Lifted:
+    """What a method makes of rows of observed people, the hypothesis to choose first.
+
+    `joints` in metres in camera axes; `origin` is where the method placed the origin of its own pose,
+    which need not be the root exactly; `score` and `spread` as in `Poses`.
+    """
+
+    joints: Float[ndarray, "b h j 3"]
+    origin: Float[ndarray, "b h 3"]
+    score: Float[ndarray, "b h"]
+    spread: Float[ndarray, "b j"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Poses:
     """3D poses of tracked people in camera axes.
 
-    `joints` in metres, with the root's translation; NaN where a person is absent. `score` is the
-    plausibility of each hypothesis (higher is better), `chosen` the index of the one to use (-1
-    where absent), `spread` the standard deviation over the hypotheses per joint in metres.
+    `joints` in metres, with the root's translation; NaN where a person is absent. `score` is minus the
+    expected error of each hypothesis in metres (higher is better), `chosen` the index of the one to
+    use (-1 where absent), `spread` how far plausible hypotheses are from the chosen one, per joint in metres.
     `cameras` holds one camera for all frames or one per frame.
     """
 

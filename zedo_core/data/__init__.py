@@ -1,5 +1,35 @@
-"""Data sets: one file each with `load(root, split, input) -> Samples` for those that can be evaluated on."""
+"""Data sets: one file each, with `load(root, split, input) -> Samples` for those that can be evaluated on."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
 
 from zedo_core.data._samples import Samples
+from zedo_core.errors import InputError
 
-__all__ = ["Samples"]
+__all__ = ["DATASETS", "Samples", "load_samples"]
+
+# Name of each data set and of its module here.
+DATASETS = {
+    "h36m": "h36m",
+    "3dpw": "pw3d",
+    "3dhp": "mpi_inf_3dhp",
+    "ski": "skipose",
+    "mocap": "mocap_clips",
+}
+
+
+def load_samples(dataset: str, root: Path | None, split: str = "test", input: str = "gt", seed: int = 0) -> Samples:
+    """Read a data set by name; `seed` is that of the cameras of motion capture.
+
+    InputError for an unknown data set or one without its folder, FormatError when files do not fit.
+    """
+    if dataset not in DATASETS:
+        raise InputError(f"no data set '{dataset}'; expected one of {', '.join(DATASETS)}")
+    load = import_module(f"zedo_core.data.{DATASETS[dataset]}").load
+    if dataset == "mocap":
+        return load(root, split, input, seed=seed)
+    if root is None:
+        raise InputError(f"{dataset} is not part of the package; name your copy of it by --data DIR")
+    return load(Path(root), split, input)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import zipfile
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
@@ -71,6 +71,6 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> ndarray:
         return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def _unpickled(file: IO[bytes]) -> Any:
+def _unpickled(file: Any) -> Any:
     """One pickle from an open file, restricted in the same way."""
     return _Unpickler(file, encoding="latin1").load()

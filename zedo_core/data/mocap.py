@@ -1,9 +1,7 @@
-"""Motion capture in the joints of H36M-17: npz with `retargeted` or `positions` (n, 17, 3), metres, y up."""
+"""Motion capture in the joints of H36M-17: npz with `retargeted` or `positions` (n, 17, 3), metres, y up; or npy."""
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +10,10 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from zedo_core.errors import FormatError
+from zedo_core.files import load_arrays
 from zedo_core.skeleton import H36M17
+
+_NPY = np.lib.format.MAGIC_PREFIX
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,46 +45,82 @@ class Motions:
 
 
 def load(path: str | Path, split: str | None = None, *, rig: str = "retargeted") -> Motions:
-    """Read an npz of motion capture; FormatError when it is damaged or of another form.
+    """Read an npz of motion capture, or an npy (n, 17, 3) as one sequence; FormatError for anything else.
 
     `split` keeps the sequences marked with that word (all when None). `rig` is `retargeted` (bone
     directions on one adult skeleton) or `positions` (as captured); a file with only one has it used.
     """
     path = Path(path)
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
-            arrays = {name: data[name] for name in data.files}
-    except FileNotFoundError:
-        raise FormatError(f"{path}: no such file; expected an npz of motion capture") from None
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise FormatError(f"{path}: expected an npz of motion capture, cannot read it ({error})") from None
+    arrays = _arrays(path)
     key = rig if rig in arrays else next((name for name in ("retargeted", "positions") if name in arrays), None)
     if key is None:
-        raise FormatError(f"{path}: expected an array 'positions' (n, 17, 3) in metres, found {', '.join(arrays)}")
+        raise FormatError(
+            f"{path}: expected an array 'positions' (n, 17, 3) in metres, found {', '.join(arrays) or 'nothing'}"
+        )
     return _select(path, arrays, key, split)
+
+
+def _arrays(path: Path) -> dict[str, ndarray]:
+    """The arrays of an npz; the one of an npy stands for `positions`."""
+    if not path.is_file():
+        raise FormatError(f"{path}: no such file; expected motion capture as an npz or npy")
+    try:
+        with open(path, "rb") as file:
+            if file.read(len(_NPY)) != _NPY:
+                return load_arrays(path)
+            file.seek(0)
+            return {"positions": np.load(file, allow_pickle=False)}
+    except FormatError:
+        raise
+    except Exception:  # numpy answers damage with almost any of them
+        raise FormatError(f"{path}: expected motion capture as an npz or npy of numbers, cannot read it") from None
 
 
 def _select(path: Path, arrays: dict[str, ndarray], key: str, split: str | None) -> Motions:
     positions = _checked_positions(path, key, arrays[key])
-    offsets = arrays.get("offsets", np.array([0, len(positions)])).astype(np.int64)
+    offsets = _checked_offsets(path, arrays.get("offsets", np.array([0, len(positions)])), len(positions))
     count = len(offsets) - 1
-    if count < 1 or offsets[0] != 0 or offsets[-1] != len(positions) or (np.diff(offsets) < 0).any():
-        raise FormatError(f"{path}: 'offsets' must rise from 0 to the {len(positions)} frames of '{key}'")
-    labels = {
-        name: np.broadcast_to(arrays.get(name, default), (count,))
-        for name, default in (("names", ""), ("sources", "own"), ("fps", 30.0), ("split", split or ""))
-    }
-    kept = np.flatnonzero(labels["split"] == split) if split is not None else np.arange(count)
-    if len(kept) == 0:
-        raise FormatError(f"{path}: no sequence is marked '{split}'; found {', '.join(np.unique(labels['split']))}")
+    names, sources, marks = (
+        _label(path, arrays, name, default, count)
+        for name, default in (("names", ""), ("sources", "own"), ("split", split or ""))
+    )
+    fps = _label(path, arrays, "fps", 30.0, count)
+    kept = np.flatnonzero(marks == split) if split is not None else np.arange(count)
     rows = np.flatnonzero(np.isin(np.repeat(np.arange(count), np.diff(offsets)), kept))
+    if len(rows) == 0:
+        raise FormatError(f"{path}: no frame is marked '{split}'; found {', '.join(np.unique(marks))}")
     return Motions(
         positions=positions[rows],
         sequence=np.repeat(np.arange(len(kept)), np.diff(offsets)[kept]),
-        names=tuple(str(labels["names"][i]) for i in kept),
-        sources=tuple(str(labels["sources"][i]) for i in kept),
-        fps=tuple(float(labels["fps"][i]) for i in kept),
+        names=tuple(str(names[i]) for i in kept),
+        sources=tuple(str(sources[i]) for i in kept),
+        fps=tuple(float(fps[i]) for i in kept),
     )
+
+
+def _checked_offsets(path: Path, offsets: ndarray, frames: int) -> Int[ndarray, " count_plus_1"]:
+    """Where the sequences begin, and the end."""
+    whole = offsets.ndim == 1 and len(offsets) > 1 and offsets.dtype.kind in "iu"
+    if not whole or offsets[0] != 0 or offsets[-1] != frames or (np.diff(offsets.astype(np.int64)) < 0).any():
+        raise FormatError(
+            f"{path}: expected 'offsets' as whole numbers that rise from 0 to the {frames} frames, got {offsets.dtype} "
+            f"{offsets.shape}"
+        )
+    return offsets.astype(np.int64)
+
+
+def _label(path: Path, arrays: dict[str, ndarray], name: str, default: str | float, count: int) -> ndarray:
+    """One value for each sequence: texts, or positive numbers where the default is one; one may stand for all."""
+    values = arrays.get(name, np.array(default))
+    texts = isinstance(default, str)
+    fits = values.shape in ((), (1,), (count,)) and values.dtype.kind in ("U" if texts else "iuf")
+    if not fits or not (texts or (np.isfinite(values) & (values > 0)).all()):
+        what = "texts" if texts else "numbers above 0"
+        raise FormatError(
+            f"{path}: expected '{name}' as {what}, one for each of the {count} sequences, got {values.dtype} "
+            f"{values.shape}"
+        )
+    return np.broadcast_to(values, (count,))
 
 
 def _checked_positions(path: Path, key: str, positions: ndarray) -> Float[ndarray, "n 17 3"]:
@@ -108,29 +145,36 @@ class Views:
 
 
 def random_views(motions: Motions, count: int, seed: int = 0) -> Views:
-    """`count` different frames, each of a body of random size before a random camera.
-
-    Sizes vary by 5 % (one standard deviation); headings are even over the circle; the camera looks
-    down by -10 to 25 degrees, rolls by up to 5, stands 3 to 7 m away, has a focal length of 900 to
-    1600 px and a picture of 1001 x 1001 px.
-    """
+    """`count` different frames, each of a body of random size (5 %, one standard deviation) before a random camera."""
     rng = np.random.default_rng(seed)
     rows = rng.choice(len(motions), size=min(count, len(motions)), replace=False)
     n = len(rows)
     root = H36M17.index("pelvis")
     bodies = motions.positions[rows].astype(float)
     bodies = (bodies - bodies[:, [root]]) * rng.normal(1.0, 0.05, (n, 1, 1))
+    R, T, K = random_cameras(rng, n)
+    joints_cam = bodies @ np.swapaxes(R, 1, 2) + T[:, None]
+    xy = joints_cam[..., :2] / joints_cam[..., 2:] * K[:, None, [0, 1], [0, 1]] + K[:, None, :2, 2]
+    return Views(joints_cam=joints_cam, xy=xy, K=K)
+
+
+def random_cameras(
+    rng: np.random.Generator, n: int
+) -> tuple[Float[ndarray, "n 3 3"], Float[ndarray, "n 3"], Float[ndarray, "n 3 3"]]:
+    """Rotations from a world with y up, places of the body's root before the camera in metres, and matrices K.
+
+    Headings are even over the circle; the camera looks down by -10 to 25 degrees, rolls by up to 5,
+    stands 3 to 7 m away, has a focal length of 900 to 1600 px and a picture of 1001 x 1001 px.
+    """
     heading, pitch, roll = rng.uniform((-180, -10, -5), (180, 25, 5), (n, 3)).T
     down = np.diag((1.0, -1.0, -1.0))  # world y up to camera y down
     R = _turn("z", roll) @ _turn("x", pitch) @ down @ _turn("y", heading)
     T = rng.uniform((-0.8, -0.5, 3.0), (0.8, 0.5, 7.0), (n, 3))
-    joints_cam = bodies @ np.swapaxes(R, 1, 2) + T[:, None]
     focal = rng.uniform(900, 1600, n)
     K = np.zeros((n, 3, 3))
     K[:, 0, 0] = K[:, 1, 1] = focal
     K[:, :2, 2], K[:, 2, 2] = 500.0, 1.0
-    xy = joints_cam[..., :2] / joints_cam[..., 2:] * focal[:, None, None] + 500.0
-    return Views(joints_cam=joints_cam, xy=xy, K=K)
+    return R, T, K
 
 
 def _turn(axis: str, angle_deg: Float[ndarray, " n"]) -> Float[ndarray, "n 3 3"]:

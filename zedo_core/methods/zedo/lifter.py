@@ -19,8 +19,9 @@ from zedo_core.methods.zedo.ipo import descend
 from zedo_core.methods.zedo.observations import Observations, depth_bounds
 from zedo_core.methods.zedo.oil import optimise_in_loop
 from zedo_core.methods.zedo.options import ZedoOptions
-from zedo_core.methods.zedo.plausibility import plausibility
+from zedo_core.methods.zedo.plausibility import expected_error, plausibility, spread_about, votes
 from zedo_core.skeleton import Skeleton
+from zedo_core.types import Lifted
 
 MAX_HYPOTHESES = 200
 # Rows in one batch of the loop: enough to keep the processor busy, small enough for its caches (CPU) or memory (GPU).
@@ -67,8 +68,8 @@ class ZedoLifter:
         hypotheses: int,
         on_rows: Callable[[int], None] = lambda done: None,
         seed: int = 0,
-    ) -> tuple[Float[ndarray, "b h j 3"], Float[ndarray, "b h"]]:
-        """Joints in metres in camera axes and scores, the best-scored hypothesis first.
+    ) -> Lifted:
+        """Hypotheses in metres in camera axes, the one with the least expected error first.
 
         `xy` in undistorted pixels; `seed` is that of the noise by which poses are judged.
         `on_rows` is told how many people are done. InputError for a number of hypotheses out of range.
@@ -77,22 +78,37 @@ class ZedoLifter:
             raise InputError(f"expected 1 to {MAX_HYPOTHESES} hypotheses, got {hypotheses}")
         count = max(hypotheses, self.options.candidates)
         shapes = standard_poses(self.clusters, max(count, self.options.shapes) if self._searches else count)
-        joints = np.empty((len(xy), hypotheses, len(self.skeleton), 3), np.float32)
-        scores = np.empty((len(xy), hypotheses), np.float32)
+        j = len(self.skeleton)
+        parts = [
+            tuple(
+                np.empty((0, *size), np.float32) for size in ((hypotheses, j, 3), (hypotheses, 3), (hypotheses,), (j,))
+            )
+        ]
         for rows in self._chunks(len(xy), count, len(shapes)):
             arrays = (np.asarray(array[rows], np.float32) for array in (xy, confidence, K))
             tensors = (torch.from_numpy(array).to(self.device) for array in arrays)
-            placed, score = self._lift(Observations.from_pixels(*tensors), shapes, count, seed)
-            order = score.argsort(dim=1, descending=True)[:, :hypotheses]
-            picked = placed.gather(1, order[..., None, None].expand(-1, -1, *placed.shape[2:]))
-            joints[rows], scores[rows] = picked.cpu().numpy(), score.gather(1, order).cpu().numpy()
+            candidates = self._lift(Observations.from_pixels(*tensors), shapes, count, seed)
+            parts.append(tuple(part.cpu().numpy() for part in self._decide(*candidates, hypotheses)))
             on_rows(min(rows.stop, len(xy)))
-        return joints, scores
+        joints, origin, score, spread = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return Lifted(joints=joints, origin=origin, score=score, spread=spread)
+
+    def _decide(
+        self, pose: Float[Tensor, "b n j 3"], T: Float[Tensor, "b n 1 3"], plausible: Float[Tensor, "b n"], count: int
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The `count` best of the candidates, and the spread of all of them about the first, as `Lifted` holds them."""
+        root = self.skeleton.index("pelvis")
+        weights = votes(plausible)
+        score = -expected_error(pose, weights, root)
+        best = score.argsort(dim=1, descending=True, stable=True)[:, :count]
+        row = torch.arange(len(pose), device=pose.device)[:, None]
+        picked, origin = pose[row, best], T[row, best]
+        return picked + origin, origin[:, :, 0], score[row, best], spread_about(picked[:, 0], pose, weights, root)
 
     def _lift(
         self, observed: Observations, shapes: Float[Tensor, "s j 3"], count: int, seed: int
-    ) -> tuple[Float[Tensor, "b h j 3"], Float[Tensor, "b h"]]:
-        """One chunk: start, loop, size, score."""
+    ) -> tuple[Float[Tensor, "b n j 3"], Float[Tensor, "b n 1 3"], Float[Tensor, "b n"]]:
+        """One chunk: start, loop, size; poses, their translations, and how plausible they are."""
         bounds = depth_bounds(observed, self.options.spread_m)
         rows = observed.repeat(count)
         pose, T = self._start(observed, rows, shapes, bounds, count)
@@ -100,8 +116,8 @@ class ZedoLifter:
         if self.options.fix_size:
             factor = bone_length(shapes, self.skeleton).mean() / bone_length(pose, self.skeleton)
             pose, T = pose * factor[:, None, None], T * factor[:, None, None]
-        score = plausibility(self.prior, rows, pose, T, seed)
-        return (pose + T).unflatten(0, (-1, count)), score.unflatten(0, (-1, count))
+        plausible = plausibility(self.prior, rows, pose, T, seed)
+        return pose.unflatten(0, (-1, count)), T.unflatten(0, (-1, count)), plausible.unflatten(0, (-1, count))
 
     def _start(
         self, observed: Observations, rows: Observations, shapes: Tensor, bounds: Tensor, count: int

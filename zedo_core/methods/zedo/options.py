@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from numbers import Integral, Real
+from reprlib import repr as short
+from typing import Any, cast
 
 from zedo_core.errors import InputError
+from zedo_core.skeleton import H36M17
 
 ALL_JOINTS: tuple[str, ...] = ()
+
+# Whole numbers and the least that each may be.
+_LEAST = {"iterations": 1, "headings": 1, "shapes": 1, "candidates": 1, "adam_steps": 0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,22 +53,66 @@ class ZedoOptions:
     fix_size: bool = True  # scale pose and translation to the bone lengths of the standard poses; the rays stay
 
     def __post_init__(self) -> None:
-        if self.iterations < 1 or self.adam_steps < 0 or self.headings < 1 or not self.tilts_deg:
-            raise InputError(f"expected at least 1 iteration, 1 heading and 1 tilt, got {self}")
-        if not (0 < self.t_end <= self.t_start <= 1):
-            raise InputError(f"expected diffusion times 0 < t_end <= t_start <= 1, got {self.t_end} and {self.t_start}")
-        if not (self.step > 0 and math.isfinite(self.step)) or not 0 <= self.warm_up <= 1:
-            raise InputError(f"expected a step above 0 and a warm-up of 0 to 1, got {self.step} and {self.warm_up}")
-        if self.init not in ("headings", "adam"):
-            raise InputError(f"expected init 'headings' or 'adam', got '{self.init}'")
-        if not set(self.axes) <= set("xyz"):
-            raise InputError(f"expected axes out of x, y and z, got '{self.axes}'")
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            _require(_is_whole(value, least), f"{name} a whole number from {least}", value)
+        for name in ("step", "adam_rate", "depth_m"):
+            value = getattr(self, name)
+            _require(_is_finite(value) and value > 0, f"{name} above 0", value)
+        _require(_is_finite(self.warm_up) and 0 <= self.warm_up <= 1, "warm_up from 0 to 1", self.warm_up)
+        times = (self.t_end, self.t_start)
+        _require(
+            all(map(_is_finite, times)) and 0 < times[0] <= times[1] <= 1,
+            "diffusion times 0 < t_end <= t_start <= 1",
+            times,
+        )
+        _require(_is_range(self.scale), "scale two numbers 0 <= low < high", self.scale)
+        spread = self.spread_m
+        _require(spread is None or _is_range(spread), "spread_m two numbers 0 <= low < high, or None", spread)
+        self._check_search()
+
+    def _check_search(self) -> None:
+        """The settings of the initial pose optimiser that are no plain numbers."""
+        tilts = self.tilts_deg
+        _require(
+            _is_list(tilts) and len(tilts) > 0 and all(_is_finite(tilt) and abs(tilt) <= 90 for tilt in tilts),
+            "tilts_deg one or more numbers from -90 to 90",
+            tilts,
+        )
+        _require(self.init in ("headings", "adam"), "init 'headings' or 'adam'", self.init)
+        _require(isinstance(self.axes, str) and set(self.axes) <= set("xyz"), "axes out of x, y and z", self.axes)
+        _require(
+            _is_list(self.joints) and all(joint in H36M17.joints for joint in self.joints),
+            f"joints of {H36M17.name}",
+            self.joints,
+        )
 
     def with_iterations(self, iterations: int) -> ZedoOptions:
         """Another number of network calls with the same sum of steps."""
-        if iterations < 1:
-            raise InputError(f"expected at least 1 iteration, got {iterations}")
+        _require(_is_whole(iterations, 1), "at least 1 iteration", iterations)
         return replace(self, iterations=iterations, step=self.step * self.iterations / iterations)
+
+
+def _require(holds: bool, wanted: str, found: object) -> None:
+    if not holds:
+        raise InputError(f"expected {wanted}, got {short(found)}")
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    return isinstance(value, Integral) and int(value) >= least
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, Real) and -math.inf < cast(Any, value) < math.inf
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _is_range(value: Any) -> bool:
+    """Two numbers, 0 or more, the second above the first."""
+    return _is_list(value) and len(value) == 2 and all(map(_is_finite, value)) and 0 <= value[0] < value[1]
 
 
 def _paper(**settings: Any) -> ZedoOptions:

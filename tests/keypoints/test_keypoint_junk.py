@@ -1,0 +1,98 @@
+"""What is no file of keypoints, or holds junk, is refused in one line."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from keypoint_cases import coco_entry, openpose_frame, pose, two_frames
+
+from zedo_core.errors import FormatError, ZedoError
+from zedo_core.keypoints import read_keypoints, write_keypoints
+from zedo_core.skeleton import BODY25
+from zedo_core.types import Keypoints
+
+JUNK_VALUES = [None, "1", True, [], [1.0], {}, -1.0, 1e300, float("nan"), float("inf"), 10**400]
+
+
+@pytest.mark.parametrize("junk", JUNK_VALUES, ids=lambda value: str(value)[:8])
+def test_junk_anywhere_is_refused_or_harmless(write, tmp_path, junk):
+    """Junk in every place of every JSON format in turn leads to FormatError or to keypoints."""
+    write_keypoints(two_frames(), tmp_path / "own.json")
+    own = json.loads((tmp_path / "own.json").read_text())
+    refused = 0
+    for document in ([coco_entry(0, idx=1), coco_entry("1", idx=1)], openpose_frame(pose(BODY25)), own):
+        for path in _places(document):
+            try:
+                read_keypoints(write(_with(document, path, junk)))
+            except FormatError:
+                refused += 1
+    assert refused > 20
+
+
+def _places(value: Any, path: tuple = ()) -> list[tuple]:
+    """Every place in a nested JSON value, of long lists only the first."""
+    entries = list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if type(value) is list else []
+    return [path] + [place for key, entry in entries[:9] for place in _places(entry, (*path, key))]
+
+
+def _with(document: Any, path: tuple, value: Any) -> Any:
+    if not path:
+        return value
+    copy = document.copy()
+    copy[path[0]] = _with(document[path[0]], path[1:], value)
+    return copy
+
+
+# What is no file of keypoints
+
+KEYS = ["image_id", "keypoints", "idx", "people", "pose_keypoints_2d", "format", "joints", "frames", "track_ids"]
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(KEYS),
+            inner | st.just([1.0] * 51) | st.just([0.5] * 75) | st.just("zedo-keypoints-1"),
+            max_size=6,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(document=JSON_VALUES)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_arbitrary_json_leads_to_keypoints_or_one_line(write, document):
+    try:
+        assert isinstance(read_keypoints(write(document)), Keypoints)
+    except ZedoError as error:
+        assert "\n" not in str(error) and "clip.json" in str(error)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xff\xfe", b"PK\x03\x04", b"[" * 100_000, b"1" * 10_000, b'"\\ud800"', b"\x93NUMPY", b"[]", b"{}", b"NaN"],
+    ids=lambda content: str(content[:6]),
+)
+def test_what_is_no_keypoints_is_refused(tmp_path, content):
+    (tmp_path / "clip.json").write_bytes(content)
+    with pytest.raises(FormatError, match=r"clip\.json"):
+        read_keypoints(tmp_path / "clip.json")
+
+
+def test_unknown_form_says_what_was_found_and_what_is_known(write, tmp_path):
+    with pytest.raises(
+        FormatError,
+        match=r"a list of 1.*an object with the keys 'a', 'b', expected.*COCO.*npz.*OpenPose.*zedo-keypoints-1",
+    ):
+        read_keypoints(write([{"a": 1, "b": 2}]))
+    with pytest.raises(FormatError, match="no such file"):
+        read_keypoints(tmp_path / "nothing.json")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FormatError, match="a folder with 0 JSON files"):
+        read_keypoints(tmp_path / "empty")

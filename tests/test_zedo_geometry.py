@@ -1,0 +1,233 @@
+"""ZeDO's geometry against naive twins, and its searches against known answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from zedo_cases import SMALL, J, scene, tiny_prior
+
+from zedo_core.errors import InputError
+from zedo_core.methods.zedo import ZedoOptions
+from zedo_core.methods.zedo.initial import best_starts, standard_poses
+from zedo_core.methods.zedo.ipo import heading_grid, search_headings
+from zedo_core.methods.zedo.observations import (
+    Observations,
+    bounded_translation,
+    depth_bounds,
+    solve_translation,
+    weighted_mean,
+)
+from zedo_core.methods.zedo.oil import optimise_in_loop, pull_to_rays
+
+SEEDS = st.integers(0, 10_000)
+
+
+def squared_error(pose: Tensor, T: Tensor, slopes: Tensor, weights: Tensor) -> Tensor:
+    """What the translation minimises, written out: the squares of -T_xy + r T_z - (P_xy - P_z r)."""
+    placed = pose + T
+    return (weights[..., None] * (placed[..., :2] - placed[..., 2:] * slopes).square()).sum((-2, -1))
+
+
+# The closed-form translation
+
+
+@settings(max_examples=30, deadline=None)
+@given(SEEDS, st.floats(0.0, 0.3))
+def test_translation_is_the_least_squares_solution(seed: int, noise: float) -> None:
+    """Both are float64 with a condition below 1e4 (normal equations: squared): 1e-6 relative to metres."""
+    pose, _, slopes, weights = scene(seed)
+    slopes = slopes + noise * torch.from_numpy(np.random.default_rng(seed + 1).normal(0, 1, slopes.shape))
+    got = solve_translation(pose, slopes, weights)
+    for p, r, w, t in zip(pose.numpy(), slopes.numpy(), weights.numpy(), got.numpy(), strict=True):
+        A = np.zeros((J, 2, 3))
+        A[:, 0, 0] = A[:, 1, 1] = -1
+        A[:, :, 2] = r
+        b = p[:, :2] - p[:, 2:] * r
+        root_w = np.sqrt(w).repeat(2)
+        wanted = np.linalg.lstsq(A.reshape(-1, 3) * root_w[:, None], b.reshape(-1) * root_w, rcond=None)[0]
+        np.testing.assert_allclose(t[0], wanted, rtol=1e-6, atol=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(SEEDS)
+def test_translation_of_exact_rays_is_found(seed: int) -> None:
+    """Exact rays, float64: 1e-9 m is a million roundings."""
+    pose, T, slopes, weights = scene(seed)
+    torch.testing.assert_close(solve_translation(pose, slopes, weights), T, rtol=0, atol=1e-9)
+
+
+def test_a_joint_without_weight_does_not_move_the_translation() -> None:
+    pose, T, slopes, weights = scene(3)
+    slopes[:, 5] += 10.0
+    weights[:, 5] = 0.0
+    torch.testing.assert_close(solve_translation(pose, slopes, weights), T, rtol=0, atol=1e-9)
+
+
+@settings(max_examples=20, deadline=None)
+@given(SEEDS)
+def test_open_bounds_bound_nothing(seed: int) -> None:
+    pose, _, slopes, weights = scene(seed)
+    bounds = torch.tensor([[-torch.inf, torch.inf]], dtype=torch.float64).expand(len(pose), 2)
+    got = bounded_translation(pose, slopes, weights, bounds)
+    torch.testing.assert_close(got, solve_translation(pose, slopes, weights), rtol=0, atol=0)
+
+
+@settings(max_examples=20, deadline=None)
+@given(SEEDS, st.sampled_from([(0.0, 2.0), (9.0, 20.0)]))
+def test_bounded_translation_is_the_best_at_its_depth(seed: int, limits: tuple[float, float]) -> None:
+    """The true depth lies in 3 to 8 m, so each pair of limits is met; any step across the view then costs."""
+    pose, _, slopes, weights = scene(seed)
+    bounds = torch.tensor([limits], dtype=torch.float64).expand(len(pose), 2)
+    T = bounded_translation(pose, slopes, weights, bounds)
+    met = limits[1] if limits[1] < 3 else limits[0]
+    torch.testing.assert_close(T[..., 2], torch.full_like(T[..., 2], met))
+    least = squared_error(pose, T, slopes, weights)
+    for axis in (0, 1):
+        for step in (-1e-3, 1e-3):
+            aside = T.clone()
+            aside[..., axis] += step
+            assert (squared_error(pose, aside, slopes, weights) > least).all()
+
+
+def test_depth_bounds_are_those_of_the_bodys_size() -> None:
+    """A body whose joints spread by s at depth d has bounds around d when s is allowed, and not otherwise."""
+    rng = np.random.default_rng(0)
+    flat = torch.from_numpy(rng.normal(0, 1, (1, J, 2)))
+    flat = flat - flat.mean(1, keepdim=True)
+    flat = 0.4 * flat / flat.square().sum(-1).mean().sqrt()
+    observed = Observations(flat / 5.0, torch.ones(1, J, dtype=torch.float64), torch.ones(1, 2, dtype=torch.float64))
+    near, far = depth_bounds(observed, (0.2, 0.6))[0].tolist()
+    assert (near, far) == pytest.approx((2.5, 7.5), rel=1e-9)
+    assert depth_bounds(observed, None).tolist() == [[0.0, float("inf")]]
+
+
+# The step onto the rays
+
+
+@settings(max_examples=20, deadline=None)
+@given(SEEDS)
+def test_pulled_joints_lie_on_their_rays_and_stay(seed: int) -> None:
+    """float64, metres: 1e-12 is a few thousand roundings."""
+    _, T, slopes, weights = scene(seed)
+    pose = scene(seed + 1)[0]
+    rays = Observations(slopes, weights, torch.ones(len(pose), 2, dtype=torch.float64)).rays
+    once = pull_to_rays(pose, T, rays)
+    torch.testing.assert_close(pull_to_rays(once, T, rays), once, rtol=0, atol=1e-12)
+    torch.testing.assert_close(torch.linalg.cross(once + T, rays), torch.zeros_like(once), rtol=0, atol=1e-12)
+    # the nearest point of the ray: what was moved is at a right angle to it
+    torch.testing.assert_close(((once - pose) * rays).sum(-1), torch.zeros(3, J).double(), rtol=0, atol=1e-12)
+
+
+def test_the_pull_goes_by_strength() -> None:
+    _, T, slopes, weights = scene(0)
+    pose = scene(1)[0]
+    rays = Observations(slopes, weights, torch.ones(3, 2, dtype=torch.float64)).rays
+    full, share = pull_to_rays(pose, T, rays), torch.rand(3, J, 1, dtype=torch.float64)
+    wanted = pose + share * (full - pose)
+    torch.testing.assert_close(pull_to_rays(pose, T, rays, share), wanted, rtol=0, atol=1e-12)
+
+
+def test_a_translation_behind_the_camera_is_negated_or_bounded() -> None:
+    """Rays that meet behind the camera; no golden run comes there. Exact rays in float64: 1e-9."""
+    pose, T, _, weights = scene(0)
+    behind = -T
+    placed = pose + behind
+    observed = Observations(placed[..., :2] / placed[..., 2:], weights, torch.ones(3, 2).double())
+    prior = tiny_prior()
+    prior.net.double()
+    start = torch.zeros_like(T)
+    once = ZedoOptions(iterations=1, warm_up=0.0)
+    _, flipped = optimise_in_loop(prior, observed, pose, start, open_bounds(3), replace(once, flip_negative_depth=True))
+    torch.testing.assert_close(flipped, T, rtol=0, atol=1e-9)
+    _, bounded = optimise_in_loop(prior, observed, pose, start, open_bounds(3), once)
+    assert (bounded[..., 2] == 0).all()
+    _, kept = optimise_in_loop(prior, observed, pose, start, open_bounds(3), replace(once, warm_up=1.0))
+    assert torch.equal(kept, start)
+
+
+# Headings and starts
+
+
+def observations_of(joints_cam: Tensor, focal_px: float = 1000.0) -> Observations:
+    slopes = joints_cam[..., :2] / joints_cam[..., 2:]
+    ones = torch.ones_like(slopes[..., 0])
+    return Observations(slopes, ones, torch.full((len(slopes), 2), focal_px).to(slopes))
+
+
+def open_bounds(rows: int) -> Tensor:
+    return torch.tensor([[0.0, torch.inf]], dtype=torch.float64).expand(rows, 2)
+
+
+def test_the_heading_grid_holds_different_rotations() -> None:
+    R = heading_grid(SMALL, torch.zeros(1, dtype=torch.float64))
+    assert R.shape == (16, 3, 3)
+    torch.testing.assert_close(R @ R.mT, torch.eye(3).double().expand_as(R), rtol=0, atol=1e-12)
+    torch.testing.assert_close(torch.linalg.det(R), torch.ones(16).double(), rtol=0, atol=1e-12)
+    torch.testing.assert_close(R[0], torch.eye(3).double(), rtol=0, atol=1e-12)
+    # a heading alone keeps the vertical, and all are 45 degrees apart or differ in tilt
+    torch.testing.assert_close(R[:8, 1], torch.eye(3).double()[1].expand(8, 3), rtol=0, atol=1e-12)
+    apart = (R[:, None] - R).flatten(2).norm(dim=-1) + 10 * torch.eye(16)
+    assert apart.min() > 0.3
+
+
+@pytest.mark.parametrize("number", [0, 3, 6, 13])
+def test_the_search_finds_a_known_heading(number: int) -> None:
+    poses, T = scene(0, rows=4)[0], torch.tensor([[[0.3, -0.2, 4.0]]]).double()
+    R = heading_grid(SMALL, poses)
+    observed = observations_of(poses[2] @ R[number].mT + T)
+    rotations, translations, error = search_headings(observed, poses, open_bounds(1), SMALL)
+    assert error.shape == (1, 4, 16) and translations.shape == (1, 4, 16, 1, 3)
+    assert int(error.argmin()) == 2 * 16 + number
+    assert float(error.min()) < 1e-6  # px; exact rays in float64
+    torch.testing.assert_close(rotations[number], R[number])
+    torch.testing.assert_close(translations[0, 2, number], T[0], rtol=0, atol=1e-9)
+
+
+def test_the_best_start_is_the_known_one_and_starts_come_in_order() -> None:
+    poses, T = scene(0, rows=4)[0], torch.tensor([[[0.3, -0.2, 4.0]]]).double()
+    seen = poses[[2, 0]] @ heading_grid(SMALL, poses)[[5, 1]].mT + T
+    observed = observations_of(seen)
+    pose, placed = best_starts(observed, poses, open_bounds(2), 5, SMALL)
+    assert pose.shape == (2, 5, J, 3) and placed.shape == (2, 5, 1, 3)
+    torch.testing.assert_close((pose + placed)[:, 0], seen, rtol=0, atol=1e-9)
+    projected = (pose + placed)[..., :2] / (pose + placed)[..., 2:]
+    error = (projected - observed.slopes[:, None]).abs().mean((-2, -1))
+    assert (error.diff(dim=1) >= 0).all()
+
+
+def test_one_pose_has_two_starts_a_quarter_turn_apart() -> None:
+    pose = scene(0, rows=1)[0]
+    R = heading_grid(SMALL, pose)
+    observed = observations_of(pose @ R[2].mT + torch.tensor([0.0, 0.0, 4.0]))
+    starts, T = best_starts(observed, pose, open_bounds(1), 5, SMALL)
+    assert starts.shape == (1, 2, J, 3) and T.shape == (1, 2, 1, 3)
+    used = [int((pose @ r.mT - start).abs().amax((1, 2)).argmin()) for start in starts[0] for r in [R]]
+    apart = abs(used[0] - used[1]) % 8
+    assert used[0] == 2 and min(apart, 8 - apart) >= 2
+
+
+def test_standard_poses_are_taken_as_they_are_or_thinned() -> None:
+    clusters = {4: scene(0, rows=4)[0], 9: scene(1, rows=9)[0]}
+    assert standard_poses(clusters, 4) is clusters[4]
+    assert standard_poses(clusters, 9) is clusters[9]
+    for count in (1, 3, 5, 8):
+        thinned = standard_poses(clusters, count)
+        assert thinned.shape == (count, J, 3)
+        source = clusters[4 if count < 4 else 9]
+        number = [int((source - pose).abs().amax((1, 2)).argmin()) for pose in thinned]
+        assert len(set(number)) == count
+        torch.testing.assert_close(source[number], thinned, rtol=0, atol=0)
+    with pytest.raises(InputError, match="at most 9"):
+        standard_poses(clusters, 10)
+
+
+def test_weighted_mean_of_equal_weights_is_the_mean() -> None:
+    values = scene(0)[0]
+    got = weighted_mean(values, torch.full(values.shape[:2], 0.3).double())
+    torch.testing.assert_close(got, values.mean(1, keepdim=True))

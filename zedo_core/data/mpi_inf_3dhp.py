@@ -1,0 +1,225 @@
+"""MPI-INF-3DHP: its test set as the official ZeDO prepared it or as its authors give it.
+
+Mehta et al., Monocular 3D Human Pose Estimation In The Wild Using Improved CNN Supervision, 3DV 2017.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from zedo_core.data._hdf5 import (
+    HDF5,
+    MATLAB,
+    check_options,
+    floats,
+    listed,
+    listed_folder,
+    read_hdf5,
+    starts_with,
+)
+from zedo_core.data._pickle import load_pickle
+from zedo_core.data._samples import Samples, numbered, pinhole
+from zedo_core.errors import FormatError
+from zedo_core.skeleton import H36M17
+
+NAME = "3dhp"
+ACTIONS = (
+    *("Standing/Walking", "Exercise", "Sitting", "Reaching/Crouching", "On the Floor", "Sports", "Miscellaneous"),
+)
+_SEQUENCES = tuple(f"TS{i}" for i in range(1, 7))
+_ITEM_FIELDS = ("joint_3d_camera", "joint_2d", "camera_param", "imageid", "valid_i", "action")
+_MAT_FIELDS = ("annot2", "annot3", "valid_frame", "activity_annotation")
+# Official table of annot_data.mat: joint i of H36M-17 is its joint JOINTS[i].
+JOINTS = (14, 8, 9, 10, 11, 12, 13, 15, 1, 16, 0, 5, 6, 7, 2, 3, 4)
+_MM = 1e-3
+# More than annotations are uncertain by; less than what mistaken axes or joints cause.
+_MOST_ERROR_PX = 30.0
+
+
+def load(root: Path, split: str = "test", input: str = "gt") -> Samples:
+    """Read the test set from `mpii3d_test.pkl` (official ZeDO) or, in its absence, `TS1..TS6/annot_data.mat` (3DHP).
+
+    `root` is the folder of either or one such file, known by its content (one annot_data.mat is one
+    sequence). The truth is that of true scale (annot3, not univ_annot3). As annot_data.mat holds no camera,
+    K is fitted to each sequence: least squares of annot2 on annot3. Frames not marked valid or with
+    values that are not finite are left out and counted.
+    InputError for an unknown split or input, FormatError for files missing, damaged or of another set.
+    """
+    check_options(NAME, split, ("test",), input)
+    root = Path(root)
+    if root.is_file():
+        return _from_mats([root]) if starts_with(root, HDF5) or starts_with(root, MATLAB) else _from_pickle(root)
+    if (root / "mpii3d_test.pkl").is_file():
+        return _from_pickle(root / "mpii3d_test.pkl")
+    paths = [root / name / "annot_data.mat" for name in _SEQUENCES]
+    missing = [f"{path.parent.name}/{path.name}" for path in paths if not path.is_file()]
+    if len(missing) == len(paths):
+        wanted = "mpii3d_test.pkl or TS1/annot_data.mat to TS6/annot_data.mat of MPI-INF-3DHP"
+        raise FormatError(f"{root}: expected {wanted}, found {listed_folder(root)}")
+    if missing:
+        raise FormatError(
+            f"{root}: the test set lacks {', '.join(missing)}; add them, or name one file to read it alone"
+        )
+    return _from_mats(paths)
+
+
+def _from_pickle(path: Path) -> Samples:
+    items = load_pickle(path)
+    _check_items(path, items)
+    valid = [i for i, item in enumerate(items) if _number(path, f"valid_i of entry {i}", item["valid_i"]) > 0]
+
+    def stacked(key: str, width: int) -> ndarray:
+        entries = [floats(path, f"{key} of entry {i}", items[i][key], (len(H36M17), None)) for i in valid]
+        for i, entry in zip(valid, entries, strict=True):
+            if entry.shape[1] < width:
+                raise FormatError(
+                    f"{path}: expected {width} values a joint in '{key} of entry {i}', found {entry.shape}"
+                )
+        return np.array([entry[:, :width] for entry in entries]).reshape(-1, len(H36M17), width)
+
+    camera = np.array([_camera(path, i, items[i]["camera_param"]) for i in valid]).reshape(-1, 2, 2)
+    labels, frames = _places(path, [items[i]["imageid"] for i in valid])
+    sequence, sequences = numbered(labels)
+    samples = Samples(
+        name=NAME,
+        joints_cam=stacked("joint_3d_camera", 3) * _MM,
+        xy=stacked("joint_2d", 2),
+        confidence=np.ones((len(valid), len(H36M17))),
+        K=pinhole(camera[:, 0], camera[:, 1]),
+        sequence=sequence,
+        sequences=sequences,
+        frame=frames,
+        action=_actions(path, np.array([_number(path, f"action of entry {i}", items[i]["action"]) for i in valid])),
+        actions=ACTIONS,
+        left_out=len(items) - len(valid),
+    )
+    return samples.take(np.lexsort((frames, sequence))).finite()
+
+
+def _check_items(path: Path, items: Any) -> None:
+    if not isinstance(items, list) or not items:
+        found = (
+            listed(map(str, items)) if isinstance(items, dict) else f"an empty or other object ({type(items).__name__})"
+        )
+        raise FormatError(f"{path}: expected a list of samples of MPI-INF-3DHP, found {found}")
+    for i, item in enumerate(items):
+        fields = [str(name) for name in item] if isinstance(item, dict) else [type(item).__name__]
+        if missing := [name for name in _ITEM_FIELDS if name not in fields]:
+            raise FormatError(f"{path}: expected {', '.join(missing)} in entry {i}, found {listed(fields)}")
+
+
+def _number(path: Path, name: str, value: Any) -> float:
+    """A number, also one in an array of one element; nan when not finite."""
+    try:
+        return float(floats(path, name, np.reshape(value, -1), (1,))[0])
+    except ValueError:  # ragged lists
+        raise FormatError(f"{path}: expected '{name}' to be a number, found a {type(value).__name__}") from None
+
+
+def _camera(path: Path, i: int, param: Any) -> list[list[float]]:
+    names = (("fx", "fy"), ("cx", "cy"))
+    if not isinstance(param, dict) or not {"fx", "fy", "cx", "cy"} <= param.keys():
+        raise FormatError(f"{path}: expected fx, fy, cx, cy in 'camera_param of entry {i}'")
+    return [[_number(path, f"camera_param[{name}] of entry {i}", param[name]) for name in pair] for pair in names]
+
+
+def _places(path: Path, imageids: list[Any]) -> tuple[list[str], Int[ndarray, " n"]]:
+    """Sequence and frame of every picture: a path with a folder TS1 ... TS6 and a number, or a number alone.
+
+    Numbers alone tell no sequence: a new one begins where they cease to rise.
+    """
+    texts = [str(np.reshape(imageid, -1)[0]) if np.size(imageid) == 1 else str(imageid) for imageid in imageids]
+    numbers = [re.findall(r"\d{1,15}", re.split(r"[/\\]", text)[-1]) for text in texts]
+    if not all(numbers):
+        text = texts[[bool(found) for found in numbers].index(False)]
+        raise FormatError(f"{path}: expected every imageid to end in a frame's number, found '{text}'")
+    frames = np.array([int(found[-1]) for found in numbers], int)
+    part = np.cumsum(np.diff(frames, prepend=-1) <= 0)
+    named = [re.search(r"TS\d+", text) for text in texts]
+    return [found.group() if found else f"part {i}" for found, i in zip(named, part, strict=True)], frames
+
+
+def _actions(path: Path, numbers: Float[ndarray, " n"]) -> Int[ndarray, " n"]:
+    """Positions in ACTIONS of the numbers 1 to 7 of a file."""
+    if unknown := sorted({float(number) for number in numbers} - set(range(1, len(ACTIONS) + 1))):
+        raise FormatError(f"{path}: expected actions 1 to {len(ACTIONS)} in valid frames, found {unknown[0]:g}")
+    return numbers.astype(int) - 1
+
+
+def _from_mats(paths: list[Path]) -> Samples:
+    parts = [_sequence(path) for path in paths]
+    joints_cam, xy, K, frame, action, left_out = zip(*parts, strict=True)
+    n = sum(map(len, frame))
+    return Samples(
+        name=NAME,
+        joints_cam=np.concatenate(joints_cam),
+        xy=np.concatenate(xy),
+        confidence=np.ones((n, len(H36M17))),
+        K=np.concatenate(K),
+        sequence=np.repeat(np.arange(len(paths)), list(map(len, frame))),
+        sequences=tuple(path.absolute().parent.name for path in paths),
+        frame=np.concatenate(frame),
+        action=np.concatenate(action),
+        actions=ACTIONS,
+        left_out=sum(left_out),
+    ).finite()
+
+
+def _sequence(path: Path) -> tuple[ndarray, ndarray, ndarray, ndarray, ndarray, int]:
+    """The valid frames of annot_data.mat: joints in camera axes, pixels, K, frame, action; how many are left out."""
+    arrays = read_hdf5(path, _MAT_FIELDS)
+    joints_cam = _joints(path, "annot3", arrays["annot3"], 3) * _MM
+    n = len(joints_cam)
+    xy = _joints(path, "annot2", arrays["annot2"], 2)
+    valid, activity = (_per_frame(path, name, arrays[name]) for name in ("valid_frame", "activity_annotation"))
+    lengths = {"annot2": len(xy), "valid_frame": len(valid), "activity_annotation": len(activity)}
+    for name, length in lengths.items():
+        if length != n:
+            raise FormatError(f"{path}: expected '{name}' of {n} frames as annot3 has, found {length}")
+    kept = np.flatnonzero(valid > 0)
+    joints_cam, xy = joints_cam[kept], xy[kept]
+    K = np.tile(_fitted_camera(path, joints_cam, xy), (len(kept), 1, 1))
+    return joints_cam, xy, K, kept, _actions(path, activity[kept]), n - len(kept)
+
+
+def _joints(path: Path, name: str, array: ndarray, width: int) -> Float[ndarray, "n 17 d"]:
+    """Joints (n, 1, 17, d), or the axes in reverse as in MATLAB itself, in the order of H36M-17."""
+    joints = len(H36M17)
+    if array.ndim == 4 and array.shape[:3] == (width, joints, 1):
+        array = array.T
+    return floats(path, name, array, (None, 1, joints, width))[:, 0, list(JOINTS)]
+
+
+def _per_frame(path: Path, name: str, array: ndarray) -> Float[ndarray, " n"]:
+    """A value per frame, (n, 1) or (1, n)."""
+    if array.size != max(array.shape, default=0):
+        raise FormatError(f"{path}: expected '{name}' of shape (n, 1), found {array.shape}")
+    return floats(path, name, array.reshape(-1), (None,))
+
+
+def _fitted_camera(
+    path: Path, joints_cam: Float[ndarray, "n 17 3"], xy: Float[ndarray, "n 17 2"]
+) -> Float[ndarray, "3 3"]:
+    """K by least squares in pixels: x = f X / Z + c for each axis, f and c unknown."""
+    points, pixels = joints_cam.reshape(-1, 3), xy.reshape(-1, 2)
+    good = np.isfinite(points).all(1) & np.isfinite(pixels).all(1) & (points[:, 2] > 0)
+    rays, pixels = points[good, :2] / points[good, 2:], pixels[good]
+    K = np.eye(3)
+    if len(rays) == 0:
+        return K  # no frame of the sequence will be kept
+    for axis in range(2):
+        A = np.stack([rays[:, axis], np.ones(len(rays))], axis=1)
+        K[axis, axis], K[axis, 2] = np.linalg.lstsq(A, pixels[:, axis])[0]
+    error = float(np.median(np.linalg.norm(rays * K[[0, 1], [0, 1]] + K[:2, 2] - pixels, axis=-1)))
+    if error > _MOST_ERROR_PX or min(K[0, 0], K[1, 1]) <= 0:
+        raise FormatError(
+            f"{path}: expected annot2 to be the picture of annot3, but the best camera leaves {error:.0f} px"
+            f" and focal lengths {K[0, 0]:.0f}, {K[1, 1]:.0f}"
+        )
+    return K

@@ -1,0 +1,151 @@
+"""Tables for people: the same rows go to the terminal and to Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from zedo_core.evaluate.run import Evaluation, Row
+
+_LARGEST_ACTION_TABLE = 40
+_TITLES = {
+    "parts": "Ablation: rotation optimisation (RO), warm-up (WU), rotation augmentation (RA); paper Table 4",
+    "init": "Ablation: initial poses; paper Table 6",
+    "iterations": "Ablation: network calls; paper Figure 5",
+    "hypo": "Ablation: number of hypotheses; paper Table 5",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A title, the heads of the columns, and rows of texts."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def tables(evaluation: Evaluation) -> list[Table]:
+    """All tables of an evaluation, the most important first."""
+    main = [row for row in evaluation.rows if row.setting.table == "main"]
+    found = [_errors(main, evaluation), _further(main)]
+    for name, title in _TITLES.items():
+        rows = [row for row in evaluation.rows if row.setting.table == name]
+        if rows:
+            found.append(_ablation(title, rows, evaluation.request.dataset))
+    last = main[-1].numbers
+    assert last is not None  # the main table always runs
+    found.append(_joints(main))
+    if 1 < len(last["actions"]) <= _LARGEST_ACTION_TABLE:
+        found.append(_actions(main[-1]))
+    return found
+
+
+def markdown(table: Table) -> str:
+    """A table as Markdown."""
+    lines = [f"### {table.title}", "", _line(table.header), _line(["---"] * len(table.header))]
+    return "\n".join([*lines, *(_line(row) for row in table.rows), ""])
+
+
+def _line(cells: Any) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _errors(rows: list[Row], evaluation: Evaluation) -> Table:
+    """Errors of the chosen hypothesis, of all, and of the best one by ground truth."""
+    header = ["", "S", "chosen", "95 %", "mean", "median", "oracle", "paper"]
+    lines = []
+    for metric, label in (
+        ("mpjpe", "MPJPE"),
+        ("pa_mpjpe", "PA-MPJPE"),
+        ("mpjpe_14", "MPJPE, J = 14"),
+        ("pa_mpjpe_14", "PA-MPJPE, J = 14"),
+        ("official", "MPJPE, official"),
+        ("pa_official", "PA-MPJPE, official"),
+        ("pck", "PCK@150 in %"),
+        ("auc", "AUC in %"),
+    ):
+        for row in rows:
+            assert row.numbers is not None
+            n = row.numbers[metric]
+            low, high = n["chosen_interval"]
+            values = [_text(n[kind]) for kind in ("chosen", "mean", "median", "oracle")]
+            paper = _text(row.setting.published.get(metric))
+            lines.append((label, str(row.setting.hypotheses), values[0], f"{low:.1f}-{high:.1f}", *values[1:], paper))
+    samples = evaluation.samples
+    title = (
+        f"{samples.name}, {evaluation.request.split}: {len(samples)} samples, {len(set(samples.sequence.tolist()))} "
+        f"sequences, {evaluation.request.input} 2D, mm. Oracle: best of S by ground truth, as in papers"
+    )
+    return Table(title, tuple(header), tuple(lines))
+
+
+def _further(rows: list[Row]) -> Table:
+    labels = {
+        "position": "root position, mm",
+        "reprojection": "reprojection, px",
+        "velocity": "velocity (MPJVE), mm/frame",
+        "acceleration": "acceleration, mm/frame²",
+        "bones": "bone lengths, mm",
+        "symmetry": "left/right bone lengths, mm",
+    }
+    cell: dict[str, Callable[[Row], str]] = {
+        label: (lambda row, name=name: _text((row.numbers or {}).get(name))) for name, label in labels.items()
+    }
+    cell["action mean MPJPE, mm"] = lambda row: _text((row.numbers or {})["action_mean"]["mpjpe"]["chosen"])
+    cell["action mean PA-MPJPE, mm"] = lambda row: _text((row.numbers or {})["action_mean"]["pa_mpjpe"]["chosen"])
+    cell["lifting, ms per person"] = lambda row: _milliseconds(row)
+    lines = tuple((label, *(value(row) for row in rows)) for label, value in cell.items())
+    return Table("Chosen hypothesis", ("", *(row.setting.name for row in rows)), lines)
+
+
+def _ablation(title: str, rows: list[Row], dataset: str) -> Table:
+    paper = "paper" if dataset == "h36m" else "paper (Human3.6M)"
+    header = (
+        "",
+        "MPJPE chosen",
+        "MPJPE oracle",
+        "PA chosen",
+        "PA oracle",
+        f"{paper} MPJPE",
+        f"{paper} PA",
+        "ms/person",
+    )
+    lines = []
+    for row in rows:
+        published = [_text(row.setting.published.get(metric)) for metric in ("mpjpe", "pa_mpjpe")]
+        if row.numbers is None:
+            lines.append((f"{row.setting.name}: {row.setting.missing}", *["-"] * 4, *published, "-"))
+            continue
+        ours = [_text(row.numbers[metric][kind]) for metric in ("mpjpe", "pa_mpjpe") for kind in ("chosen", "oracle")]
+        lines.append((row.setting.name, *ours, *published, _milliseconds(row)))
+    return Table(title, header, tuple(lines))
+
+
+def _joints(rows: list[Row]) -> Table:
+    joints = (rows[0].numbers or {})["joints"]
+    lines = tuple((joint, *(_text((row.numbers or {})["joints"][joint]) for row in rows)) for joint in joints)
+    return Table("Error of each joint of the chosen hypothesis, mm", ("", *(row.setting.name for row in rows)), lines)
+
+
+def _actions(row: Row) -> Table:
+    header = ("", "samples", "MPJPE chosen", "MPJPE oracle", "PA chosen", "PA oracle")
+    lines = [
+        (
+            action,
+            str(n["samples"]),
+            *(_text(n[metric][kind]) for metric in ("mpjpe", "pa_mpjpe") for kind in ("chosen", "oracle")),
+        )
+        for action, n in (row.numbers or {})["actions"].items()
+    ]
+    return Table(f"Each action, {row.setting.name}, mm", header, tuple(lines))
+
+
+def _milliseconds(row: Row) -> str:
+    people = (row.numbers or {})["samples"]
+    return "-" if row.seconds is None else f"{1000 * row.seconds / people:.1f}"
+
+
+def _text(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"

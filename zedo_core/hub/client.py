@@ -1,0 +1,133 @@
+"""The hub client: files of an entry from one commit, and every failure as one line without secrets."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from zedo_core.errors import HubError, ZedoError
+from zedo_core.hub.entries import Entry
+
+# Called with the file's name, the bytes that are here, and all of them (None when the hub does not say).
+OnProgress = Callable[[str, int, int | None], None]
+
+_PUBLIC_HUB = "https://huggingface.co"
+
+# Read by the hub client when it is first imported; what the user has set stays. Files of a few megabytes need no
+# second protocol (Xet), and the first answer is waited for briefly so that a missing network is told at once.
+_CLIENT_DEFAULTS = {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1", "HF_HUB_ETAG_TIMEOUT": "3"}
+
+# Why and what next, by the name of an exception of the hub client, of its transport or of Python; the first that
+# fits the error or one of its causes counts, the HTTP status among them. Names, because the transport's module
+# differs between client versions.
+_REASONS = {
+    "OfflineModeIsEnabled": "the hub client is in offline mode; unset HF_HUB_OFFLINE",
+    "HFValidationError": "'{repo}' is not a repo id; expected OWNER/NAME",
+    "GatedRepoError": "{repo} is gated; accept its terms on its page and pass a token (HF_TOKEN)",
+    "DisabledRepoError": "{repo} has been disabled on the hub; choose another --repo",
+    "RevisionNotFoundError": "{repo} has no revision '{revision}'; check --revision",
+    "RemoteEntryNotFoundError": "{repo} has no such file at revision '{revision}'; check --repo and --revision",
+    "RepositoryNotFoundError": "there is no repo {repo}, or it is private; check --repo, or pass a token (HF_TOKEN)",
+    "UnicodeEncodeError": "the token has characters that no token has; check HF_TOKEN",
+    "LocalProtocolError": "the request cannot be sent as it is; check HF_TOKEN and HF_ENDPOINT for stray characters",
+    "UnsupportedProtocol": "the endpoint {host} has no http(s)://; check HF_ENDPOINT",
+    "InvalidURL": "the endpoint {host} is not a URL; check HF_ENDPOINT",
+    "ProxyError": "the proxy refused; check HTTPS_PROXY",
+    "gaierror": "the name {host} cannot be resolved; check the network and HF_ENDPOINT",
+    "ConnectionRefusedError": "{host} refuses connections; check HF_ENDPOINT, or try again later",
+    "SSLError": "{host} has no certificate that is trusted here; check proxy, clock and SSL_CERT_FILE",
+    "TimeoutException": "{host} does not answer; check the network, or raise HF_HUB_ETAG_TIMEOUT (seconds)",
+    "TransportError": "the connection to {host} broke; check the network and try again",
+    "401": "{host} refuses the token; make a new one and set HF_TOKEN",
+    "403": "{host} forbids access to {repo}; check that the token (HF_TOKEN) may read it",
+    "404": "{host} has no such file of {repo}; check --repo, --revision and HF_ENDPOINT",
+    "429": "{host} gets too many requests from here; wait a few minutes, or pass a token (HF_TOKEN)",
+}
+
+
+class HubClient:
+    """The hub client at one endpoint, its errors made ours."""
+
+    def __init__(self, endpoint: str | None, token: str | None) -> None:
+        self.endpoint = (endpoint or os.environ.get("HF_ENDPOINT") or _PUBLIC_HUB).strip().rstrip("/")
+        self._token = (token or "").strip() or None
+
+    def commit_of(self, entry: Entry, revision: str, file: str) -> str:
+        """The commit that `file` is at, by a single request: the client's download would first retry for 20 s."""
+        with self._client(entry, file) as client:
+            url = client.hf_hub_url(entry.repo, file, revision=revision, endpoint=self.endpoint)
+            seconds = client.constants.HF_HUB_ETAG_TIMEOUT
+            found = client.get_hf_file_metadata(url, token=self._token, timeout=seconds, endpoint=self.endpoint)
+            if found.commit_hash is None:
+                raise HubError(f"{_host(self.endpoint)} does not answer as a hub does; check HF_ENDPOINT and the proxy")
+            return found.commit_hash
+
+    def fetch(self, entry: Entry, commit: str, file: str, folder: Path, on_progress: OnProgress | None) -> Path:
+        """Fetch `file` of a commit into `folder`; its path there."""
+        with self._client(entry, file) as client:
+            bar = _bar_class(client, file, on_progress)
+            source = {"revision": commit, "endpoint": self.endpoint, "token": self._token}
+            return Path(client.hf_hub_download(entry.repo, file, local_dir=folder, tqdm_class=bar, **source))
+
+    @contextmanager
+    def _client(self, entry: Entry, file: str) -> Iterator[Any]:
+        """The `huggingface_hub` module, silent below errors; whatever it raises becomes one line without secrets."""
+        for key, value in _CLIENT_DEFAULTS.items():
+            os.environ.setdefault(key, value)
+        import huggingface_hub
+
+        outer = sys.exc_info()[1]  # what the caller is busy with: no cause of ours
+        log = logging.getLogger("huggingface_hub")
+        level = log.level
+        log.setLevel(logging.ERROR)
+        try:
+            yield huggingface_hub
+        except ZedoError:
+            raise
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the disk, told by who asked
+            reason = _reason(error, outer).format(repo=entry.repo, revision=entry.revision, host=_host(self.endpoint))
+            raise HubError(f"{entry.name} ({file}): {reason}") from None
+        finally:
+            log.setLevel(level)
+
+
+def _bar_class(client: Any, file: str, on_progress: OnProgress | None) -> type:
+    """A class in place of the client's progress bar that shows nothing and calls `on_progress`, every 10 MB or less."""
+
+    class Bar(client.utils.tqdm):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **{**kwargs, "disable": True})
+            self.update(0)
+
+        def update(self, n: float | None = 1) -> None:
+            self.n += n or 0
+            if on_progress is not None:
+                on_progress(file, int(self.n), self.total)
+
+    return Bar
+
+
+def _reason(error: Exception, outer: BaseException | None) -> str:
+    """Why and what next: the first row of `_REASONS` that fits the error or a cause of it, short of `outer`."""
+    names: set[str] = set()
+    status, cause = 0, error
+    while cause is not None and cause is not outer:
+        names |= {kind.__name__ for kind in type(cause).__mro__}
+        status = status or getattr(getattr(cause, "response", None), "status_code", 0)
+        cause = cause.__cause__ or cause.__context__
+    if status >= 500:
+        return f"{{host}} has trouble (status {status}); try again later"
+    fitting = (reason for name, reason in _REASONS.items() if name in names or name == str(status))
+    return next(fitting, f"the download failed ({type(error).__name__}); try again")
+
+
+def _host(endpoint: str) -> str:
+    """An endpoint without scheme, user and password."""
+    return endpoint.rpartition("@")[2].rpartition("://")[2]
