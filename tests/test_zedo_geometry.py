@@ -13,7 +13,7 @@ from torch import Tensor
 from zedo_cases import SMALL, J, scene, tiny_prior
 
 from zedo_core.errors import InputError
-from zedo_core.methods.zedo import ZedoOptions
+from zedo_core.methods.zedo import ZedoOptions, preset
 from zedo_core.methods.zedo.initial import best_starts, standard_poses
 from zedo_core.methods.zedo.ipo import heading_grid, search_headings
 from zedo_core.methods.zedo.observations import (
@@ -24,6 +24,7 @@ from zedo_core.methods.zedo.observations import (
     weighted_mean,
 )
 from zedo_core.methods.zedo.oil import optimise_in_loop, pull_to_rays
+from zedo_core.methods.zedo.plausibility import pose_distances
 
 SEEDS = st.integers(0, 10_000)
 
@@ -231,3 +232,31 @@ def test_weighted_mean_of_equal_weights_is_the_mean() -> None:
     values = scene(0)[0]
     got = weighted_mean(values, torch.full(values.shape[:2], 0.3).double())
     torch.testing.assert_close(got, values.mean(1, keepdim=True))
+
+
+def test_the_loop_never_waits_for_the_device() -> None:
+    """On the meta device tensors have no values: whatever would copy one to the host, raises."""
+    pose, T, slopes, weights = (tensor.float() for tensor in scene(0, 4))
+    observed = Observations(slopes, weights, torch.full((4, 2), 1000.0))
+    bounds = depth_bounds(observed, (0.2, 0.6))
+    prior = tiny_prior()
+    away = replace(prior, net=prior.net.to("meta"))
+    rows = Observations(*(part.to("meta") for part in (observed.slopes, observed.confidence, observed.focal_px)))
+    for options in (SMALL, preset("reference").with_iterations(4)):
+        found = optimise_in_loop(away, rows, pose.to("meta"), T.to("meta"), bounds.to("meta"), options)
+        assert [part.shape for part in found] == [pose.shape, T.shape] and found[0].device.type == "meta"
+    with pytest.raises(RuntimeError, match="meta"):
+        found[0].sum().item()
+
+
+def test_starts_differ_when_they_are_asked_to() -> None:
+    """With diversity the first start is the same, the others lie farther apart."""
+    _, _, slopes, _ = scene(3, 5)
+    observed = Observations(slopes.float(), torch.ones(5, J), torch.full((5, 2), 1000.0))
+    poses = torch.from_numpy(np.random.default_rng(0).normal(0, 0.3, (40, J, 3))).float()
+    bounds = depth_bounds(observed, None)
+    alike, different = (
+        best_starts(observed, poses, bounds, 8, replace(SMALL, diversity=diversity))[0] for diversity in (0.0, 1.0)
+    )
+    torch.testing.assert_close(alike[:, 0], different[:, 0])
+    assert (pose_distances(different).sum((1, 2)) > pose_distances(alike).sum((1, 2))).all()

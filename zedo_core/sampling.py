@@ -23,8 +23,8 @@ def generate(
     if count < 1 or steps < 1:
         raise InputError(f"expected at least 1 pose and 1 step, got {count} and {steps}")
     device = next(prior.net.parameters()).device
-    times = sampling_times(steps, device)
-    rows = prior.net.time_rows(times.float())
+    times = sampling_times(steps)
+    rows = prior.net.time_rows(times.float().to(device))
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(count, len(prior.skeleton), 3, generator=generator).to(device)
     noise = noise * float(prior.sde.std(times[0]))

@@ -271,7 +271,10 @@ def get_skeleton(name: str) -> Skeleton:
 
 
 # How a joint that a detector does not give is made from those it gives: sources (their mean is taken)
-# and the factor on the least of their confidences, first possible entry wins.
+# and the factor on the least of their confidences, first possible entry wins. On a video with triangulated markers
+# (YOLOv8n | OpenPose) limb joints were 37 | 30 px off, the middle of the hips 32 | 30, that of the shoulders 23 | 19,
+# the nose 30 | 45, the middle of the eyes 92 from the head top. The pelvis, spine and neck have less than that says
+# since the joints of Human3.6M are not quite these points; half or twice any factor moved the 3D by less than 3 mm.
 _DERIVED: dict[str, tuple[tuple[tuple[str, ...], float], ...]] = {
     "pelvis": ((("left_hip", "right_hip"), 0.9),),
     "neck": ((("thorax",), 1.0), (("left_shoulder", "right_shoulder"), 0.9)),

@@ -48,7 +48,7 @@ def clips(motions: Motions, seed: int = 0) -> Samples:
     joints_cam = (bodies * scale[clip]) @ np.swapaxes(R, 1, 2)[clip] + T[clip][:, None]
     actions = [motions.names[i] for i in motions.sequence]
     names, action = np.unique(actions, return_inverse=True)
-    sequences = tuple(f"{motions.names[motions.sequence[i]]} frame {frame[i]}" for i in starts)
+    sequences = tuple(f"{motions.names[motions.sequence[i]]} from {frame[i]}" for i in starts)
     near = (joints_cam[..., 2] > 0.5).all(1)  # a long walk may come to stand behind the camera
     samples = Samples(
         name="mocap",

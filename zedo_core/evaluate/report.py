@@ -16,7 +16,7 @@ from zedo_core.files import written_whole
 from zedo_core.render.gallery import write_gallery
 from zedo_core.skeleton import H36M17
 
-_FIELDS: tuple[str, ...] = ("table", "setting", "hypotheses", "network_calls", "metric", "kind", "value")
+_FIELDS: list[str] = ["table", "setting", "hypotheses", "network_calls", "metric", "kind", "value"]
 
 
 def write_report(evaluation: Evaluation, out: Path) -> tuple[Path, ...]:
@@ -28,7 +28,7 @@ def write_report(evaluation: Evaluation, out: Path) -> tuple[Path, ...]:
     _write_json(as_json(evaluation), files[0])
     _write_json(timings(evaluation), files[1])
     with written_whole(files[2]) as partial, open(partial, "w", newline="") as file:
-        writer = csv.DictWriter[str](file, _FIELDS)
+        writer = csv.DictWriter(file, _FIELDS)
         writer.writeheader()
         writer.writerows(tidy(evaluation))
     with written_whole(files[3]) as partial:

@@ -20,10 +20,14 @@ def settings_of(request: EvalRequest, evaluated_joints: int = 17) -> tuple[Setti
     if "init" in request.ablate:
         rows += _starts(request)
     if "iterations" in request.ablate:
-        rows += [_row(request, "iterations", f"{n}", request.options.with_iterations(n)) for n in ITERATIONS]
+        rows += [_row(request, "iterations", f"{n}", request.options.with_iterations(n)) for n in _calls(request)]
     if "hypo" in request.ablate:
         rows += [replace(_main(request, n, evaluated_joints), table="hypo", name=f"{n}") for n in HYPOTHESES]
     return tuple(rows)
+
+
+def _calls(request: EvalRequest) -> list[int]:
+    return sorted({*ITERATIONS, request.options.iterations})
 
 
 def _main(request: EvalRequest, hypotheses: int, joints: int) -> Setting:

@@ -59,12 +59,12 @@ def _errors(rows: list[Row], evaluation: Evaluation) -> Table:
     for metric, label in (
         ("mpjpe", "MPJPE"),
         ("pa_mpjpe", "PA-MPJPE"),
-        ("mpjpe_14", "MPJPE, J = 14"),
-        ("pa_mpjpe_14", "PA-MPJPE, J = 14"),
-        ("official", "MPJPE, official"),
-        ("pa_official", "PA-MPJPE, official"),
-        ("pck", "PCK@150 in %"),
-        ("auc", "AUC in %"),
+        ("mpjpe_14", "MPJPE J=14"),
+        ("pa_mpjpe_14", "PA-MPJPE J=14"),
+        ("official", "MPJPE official"),
+        ("pa_official", "PA official"),
+        ("pck", "PCK@150, %"),
+        ("auc", "AUC, %"),
     ):
         for row in rows:
             assert row.numbers is not None

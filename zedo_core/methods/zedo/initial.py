@@ -10,7 +10,10 @@ from zedo_core.errors import InputError
 from zedo_core.methods.zedo.ipo import search_headings
 from zedo_core.methods.zedo.observations import Observations
 from zedo_core.methods.zedo.options import ZedoOptions
+from zedo_core.methods.zedo.plausibility import pose_distances
 from zedo_core.skeleton import Skeleton
+
+_POOL = 3  # so many times the starts wanted are compared for how they differ
 
 
 def standard_poses(clusters: dict[int, Float[Tensor, "s j 3"]], count: int) -> Float[Tensor, "h j 3"]:
@@ -29,21 +32,41 @@ def best_starts(
     count: int,
     options: ZedoOptions,
 ) -> tuple[Float[Tensor, "b n j 3"], Float[Tensor, "b n 1 3"]]:
-    """The `count` best placed starts of every row, best first: turned poses and their translations.
+    """`count` placed starts of every row, that fit well and differ: turned poses and their translations.
 
     Each pose comes in its best heading and in the best one at least a quarter turn from it, since a
-    picture leaves open whether a limb points to the camera or away.
+    picture leaves open whether a limb points to the camera or away. Of the best of these, the first
+    is the one that fits best, and each next one has the least misfit minus `diversity` times its
+    distance from those already taken.
     """
     R, T, error = search_headings(observed, poses, bounds, options)
     first = error.argmin(-1)
     second = error.masked_fill(~_far_headings(options, error.device)[first], torch.inf).argmin(-1)
     rotation = torch.cat([first, second], dim=1)
     shape = torch.arange(len(poses), device=error.device).repeat(2).expand_as(rotation)
-    fit = error[torch.arange(len(error), device=error.device)[:, None], shape, rotation]
-    chosen = fit.topk(min(count, fit.shape[1]), largest=False).indices
-    shape, rotation = shape.gather(1, chosen), rotation.gather(1, chosen)
     row = torch.arange(len(error), device=error.device)[:, None]
-    return poses[shape] @ R[rotation].mT, T[row, shape, rotation]
+    pool = error[row, shape, rotation].topk(min(_POOL * count, shape.shape[1]), largest=False)
+    shape, rotation = shape.gather(1, pool.indices), rotation.gather(1, pool.indices)
+    turned, placed = poses[shape] @ R[rotation].mT, T[row, shape, rotation]
+    depth_m = placed[..., 0, 2].mean(1, keepdim=True)  # one for all: a misfit in pixels is no better for being near
+    misfit_m = pool.values / observed.focal_px.mean(-1, keepdim=True) * depth_m
+    chosen = _different(turned, misfit_m, count, options.diversity)
+    return turned[row, chosen], placed[row, chosen]
+
+
+def _different(
+    poses: Float[Tensor, "b m j 3"], misfit_m: Float[Tensor, "b m"], count: int, diversity: float
+) -> Int[Tensor, "b n"]:
+    """Greedy choice of `count` poses of each row, the first one first."""
+    distance = pose_distances(poses)
+    row = torch.arange(len(poses), device=poses.device)
+    chosen = [torch.zeros_like(row)]
+    cost, nearest = misfit_m.clone(), distance[:, 0]
+    for _ in range(min(count, poses.shape[1]) - 1):
+        cost[row, chosen[-1]] = torch.inf  # not again
+        chosen.append((cost - diversity * nearest).argmin(1))
+        nearest = torch.minimum(nearest, distance[row, chosen[-1]])
+    return torch.stack(chosen, dim=1)
 
 
 def bone_length(pose: Float[Tensor, "*b j 3"], skeleton: Skeleton) -> Float[Tensor, "*b"]:

@@ -29,9 +29,9 @@ def optimise_in_loop(
 
     `trace(i, pose)` is shown the pose after each iteration.
     """
-    times = linear_times(options.t_start, options.t_end, options.iterations, pose.device)
+    times = linear_times(options.t_start, options.t_end, options.iterations)  # float64, which not every device has
     schedule = reverse_schedule(prior.sde, times, options.step)
-    rows = prior.net.time_rows(times.to(pose.dtype))
+    rows = prior.net.time_rows(times.to(pose))
     keep, pull = schedule.keep.tolist(), schedule.pull.tolist()
     rays, weights, slopes = observed.rays, observed.weights, observed.slopes
     strength = observed.confidence[..., None] if options.weigh_rays else None

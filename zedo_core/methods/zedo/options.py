@@ -29,7 +29,7 @@ class ZedoOptions:
     # Optimiser in the loop
     iterations: int = 50  # network calls (paper: 1000)
     step: float = 0.012  # of the reverse SDE in each iteration (paper: 0.001)
-    t_start: float = 0.1  # diffusion time of the first iteration
+    t_start: float = 0.08  # diffusion time of the first iteration (paper: 0.1)
     t_end: float = 0.02  # and of the last (paper: 0.01); large steps overshoot at smaller times
     warm_up: float = 0.2  # share of the iterations that keep the initial translation
     weigh_rays: bool = True  # pull onto a ray by the joint's confidence (paper: always fully)
@@ -38,8 +38,9 @@ class ZedoOptions:
     # Initial pose optimiser
     init: str = "headings"  # `headings` searches a grid (not in the paper), `adam` descends
     headings: int = 24  # headings in the grid, over the full circle
-    shapes: int = 50  # standard poses tried in the grid, or as many as there are hypotheses if that is more
-    candidates: int = 5  # lifted at least, so that there is a choice with fewer hypotheses
+    shapes: int = 200  # standard poses tried in the grid, or as many as there are hypotheses if that is more
+    candidates: int = 10  # lifted at least, so that there is a choice with fewer hypotheses
+    diversity: float = 0.15  # of the starts taken from the grid: metres of misfit for a metre of difference
     tilts_deg: tuple[float, ...] = (-20.0, 0.0, 20.0)  # camera looks up or down at the person, in the grid
     axes: str = "z"  # axes that `adam` may turn about; z is the optical axis
     joints: tuple[str, ...] = ALL_JOINTS  # joints whose reprojection `adam` minimises; none named means all
@@ -120,6 +121,7 @@ def _paper(**settings: Any) -> ZedoOptions:
         **{
             "iterations": 1000,
             "step": 0.001,
+            "t_start": 0.1,
             "t_end": 0.01,
             "weigh_rays": False,
             "flip_negative_depth": True,
