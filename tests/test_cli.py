@@ -27,7 +27,10 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib  # pyright: ignore[reportMissingImports]
 
-COMMANDS = ((), ("infer",), ("demo",), ("download",), ("train",), ("train", "prior"), ("train", "clusters"))
+COMMANDS = (
+    *((), ("infer",), ("demo",), ("download",), ("eval",), ("convert",), ("bench",)),
+    *(("train",), ("train", "prior"), ("train", "clusters")),
+)
 
 
 def zedo(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -218,7 +218,12 @@ def test_all_that_is_written(tmp_path: Path) -> None:
     assert rows["init", "generated"]["numbers"] != rows["main", "S = 1"]["numbers"]
     assert "train" in rows["init", "random"]["missing"] and "--ra-weights" in rows["parts", "RO, WU, RA"]["missing"]
     text = (tmp_path / "results.md").read_text()
-    assert "paper (Human3.6M)" in text and "oracle" in text and "78.2" in text
+    assert (
+        "The paper's numbers are for Human3.6M." in text
+        and "RA: not run, needs weights" in text
+        and "oracle" in text
+        and "78.2" in text
+    )
     lines = (tmp_path / "results.csv").read_text().splitlines()
     chosen = rows["main", "S = 2"]["numbers"]["mpjpe"]["chosen"]
     assert f"main,S = 2,2,3,mpjpe,chosen,{chosen}" in lines

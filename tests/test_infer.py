@@ -137,7 +137,7 @@ class TestKeypoints:
         """The same values in another file, and the K in it as the camera, give what the JSON gives."""
         values = np.array([body(t) for t in range(3)]).reshape(3, 17, 3)
         K = np.array([[210.0, 0, 64], [0, 210, 119], [0, 0, 1]])
-        np.savez(tmp_path / "clip.npz", keypoints=values, joints="coco-17", image_size=SIZE, K=K)
+        np.savez(tmp_path / "clip.npz", keypoints=values, joints="coco-17", image_size=SIZE, fps=FPS, K=K)
         infer(tmp_path / "clip.npz", tmp_path / "a", "--camera", str(tmp_path / "clip.npz"))
         infer(clip, tmp_path / "b", "--fx", "210", "--cx", "64", "--cy", "119")
         np.testing.assert_array_equal(joints(tmp_path / "a"), joints(tmp_path / "b"))

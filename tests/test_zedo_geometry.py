@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from zedo_cases import SMALL, J, scene, tiny_prior
 
+import zedo_core
 from zedo_core.errors import InputError
 from zedo_core.methods.zedo import ZedoOptions, preset
 from zedo_core.methods.zedo.initial import best_starts, standard_poses
@@ -23,8 +24,9 @@ from zedo_core.methods.zedo.observations import (
     solve_translation,
     weighted_mean,
 )
-from zedo_core.methods.zedo.oil import optimise_in_loop, pull_to_rays
+from zedo_core.methods.zedo.oil import optimise_in_loop, pull_to_rays, trust_in_rays
 from zedo_core.methods.zedo.plausibility import pose_distances
+from zedo_core.skeleton import H36M17
 
 SEEDS = st.integers(0, 10_000)
 
@@ -260,3 +262,26 @@ def test_starts_differ_when_they_are_asked_to() -> None:
     )
     torch.testing.assert_close(alike[:, 0], different[:, 0])
     assert (pose_distances(different).sum((1, 2)) > pose_distances(alike).sum((1, 2))).all()
+
+
+def test_trust_is_full_within_the_angle_and_falls_with_it() -> None:
+    placed = torch.tensor([[[0.0, 0.0, 2.0], [0.02, 0.0, 2.0], [0.0, 0.08, 2.0]]])
+    trust = trust_in_rays(placed, torch.zeros(1, 3, 2), 0.01)
+    torch.testing.assert_close(trust, torch.tensor([[1.0, 1.0, 0.25]]))
+
+
+def test_one_wrong_keypoint_does_not_carry_the_body_away() -> None:
+    """From the true pose, with a wrist 300 px off: the other joints move at most half as far as when it is believed."""
+    lifter = zedo_core.load_lifter(device="cpu")
+    pose, T = lifter.clusters[1][:1], torch.tensor([[[0.0, 0.0, 4.0]]])
+    slopes = ((pose + T)[..., :2] / (pose + T)[..., 2:]).clone()
+    slopes[0, H36M17.index("left_wrist"), 1] -= 0.3
+    observed = Observations(slopes, torch.ones(1, J), torch.full((1, 2), 1000.0))
+    bounds = depth_bounds(observed, None)
+    others = [i for i, joint in enumerate(H36M17.joints) if joint not in ("left_wrist", "left_elbow")]
+    moved = []
+    for outlier_rad in (0.01, None):
+        options = ZedoOptions(outlier_rad=outlier_rad)
+        found, _ = optimise_in_loop(lifter.prior, observed, pose, T, bounds, options)
+        moved.append(float(((found - found[:, :1]) - pose)[0, others].norm(dim=-1).mean()))
+    assert moved[0] < 0.5 * moved[1]

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 import zedo_core
-from zedo_cli import demo, download, infer, train
+from zedo_cli import bench, convert, demo, download, infer, train
 from zedo_cli import eval as evaluation
 from zedo_cli._errors import errors_reported, messages_shown
 from zedo_cli._interrupt import raise_again
@@ -48,9 +48,11 @@ def zedo(
 
 
 app.command()(infer.infer)
+app.command()(convert.convert)
 app.command()(demo.demo)
 app.command()(download.download)
 app.command("eval")(evaluation.evaluate)
+app.command()(bench.bench)
 app.add_typer(train.app, name="train")
 
 

@@ -121,6 +121,8 @@ def _show(table: Table) -> None:
     for row in table.rows:
         shown.add_row(*row)
     console.print(shown)
+    for note in table.notes:
+        console.print(note, style="dim", markup=False)
 
 
 def _whole(text: str, option: str, example: str) -> int:

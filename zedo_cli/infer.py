@@ -17,7 +17,7 @@ def infer(
     input: Annotated[
         Path,
         typer.Argument(
-            metavar="INPUT", help="Image, video, folder of images, keypoint file or OpenPose folder.", parser=path_of
+            metavar="INPUT", help="Image, video, folder of images, file or folder of keypoints, or -.", parser=path_of
         ),
     ],
     out: OutDir = Path("zedo_out"),
@@ -52,11 +52,18 @@ def infer(
     ] = None,
     device: Device = "auto",
     seed: Seed = 0,
+    smooth: Annotated[
+        str, typer.Option("--smooth", help="Of the poses over time: off, light or strong.", metavar="NAME")
+    ] = "light",
+    format: Annotated[
+        str, typer.Option("--format", help="Of the poses: npz, json, csv, trc, bvh, c3d, glb.", metavar="NAME,...")
+    ] = "npz,json",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Lift the people of a picture, a video or a keypoint file to 3D, in metres and camera axes."""
     from zedo_core.camera_choice import CameraChoice
+    from zedo_core.export import named
     from zedo_core.methods.zedo import preset as options_of
     from zedo_core.pipeline import InferRequest, is_keypoint_input
     from zedo_core.pipeline import infer as run
@@ -79,6 +86,8 @@ def infer(
         weights=weights,
         device=device,
         seed=seed,
+        smooth=smooth,
+        formats=named(format),
         options=options if iterations is None else options.with_iterations(iterations),
     )
     with shown_stages() as on_progress:

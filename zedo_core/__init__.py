@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from zedo_core.methods.zedo import ZedoOptions
     from zedo_core.select import select
     from zedo_core.skeleton import Skeleton, get_skeleton
+    from zedo_core.smooth import smooth
     from zedo_core.source import open_source
     from zedo_core.types import Frame, Keypoints, Poses, Provenance
 
@@ -43,6 +44,7 @@ __all__ = [
     "read_keypoints",
     "save",
     "select",
+    "smooth",
     "write_keypoints",
 ]
 
@@ -56,6 +58,7 @@ _MODULES = {
     "methods.zedo": ("ZedoOptions",),
     "select": ("select",),
     "skeleton": ("Skeleton", "get_skeleton"),
+    "smooth": ("smooth",),
     "source": ("open_source",),
     "types": ("Frame", "Keypoints", "Poses", "Provenance"),
 }

@@ -16,18 +16,21 @@ import numpy as np
 from zedo_core import hub
 from zedo_core.camera_choice import CameraChoice
 from zedo_core.errors import InputError, OutputError
+from zedo_core.export import check as check_formats
 from zedo_core.export import save
-from zedo_core.keypoints import read_keypoints, write_keypoints
+from zedo_core.keypoints import holds_keypoints, read_keypoints, write_keypoints
 from zedo_core.lifting import DEFAULT_WEIGHTS, find_device, lift, load_lifter
 from zedo_core.methods.zedo import MAX_HYPOTHESES, ZedoOptions
 from zedo_core.metrics import reprojection_px
 from zedo_core.render.figure import save_figure
 from zedo_core.render.overlay import render_overlay
 from zedo_core.select import select
+from zedo_core.smooth import DEFAULT_STRENGTH, smooth, strength_of
 from zedo_core.source import Source, open_source
 from zedo_core.types import Keypoints, Poses
 
 DEFAULT_DETECTOR = "yolov8n-pose"
+DEFAULT_FORMATS = ("npz", "json")
 
 OnProgress = Callable[[str, int, int | None], None]
 
@@ -36,7 +39,7 @@ OnProgress = Callable[[str, int, int | None], None]
 class InferRequest:
     """What to lift, with what, and where the results go."""
 
-    input: Path  # image, video, folder of images, keypoint file or OpenPose folder
+    input: Path  # image, video, folder of images, file or folder of keypoints, `-` for those on standard input
     out: Path
     hypotheses: int = 10
     keypoints: Path | None = None  # saved keypoints of the pictures in `input`, instead of the detector
@@ -47,6 +50,8 @@ class InferRequest:
     device: str = "auto"
     seed: int = 0
     options: ZedoOptions = field(default_factory=ZedoOptions)
+    smooth: str = DEFAULT_STRENGTH  # over time: off, light or strong
+    formats: tuple[str, ...] = DEFAULT_FORMATS  # of the poses; see zedo_core.export
     figure: bool = False  # also draw `figure.png`, some frames side by side
 
 
@@ -72,13 +77,15 @@ def demo_assets() -> tuple[Path, Path]:
 
 
 def infer(request: InferRequest, on_progress: OnProgress = lambda stage, done, total: None) -> InferReport:
-    """Lift one input and write `poses.npz`, `poses.json`, `keypoints.json` and an overlay into `request.out`.
+    """Lift one input and write the poses in every format, `keypoints.json` and an overlay into `request.out`.
 
     `on_progress` gets the stage's name, what is done and how much there is (None when unknown). What
     cannot work is found out before the long stages begin; every file appears only when complete.
     """
     if not 1 <= request.hypotheses <= MAX_HYPOTHESES:
         raise InputError(f"expected 1 to {MAX_HYPOTHESES} hypotheses, got {request.hypotheses}")
+    strength_of(request.smooth)
+    check_formats(request.formats)
     clock = _Clock()
     with clock("load"):
         lifter = load_lifter(request.weights, options=request.options, device=request.device)
@@ -96,9 +103,10 @@ def infer(request: InferRequest, on_progress: OnProgress = lambda stage, done, t
             lifter=lifter,
             on_progress=lambda done, total: on_progress("lift", done, total),
         )
-        poses = select(poses)
+        unrelated = source is not None and not source.sequence  # pictures of which none follows on another
+        poses = smooth(select(poses), "off" if unrelated else request.smooth)
     with clock("write"):
-        files = _write(request.out, poses, keypoints)
+        files = _write(request, poses, keypoints)
     with clock("render"):
         files += _draw(request, poses, keypoints, source, on_progress)
     return InferReport(
@@ -115,17 +123,8 @@ def infer(request: InferRequest, on_progress: OnProgress = lambda stage, done, t
 
 
 def is_keypoint_input(path: Path) -> bool:
-    """Whether an input holds keypoints rather than pictures: JSON or npz by content, or a folder of JSON files."""
-    if path.is_dir():
-        return any(path.glob("*.json")) and not any(path.glob("*.[jJpP][pPnN]*[gG]"))
-    try:
-        with open(path, "rb") as file:
-            head = file.read(256).lstrip(b"\xef\xbb\xbf \t\r\n")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; expected an image, a video, a folder or keypoints") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    return head.startswith((b"{", b"[", b"PK\x03\x04"))
+    """Whether an input holds keypoints rather than pictures, told by content."""
+    return holds_keypoints(path)
 
 
 def mean_reprojection_px(poses: Poses, keypoints: Keypoints) -> float:
@@ -169,7 +168,8 @@ def _observe(request: InferRequest, source: Source | None, on_progress: OnProgre
             )
         found = read_keypoints(request.input, image_size=request.image_size)
     elif request.keypoints is not None:
-        found = _fitting(read_keypoints(request.keypoints), source, request.keypoints)
+        saved = read_keypoints(request.keypoints, picture_size=source.size)
+        found = _fitting(saved, source, request.keypoints)
     else:
         found = _detect(request, source, on_progress)
     if not found.present.any():
@@ -209,12 +209,10 @@ def _detect(request: InferRequest, source: Source, on_progress: OnProgress) -> K
     )
 
 
-def _write(out: Path, poses: Poses, keypoints: Keypoints) -> tuple[Path, ...]:
-    files = (out / "poses.npz", out / "poses.json", out / "keypoints.json")
-    save(poses, files[0])
-    save(poses, files[1])
-    write_keypoints(keypoints, files[2])
-    return files
+def _write(request: InferRequest, poses: Poses, keypoints: Keypoints) -> tuple[Path, ...]:
+    files = [file for name in request.formats for file in save(poses, request.out / f"poses.{name}")]
+    write_keypoints(keypoints, request.out / "keypoints.json")
+    return *files, request.out / "keypoints.json"
 
 
 def _draw(

@@ -48,3 +48,33 @@ def two_frames() -> Keypoints:
         frame_numbers=np.array([0, 1]),
         track_ids=np.array([1]),
     )
+
+
+SIZE = (640, 480)  # px, of the pictures of the normalised formats
+
+
+def cmu_frame(*people: np.ndarray) -> dict[str, Any]:
+    """What AlphaPose writes for one frame in its form `cmu`."""
+    return {"version": "AlphaPose v0.3", "bodies": [{"joints": flat(person)} for person in people]}
+
+
+def mmpose_instance(person: np.ndarray) -> dict[str, Any]:
+    """One prediction of MMPose, whose box is nested once more."""
+    return {
+        "keypoints": person[:, :2].tolist(),
+        "keypoint_scores": person[:, 2].tolist(),
+        "bbox": [[0.0, 0.0, 50.0, 90.0]],
+        "bbox_score": 0.9,
+    }
+
+
+def label_row(person: np.ndarray, *end: float) -> str:
+    """A person's row in Ultralytics' label txt, with what may stand at its end."""
+    parts = person / (*SIZE, 1.0)
+    return " ".join(f"{value:.9g}" for value in (0, 0.5, 0.5, 0.2, 0.4, *parts.ravel(), *end))
+
+
+def landmarks(person: np.ndarray) -> np.ndarray:
+    """A person as MediaPipe has it: parts counted from the picture's edge, which is half a pixel from (0, 0)."""
+    parts = (person[:, :2] + 0.5) / SIZE
+    return np.column_stack([parts, np.full(len(person), -0.1), person[:, 2]])

@@ -7,13 +7,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from keypoint_cases import coco_entry, flat, openpose_frame, pose, two_frames
+from keypoint_cases import (
+    SIZE,
+    cmu_frame,
+    coco_entry,
+    flat,
+    label_row,
+    landmarks,
+    mmpose_instance,
+    openpose_frame,
+    pose,
+    two_frames,
+)
 
 from zedo_core.errors import FormatError, InputError
-from zedo_core.keypoints import formats, read_keypoints, write_keypoints
-from zedo_core.skeleton import BODY25, BODY25B, COCO17, COCO18, HALPE26
+from zedo_core.keypoints import formats, holds_keypoints, read_keypoints, write_keypoints
+from zedo_core.skeleton import BLAZEPOSE33, BODY25, BODY25B, COCO17, COCO18, HALPE26
 
-# Per format the same two frames of one COCO or OpenPose person, written by hand.
+# Per format the same two frames of one person, written by hand.
 
 
 def _coco(folder: Path) -> Path:
@@ -39,17 +50,70 @@ def _results(folder: Path) -> Path:
     return folder / "file"
 
 
-SAMPLES = {"coco": _coco, "openpose": _openpose, "npz": _npz, "results": _results}
+def _alphapose(folder: Path) -> Path:
+    frames = {f"{t}.jpg": cmu_frame(pose(COCO18, x)) for t, x in enumerate((100, 110))}
+    (folder / "file").write_text(json.dumps(frames))
+    return folder / "file"
+
+
+def _mmpose(folder: Path) -> Path:
+    frames = [{"frame_id": t, "instances": [mmpose_instance(pose(x=x))]} for t, x in enumerate((100, 110))]
+    (folder / "file").write_text(json.dumps(frames))
+    return folder / "file"
+
+
+def _labels(folder: Path) -> Path:
+    (folder / "labels").mkdir()
+    for t, x in enumerate((100, 110), start=1):
+        (folder / "labels" / f"clip_{t}.txt").write_text(label_row(pose(x=x)) + "\n")
+    return folder / "labels"
+
+
+def _lines(folder: Path) -> Path:
+    rows = [{"frame": t, "people": [{"id": 1, "keypoints": flat(pose(x=x))}]} for t, x in enumerate((100, 110))]
+    (folder / "file").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder / "file"
+
+
+def _mediapipe(folder: Path) -> Path:
+    (folder / "file").write_text(json.dumps([landmarks(pose(BLAZEPOSE33, x)).tolist() for x in (100, 110)]))
+    return folder / "file"
+
+
+def _videopose3d(folder: Path) -> Path:
+    motion = np.stack([pose(x=x) for x in (100, 110)])
+    with open(folder / "file", "wb") as file:
+        positions = np.array({"clip.mp4": {"custom": [motion]}}, dtype=object)
+        np.savez(file, positions_2d=positions, metadata=np.array({"layout_name": "coco"}, dtype=object))
+    return folder / "file"
+
+
+SAMPLES = {
+    "alphapose": _alphapose,
+    "coco": _coco,
+    "labels": _labels,
+    "lines": _lines,
+    "mediapipe": _mediapipe,
+    "mmpose": _mmpose,
+    "npz": _npz,
+    "openpose": _openpose,
+    "results": _results,
+    "videopose3d": _videopose3d,
+}
+JOINT_SETS = {"alphapose": COCO18, "mediapipe": BLAZEPOSE33, "openpose": BODY25}  # COCO17 in all others
+NORMALISED = {"labels", "mediapipe"}
 
 
 @pytest.mark.parametrize("name", sorted(formats()))
 def test_every_format_keeps_the_contract(name, tmp_path):
     assert name in SAMPLES, f"write a sample of the format '{name}' into this test"
     assert formats()[name].FORM
-    keypoints = read_keypoints(SAMPLES[name](tmp_path))
-    skeleton = BODY25 if name == "openpose" else COCO17
+    keypoints = read_keypoints(SAMPLES[name](tmp_path), image_size=SIZE if name in NORMALISED else None)
+    skeleton = JOINT_SETS.get(name, COCO17)
     assert keypoints.skeleton == skeleton
-    np.testing.assert_allclose(keypoints.xy[:, 0], [pose(skeleton)[:, :2], pose(skeleton, 110)[:, :2]], atol=1e-9)
+    assert keypoints.image_sizes == ((SIZE,) if name in NORMALISED else None)
+    expected = [pose(skeleton)[:, :2], pose(skeleton, 110)[:, :2]]
+    np.testing.assert_allclose(keypoints.xy[:, 0], expected, atol=1e-6)  # px; labels have 9 digits
     assert keypoints.frame_numbers.tolist() == [0, 1]
     assert keypoints.track_ids.tolist() == [1]
     assert (keypoints.confidence == 0.5).all()
@@ -61,6 +125,28 @@ def test_only_one_format_reads_a_source(name, tmp_path):
 
     source = open_source(SAMPLES[name](tmp_path))
     assert [other for other, form in formats().items() if form.reads(source)] == [name]
+
+
+@pytest.mark.parametrize("name", sorted(formats()))
+def test_every_format_is_an_input_of_keypoints(name, tmp_path):
+    path = SAMPLES[name](tmp_path)
+    assert holds_keypoints(path)
+    if path.is_dir():
+        (path / "frame.jpg").touch()
+        assert not holds_keypoints(path)
+
+
+@pytest.mark.parametrize("name", sorted(NORMALISED))
+def test_normalised_formats_need_the_size(name, tmp_path):
+    path = SAMPLES[name](tmp_path)
+    with pytest.raises(FormatError, match=r"counts in parts of the picture.*give --image-size WIDTHxHEIGHT"):
+        read_keypoints(path)
+    beside_pictures = read_keypoints(path, picture_size=SIZE)
+    np.testing.assert_array_equal(beside_pictures.xy, read_keypoints(path, image_size=SIZE).xy)
+
+
+def test_picture_size_wins_over_nothing(tmp_path):
+    assert read_keypoints(_coco(tmp_path), picture_size=SIZE).image_sizes is None
 
 
 @pytest.mark.parametrize("name", sorted(formats()))

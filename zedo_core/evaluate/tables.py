@@ -19,11 +19,12 @@ _TITLES = {
 
 @dataclass(frozen=True)
 class Table:
-    """A title, the heads of the columns, and rows of texts."""
+    """A title, the heads of the columns, rows of texts, and remarks."""
 
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
 
 
 def tables(evaluation: Evaluation) -> list[Table]:
@@ -45,7 +46,7 @@ def tables(evaluation: Evaluation) -> list[Table]:
 def markdown(table: Table) -> str:
     """A table as Markdown."""
     lines = [f"### {table.title}", "", _line(table.header), _line(["---"] * len(table.header))]
-    return "\n".join([*lines, *(_line(row) for row in table.rows), ""])
+    return "\n".join([*lines, *(_line(row) for row in table.rows), "", *(f"{note}\n" for note in table.notes)])
 
 
 def _line(cells: Any) -> str:
@@ -101,26 +102,20 @@ def _further(rows: list[Row]) -> Table:
 
 
 def _ablation(title: str, rows: list[Row], dataset: str) -> Table:
-    paper = "paper" if dataset == "h36m" else "paper (Human3.6M)"
-    header = (
-        "",
-        "MPJPE chosen",
-        "MPJPE oracle",
-        "PA chosen",
-        "PA oracle",
-        f"{paper} MPJPE",
-        f"{paper} PA",
-        "ms/person",
-    )
+    header = ("", "MPJPE", "oracle", "PA", "oracle", "paper", "paper PA", "ms")
     lines = []
     for row in rows:
         published = [_text(row.setting.published.get(metric)) for metric in ("mpjpe", "pa_mpjpe")]
         if row.numbers is None:
-            lines.append((f"{row.setting.name}: {row.setting.missing}", *["-"] * 4, *published, "-"))
+            lines.append((row.setting.name, *["-"] * 4, *published, "-"))
             continue
         ours = [_text(row.numbers[metric][kind]) for metric in ("mpjpe", "pa_mpjpe") for kind in ("chosen", "oracle")]
         lines.append((row.setting.name, *ours, *published, _milliseconds(row)))
-    return Table(title, header, tuple(lines))
+    notes = ["mm of the chosen hypothesis and of the best one; ms of lifting per person."]
+    if dataset != "h36m" and any(row.setting.published for row in rows):
+        notes.append("The paper's numbers are for Human3.6M.")
+    notes += [f"{row.setting.name}: not run, {row.setting.missing}." for row in rows if row.setting.missing]
+    return Table(title, header, tuple(lines), tuple(notes))
 
 
 def _joints(rows: list[Row]) -> Table:

@@ -1,21 +1,24 @@
 """Results on disk, one module per format.
 
 Every module here with `SUFFIX` and `write(poses, path)` is a format; one with `read(path)` as well can be loaded
-again. A new format is one new file; what it needs beyond zedo's own dependencies it imports inside `write`.
+again. A new format is one new file; what it needs beyond zedo's own dependencies it imports inside a function
+`require()`. A format with `UPRIGHT` has y up instead of camera axes, and its `write` takes `up` as well.
 """
 
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from zedo_core.errors import InputError
+from zedo_core.export._upright import CAMERA_UP, Direction, upright
 from zedo_core.types import Poses
 
-__all__ = ["formats", "load", "save"]
+__all__ = ["CAMERA_UP", "Direction", "check", "formats", "is_upright", "load", "named", "save", "upright"]
 
 
 @runtime_checkable
@@ -24,8 +27,8 @@ class Format(Protocol):
 
     SUFFIX: str  # with the dot, lower case
 
-    def write(self, poses: Poses, path: Path) -> None:
-        """Write the whole file; OutputError when the place cannot be written to."""
+    def write(self, poses: Poses, path: Path) -> tuple[Path, ...] | None:
+        """Write it whole and say which files, if not just `path`; OutputError when the place cannot be written to."""
         ...
 
 
@@ -38,10 +41,51 @@ class ReadableFormat(Format, Protocol):
         ...
 
 
-def save(poses: Poses, path: str | Path) -> None:
-    """Write poses in the format that the suffix names; InputError for a suffix that is none."""
+@runtime_checkable
+class UprightFormat(Protocol):
+    """A format that has y up and the floor at 0."""
+
+    UPRIGHT: bool
+
+    def write(self, poses: Poses, path: Path, up: Direction | None = None) -> tuple[Path, ...] | None:
+        """As of `Format`; `up` is a direction in camera axes, found from calibration or people if None."""
+        ...
+
+
+def save(poses: Poses, path: str | Path, *, up: Direction | None = None) -> tuple[Path, ...]:
+    """Write poses in the format that the suffix names, and say which files were written.
+
+    `up` is a direction in camera axes for the formats that are upright (found from the calibration or the people if
+    None); the others stay in camera axes. InputError for a suffix that is none.
+    """
     path = Path(path)
-    _of_suffix(path, formats()).write(poses, path)
+    form = _of_suffix(path, formats())
+    if isinstance(form, UprightFormat):
+        written = cast(UprightFormat, form).write(poses, path, up)
+    else:
+        written = form.write(poses, path)
+    return written or (path,)
+
+
+def named(text: str) -> tuple[str, ...]:
+    """The formats of a list such as `npz,bvh`, each once and checked as in `check`."""
+    names = tuple(dict.fromkeys(name.strip().lower().removeprefix(".") for name in text.split(",")))
+    check(names)
+    return names
+
+
+def check(names: Iterable[str]) -> None:
+    """InputError unless all names are formats (`npz`, without the dot); MissingExtraError when one needs a package."""
+    for name in names:
+        form = formats().get(f".{name}")
+        if form is None:
+            raise InputError(f"format '{name}' is not known; expected some of {', '.join(s[1:] for s in formats())}")
+        getattr(form, "require", lambda: None)()
+
+
+def is_upright(name: str) -> bool:
+    """Whether a format (`bvh`, without the dot) has y up rather than camera axes."""
+    return isinstance(formats()[f".{name}"], UprightFormat)
 
 
 def load(path: str | Path) -> Poses:

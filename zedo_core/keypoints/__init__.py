@@ -15,21 +15,27 @@ from pathlib import Path
 from typing import cast
 
 from zedo_core.errors import FormatError, InputError
-from zedo_core.keypoints._source import Format, open_source
+from zedo_core.keypoints._source import STDIN, Format, apart, is_label, open_source
 from zedo_core.keypoints.results import write_keypoints
 from zedo_core.types import Keypoints
 
 _MAX_PIXELS = 178_000_000  # as for pictures
 
-__all__ = ["formats", "read_keypoints", "write_keypoints"]
+__all__ = ["formats", "holds_keypoints", "read_keypoints", "write_keypoints"]
 
 
 def read_keypoints(
-    path: str | Path, *, image_size: tuple[int, int] | None = None, fps: float | None = None
+    path: str | Path,
+    *,
+    image_size: tuple[int, int] | None = None,
+    fps: float | None = None,
+    picture_size: tuple[int, int] | None = None,
 ) -> Keypoints:
     """Tracks of people from a file or folder; FormatError, in one line, for anything that is not understood.
 
-    `image_size` (width, height) in pixels and `fps` say what the file does not, and win over what it does.
+    `path` may be `-` for standard input, or FILE:CLIP for one clip of a file with several. `image_size` (width,
+    height) in pixels and `fps` say what the file does not, and win over what it does. `picture_size` is that of the
+    pictures the keypoints belong to: it serves formats that count in parts of the picture, and wins over nothing.
     """
     if image_size is not None and (min(image_size) < 1 or math.prod(image_size) > _MAX_PIXELS):
         raise InputError(
@@ -37,7 +43,7 @@ def read_keypoints(
         )
     if fps is not None and not (math.isfinite(fps) and fps > 0):
         raise InputError(f"expected a frame rate above 0, got {fps:g}")
-    keypoints = _read(Path(path))
+    keypoints = _read(Path(path), image_size or picture_size)
     if image_size is not None:
         keypoints = replace(keypoints, image_sizes=(tuple(image_size),))
     if fps is not None and fps != keypoints.fps:
@@ -45,13 +51,41 @@ def read_keypoints(
     return keypoints
 
 
-def _read(path: Path) -> Keypoints:
-    source = open_source(path)
+def holds_keypoints(path: Path) -> bool:
+    """Whether an input is one of keypoints by its beginning: JSON, npz, label txt, standard input, or a folder.
+
+    A folder is one of keypoints when it holds JSON and no pictures, or txt alone, labels among them. InputError when
+    there is nothing to look at.
+    """
+    path, _ = apart(path)
+    if path == STDIN:
+        return True
+    try:
+        if path.is_dir():
+            return _folder_holds_keypoints([file for file in path.iterdir() if file.name[0] != "."])
+        with open(path, "rb") as file:
+            head = file.read(256).lstrip(b"\xef\xbb\xbf \t\r\n")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; expected an image, a video, a folder or keypoints") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    return head.startswith((b"{", b"[", b"PK\x03\x04")) or is_label(head)
+
+
+def _folder_holds_keypoints(files: list[Path]) -> bool:
+    suffixes = {file.suffix.lower() for file in files}
+    if suffixes == {".txt"}:
+        return any(is_label(file.read_bytes()[:256]) for file in files)
+    return ".json" in suffixes and suffixes.isdisjoint({".jpg", ".jpeg", ".png"})
+
+
+def _read(path: Path, image_size: tuple[int, int] | None) -> Keypoints:
+    source = open_source(path, image_size)
     for form in formats().values():
         if form.reads(source):
             return form.read(source)
     known = "; ".join(form.FORM for form in formats().values())
-    raise FormatError(f"{path}: found {source.found}, expected keypoints in a known format: {known}")
+    raise FormatError(f"{source.path}: found {source.found}, expected keypoints in a known format: {known}")
 
 
 @cache

@@ -23,11 +23,30 @@ _KEYS_SHOWN = 8
 def load(path: Path) -> Any:
     """The parsed file; FormatError when it cannot be read or is no JSON."""
     try:
-        return json.loads(path.read_bytes())
+        return parse(path.read_bytes(), path)
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def parse(content: bytes, where: Path | str) -> Any:
+    """Parsed JSON; FormatError when it is none."""
+    try:
+        return json.loads(content)
     except (ValueError, RecursionError, MemoryError) as error:
-        raise FormatError(f"{path}: not valid JSON ({error})") from None
+        raise FormatError(f"{where}: not valid JSON ({error})") from None
+
+
+def lines(content: bytes, where: Path) -> tuple[Any, ...]:
+    """Values of JSON lines, whose first is an object with `frame`; none for a file of another form."""
+    first = content.lstrip().split(b"\n", 1)[0]
+    try:
+        head = json.loads(first) if first.startswith(b"{") else None
+    except (ValueError, RecursionError, MemoryError):
+        return ()
+    if not isinstance(head, dict) or "frame" not in head:
+        return ()
+    rows = enumerate(content.split(b"\n"), start=1)
+    return tuple(parse(row, f"{where}: line {i}") for i, row in rows if row.strip())
 
 
 def kind(value: Any, *, first: bool = False) -> str:

@@ -40,11 +40,16 @@ class Person:
 
 def joint_set(value: Any, choices: Sequence[Skeleton], where: str) -> Skeleton:
     """Which of the joint sets a flat list [x, y, confidence] * K belongs to, by its length."""
+    return of_size(len(_json.listed(value, where)), choices, where, each=3)
+
+
+def of_size(count: int, choices: Sequence[Skeleton], where: str, *, each: int = 1) -> Skeleton:
+    """Which of the joint sets has `each` values per joint when there are `count`."""
     for skeleton in choices:
-        if len(_json.listed(value, where)) == 3 * len(skeleton):
+        if count == each * len(skeleton):
             return skeleton
-    expected = " or ".join(f"{3 * len(skeleton)} ({skeleton.name})" for skeleton in choices)
-    raise FormatError(f"{where}: has {len(value)} values, expected {expected}")
+    expected = " or ".join(f"{each * len(skeleton)} ({skeleton.name})" for skeleton in choices)
+    raise FormatError(f"{where}: has {count} values, expected {expected}")
 
 
 def named_joint_set(name: Any, where: str) -> Skeleton:

@@ -11,7 +11,7 @@ from zedo_core.keypoints._source import Source, numbered
 from zedo_core.skeleton import COCO17, HALPE26, Skeleton
 from zedo_core.types import Keypoints
 
-FORM = "COCO results / AlphaPose, a list of {image_id, keypoints: [x, y, c] * 17 or 26, optional idx}"
+FORM = "COCO results / AlphaPose, [{image_id, keypoints}]"
 
 _JOINT_SETS = (COCO17, HALPE26)
 

@@ -17,7 +17,7 @@ from zedo_core.keypoints._source import Source
 from zedo_core.skeleton import Skeleton
 from zedo_core.types import Keypoints
 
-FORM = "npz, keypoints (t, j, 3) or (t, p, j, 3) with joints (a joint set's name)"
+FORM = "npz, keypoints (t, p, j, 3) with joints (the set's name)"
 
 _REAL, _WHOLE = "fiu", "iu"
 

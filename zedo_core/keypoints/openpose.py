@@ -15,15 +15,15 @@ from zedo_core.keypoints._source import Source, numbered
 from zedo_core.skeleton import BODY25, BODY25B, COCO18, Skeleton
 from zedo_core.types import Keypoints
 
-FORM = "OpenPose, a folder with one JSON {people: [{pose_keypoints_2d: [x, y, c] * 25 or 18}]} a frame"
+FORM = "OpenPose, a folder of {people: [{pose_keypoints_2d}]}"
 
 _JOINT_SETS = (BODY25, COCO18)
 _VALUES = "pose_keypoints_2d"
 
 
 def reads(source: Source) -> bool:
-    """Whether it is a folder with JSON files, or one file with `people`."""
-    return bool(source.files) or _is_frame(source.document)
+    """Whether it is a file with `people`, or a folder with such files."""
+    return any(_is_frame(document) for _, document in source.documents)
 
 
 def read(source: Source) -> Keypoints:
@@ -63,15 +63,7 @@ def _bone_length(people: Sequence[Person], skeleton: Skeleton) -> float:
 
 def _frames(source: Source) -> list[tuple[Path, dict[str, Any]]]:
     """The files that hold a frame, with their content."""
-    if not source.files:
-        return [(source.path, source.document)]
-    documents = ((path, _json.load(path)) for path in source.files)
-    frames = [(path, document) for path, document in documents if _is_frame(document)]
-    if not frames:
-        raise FormatError(
-            f"{source.path}: none of its {len(source.files)} JSON files is an OpenPose frame with 'people'"
-        )
-    return frames
+    return [(path, document) for path, document in source.documents if _is_frame(document)]
 
 
 def _is_frame(document: Any) -> bool:

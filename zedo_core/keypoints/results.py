@@ -27,7 +27,7 @@ from zedo_core.keypoints._source import Source
 from zedo_core.skeleton import Skeleton
 from zedo_core.types import Keypoints
 
-FORM = "zedo's own keypoints.json, {format: zedo-keypoints-1, joints, track_ids, frames}"
+FORM = "zedo's own keypoints.json, {format: zedo-keypoints-1, ...}"
 
 _FORMAT = "zedo-keypoints-1"
 _DECIMALS = 3

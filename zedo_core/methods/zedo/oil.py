@@ -13,6 +13,7 @@ from zedo_core.diffusion.schedule import linear_times, reverse_schedule
 from zedo_core.methods.zedo.observations import Observations, bounded_translation, solve_translation
 from zedo_core.methods.zedo.options import ZedoOptions
 
+_NEAR_M = 0.1
 Trace = Callable[[int, Tensor], None]
 
 
@@ -39,6 +40,10 @@ def optimise_in_loop(
     for i in range(options.iterations):
         if i >= warm_up:
             T = _translation(pose, slopes, weights, bounds, options)
+        if options.outlier_rad is not None:
+            trust = trust_in_rays(pose + T, slopes, options.outlier_rad)
+            weights = observed.weights * trust**2
+            strength = trust[..., None] * (observed.confidence[..., None] if options.weigh_rays else 1.0)
         pose = pull_to_rays(pose, T, rays, strength)
         pose = keep[i] * pose - pull[i] * prior.net(pose, rows[i : i + 1])
         if trace is not None:
@@ -58,6 +63,14 @@ def pull_to_rays(
     if strength is None:
         return on_ray - T
     return torch.lerp(placed, on_ray, strength) - T
+
+
+def trust_in_rays(
+    placed: Float[Tensor, "b j 3"], slopes: Float[Tensor, "b j 2"], outlier_rad: float
+) -> Float[Tensor, "b j"]:
+    """Huber's weight of each observation: 1 up to the angle `outlier_rad` between joint and ray, then falling."""
+    angle = (placed[..., :2] / placed[..., 2:].clamp_min(_NEAR_M) - slopes).norm(dim=-1)
+    return (outlier_rad / angle.clamp_min(1e-9)).clamp(max=1.0)
 
 
 def _translation(

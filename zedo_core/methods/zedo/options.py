@@ -33,6 +33,7 @@ class ZedoOptions:
     t_end: float = 0.02  # and of the last (paper: 0.01); large steps overshoot at smaller times
     warm_up: float = 0.2  # share of the iterations that keep the initial translation
     weigh_rays: bool = True  # pull onto a ray by the joint's confidence (paper: always fully)
+    outlier_rad: float | None = 0.01  # keypoints farther off pull less (Huber, not in the paper); 10 px at f = 1000
     flip_negative_depth: bool = False  # negate a translation behind the camera, as the official code does
 
     # Initial pose optimiser
@@ -70,6 +71,9 @@ class ZedoOptions:
         _require(_is_range(self.scale), "scale two numbers 0 <= low < high", self.scale)
         spread = self.spread_m
         _require(spread is None or _is_range(spread), "spread_m two numbers 0 <= low < high, or None", spread)
+        outlier = self.outlier_rad
+        _require(outlier is None or (_is_finite(outlier) and outlier > 0), "outlier_rad above 0, or None", outlier)
+        _require(_is_finite(self.diversity) and self.diversity >= 0, "diversity from 0", self.diversity)
         self._check_search()
 
     def _check_search(self) -> None:
@@ -124,6 +128,7 @@ def _paper(**settings: Any) -> ZedoOptions:
             "t_start": 0.1,
             "t_end": 0.01,
             "weigh_rays": False,
+            "outlier_rad": None,
             "flip_negative_depth": True,
             "init": "adam",
             "candidates": 1,

@@ -1,0 +1,288 @@
+"""BVH and GLB: skeletons that other readers animate back to the joints."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pygltflib
+import pytest
+from export_cases import chain_errors, clip, couple_with_gaps, poses_of, seen, t_pose, world_clip
+from numpy import ndarray
+
+from zedo_core.errors import InputError
+from zedo_core.export import save, upright
+from zedo_core.skeleton import H36M17, Skeleton
+from zedo_core.types import Poses
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # bvhio imports PyGLM under a name that is to go
+    import bvhio
+
+# BVH has 5 decimals of a degree and of a centimetre, glTF single precision; both readers compute in single precision.
+EXACT_M = 1e-4
+CLIPS = range(8)
+
+
+def bvh_joints(path: Path) -> ndarray:
+    """Joints (t, j, 3) in metres, by bvhio's own forward kinematics."""
+    root = bvhio.readAsHierarchy(str(path))
+    nodes = {node.Name: node for node, _, _ in root.layout()}
+    frames = []
+    for frame in range(bvhio.readAsBvh(str(path)).FrameCount):
+        root.loadPose(frame)
+        frames.append([list(nodes[joint].PositionWorld) for joint in H36M17.joints])
+    return np.array(frames) / 100
+
+
+WIDTHS = {"SCALAR": (), "VEC3": (3,), "VEC4": (4,), "MAT4": (4, 4)}
+TYPES = {5126: "<f4", 5121: "u1", 5123: "<u2"}
+
+
+class Glb:
+    """A glTF read by pygltflib, its animation played by what the specification says."""
+
+    def __init__(self, path: Path) -> None:
+        loaded = pygltflib.GLTF2().load(str(path))
+        assert loaded is not None
+        self.file: Any = loaded
+
+    def array(self, accessor: Any) -> ndarray:
+        entry = self.file.accessors[accessor]
+        view = self.file.bufferViews[entry.bufferView]
+        blob = self.file.binary_blob()
+        assert blob is not None
+        content = blob[view.byteOffset : view.byteOffset + view.byteLength]
+        array = np.frombuffer(content, TYPES[entry.componentType]).reshape(-1, *WIDTHS[entry.type])
+        assert len(array) == entry.count
+        if entry.min:
+            np.testing.assert_allclose(np.atleast_1d(array.min(0)), entry.min)
+            np.testing.assert_allclose(np.atleast_1d(array.max(0)), entry.max)
+        return array.swapaxes(1, 2) if array.ndim == 3 else array  # matrices are stored by columns
+
+    def world(self, frame: int | None) -> list[ndarray]:
+        """Matrices (4, 4) of all nodes, at a key frame or (None) at rest."""
+        local = [self.local(i, frame) for i in range(len(self.file.nodes))]
+        above = {child: i for i, node in enumerate(self.file.nodes) for child in node.children or ()}
+
+        def of(i: int) -> ndarray:
+            return of(above[i]) @ local[i] if i in above else local[i]
+
+        return [of(i) for i in range(len(local))]
+
+    def local(self, node: int, frame: int | None) -> ndarray:
+        entry = self.file.nodes[node]
+        values = {"translation": entry.translation or (0, 0, 0), "rotation": (0, 0, 0, 1), "scale": (1, 1, 1)}
+        for channel in self.file.animations[0].channels if frame is not None else ():
+            if channel.target.node == node:
+                output = self.array(self.file.animations[0].samplers[channel.sampler].output)
+                values[channel.target.path] = output[frame]
+        x, y, z, w = np.asarray(values["rotation"], dtype=float)
+        assert x * x + y * y + z * z + w * w == pytest.approx(1, abs=1e-6)
+        matrix = np.eye(4)
+        matrix[:3, :3] = [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+        matrix[:3, :3] *= np.asarray(values["scale"], dtype=float)
+        matrix[:3, 3] = values["translation"]
+        return matrix
+
+    @property
+    def times(self) -> ndarray:
+        return self.array(self.file.animations[0].samplers[0].input)
+
+    def joints(self, person: int = 0) -> ndarray:
+        """Joints (t, j, 3) in metres of the person with the given skin."""
+        return np.array([self.pose(frame, person) for frame in range(len(self.times))])
+
+    def pose(self, frame: int | None, person: int = 0) -> ndarray:
+        places = {self.file.nodes[i].name: i for i in self.file.skins[person].joints}
+        world = self.world(frame)
+        return np.array([world[places[joint]][:3, 3] for joint in H36M17.joints])
+
+    def body(self, frame: int, person: int = 0) -> ndarray:
+        """Corners (n, 6, 3) of the octahedra, skinned."""
+        skin, attributes = self.file.skins[person], self.file.meshes[person].primitives[0].attributes
+        corners, weights = self.array(attributes.POSITION), self.array(attributes.WEIGHTS_0)
+        world, unbound = self.world(frame), self.array(skin.inverseBindMatrices)
+        bones = np.array([world[node] @ matrix for node, matrix in zip(skin.joints, unbound, strict=True)])
+        mixed = np.einsum("nw,nwab->nab", weights, bones[self.array(attributes.JOINTS_0)])
+        moved = np.einsum("nab,nb->na", mixed, np.concatenate([corners, np.ones((len(corners), 1))], axis=1))
+        return moved[:, :3].reshape(-1, 6, 3)
+
+
+def animated(poses: Poses, folder: Path, suffix: str) -> ndarray:
+    (file,) = save(poses, folder / f"poses{suffix}")
+    return bvh_joints(file) if suffix == ".bvh" else Glb(file).joints()
+
+
+@pytest.mark.parametrize("suffix", [".bvh", ".glb"])
+@pytest.mark.parametrize("sequence", CLIPS)
+def test_bones_of_constant_length_are_exact(tmp_path, suffix, sequence):
+    poses = clip(sequence)
+    np.testing.assert_allclose(animated(poses, tmp_path, suffix), upright(poses).points[:, 0], atol=EXACT_M)
+
+
+@pytest.mark.parametrize("suffix", [".bvh", ".glb"])
+def test_fixed_bones_cost_no_more_than_their_change_of_length(tmp_path, suffix):
+    joints = seen(world_clip(2)) + np.random.default_rng(0).normal(0, 0.02, (25, len(H36M17), 3))
+    poses = poses_of(joints[:, None])
+    truth = upright(poses).points[:, 0]
+    found = animated(poses, tmp_path, suffix)
+    errors = np.linalg.norm(found - truth, axis=-1)
+    assert (errors <= chain_errors(truth) + EXACT_M).all()
+    assert errors.max() > 0.01  # the noise is there
+    for child, parent in H36M17.edges:
+        length = np.linalg.norm(found[:, child] - found[:, parent], axis=-1)
+        assert np.ptp(length) < EXACT_M
+        real = np.median(np.linalg.norm(truth[:, child] - truth[:, parent], axis=-1))
+        assert length[0] == pytest.approx(real, abs=EXACT_M)
+
+
+def test_a_t_pose_before_the_camera_needs_no_rotation(tmp_path):
+    save(poses_of(seen(t_pose())[None, None]), tmp_path / "poses.bvh")
+    *_, values = (tmp_path / "poses.bvh").read_text().splitlines()
+    np.testing.assert_allclose([float(value) for value in values.split()][3:], 0, atol=1e-4)
+    save(poses_of(seen(t_pose())[None, None]), tmp_path / "poses.glb")
+    rest = Glb(tmp_path / "poses.glb").pose(None)
+    np.testing.assert_allclose(rest, t_pose(), atol=1e-6)  # at rest: a T-pose on the floor that looks along z
+
+
+def test_elbows_and_knees_do_not_twist_more_than_they_must(tmp_path):
+    """The forearm turned by 90 degrees about the vertical: one rotation by 90 degrees at the elbow, none elsewhere."""
+    body = t_pose()
+    body[H36M17.index("left_wrist")] = body[H36M17.index("left_elbow")] + (0, 0, 0.25)
+    save(poses_of(seen(body)[None, None]), tmp_path / "poses.glb")
+    glb = Glb(tmp_path / "poses.glb")
+    turned = {node.name: glb.local(i, 0)[:3, :3] for i, node in enumerate(glb.file.nodes)}
+    angles = {name: np.degrees(np.arccos(np.clip((np.trace(R) - 1) / 2, -1, 1))) for name, R in turned.items()}
+    assert angles.pop("left_elbow") == pytest.approx(90, abs=0.01)
+    assert max(angles.values()) < 0.1  # degrees; an arc cosine near 1 in single precision
+
+
+@pytest.mark.parametrize("suffix", [".bvh", ".glb"])
+@pytest.mark.parametrize("joint", ["left_wrist", "head_top", "right_knee"])
+def test_bones_against_the_rest_pose_have_a_rotation(tmp_path, suffix, joint):
+    """Half a turn away from rest, where the smallest rotation is not unique."""
+    body = t_pose()
+    i, parent = H36M17.index(joint), H36M17.parents[H36M17.index(joint)]
+    body[i] = 2 * body[parent] - body[i]
+    poses = poses_of(seen(body)[None, None])
+    np.testing.assert_allclose(animated(poses, tmp_path, suffix), upright(poses).points[:, 0], atol=EXACT_M)
+
+
+def test_bvh_gaps_are_interpolated_and_said(tmp_path, caplog):
+    poses = couple_with_gaps()
+    with caplog.at_level(logging.WARNING, "zedo_core"):
+        files = save(poses, tmp_path / "poses.bvh")
+    assert [file.name for file in files] == ["poses_person3.bvh", "poses_person8.bvh"]
+    first, second = (record.getMessage() for record in caplog.records)
+    assert first.startswith("poses_person3.bvh: 5 of 25 frames lack")
+    assert second.startswith("poses_person8.bvh: 24 of 25 frames lack")
+    truth = upright(poses).points
+    found = bvh_joints(files[0])
+    there = np.isfinite(truth[:, 0]).all(-1)
+    np.testing.assert_allclose(found[there], truth[:, 0][there], atol=EXACT_M)
+    pelvis = H36M17.index("pelvis")
+    line = np.linspace(truth[4, 0, pelvis], truth[9, 0, pelvis], 6)
+    np.testing.assert_allclose(found[4:10, pelvis], line, atol=EXACT_M)
+    alone = bvh_joints(files[1])
+    np.testing.assert_allclose(alone, np.tile(truth[12, 1], (25, 1, 1)), atol=EXACT_M)  # held
+
+
+def test_bvh_is_in_centimetres_at_the_frame_rate(tmp_path):
+    save(clip(fps=59.94), tmp_path / "poses.bvh")
+    found = bvhio.readAsBvh(str(tmp_path / "poses.bvh"))
+    assert found.FrameCount == 25
+    assert found.FrameTime == pytest.approx(1 / 59.94, abs=1e-8)
+    text = (tmp_path / "poses.bvh").read_text()
+    assert text.count("ROOT") == 1 and text.count("End Site") == 5 and "nan" not in text.lower()
+
+
+def test_bvh_angles_do_not_jump_by_whole_turns(tmp_path):
+    for sequence in CLIPS:
+        save(clip(sequence), tmp_path / "poses.bvh")
+        rows = (tmp_path / "poses.bvh").read_text().split("Frame Time:")[1].splitlines()[1:]
+        assert abs(np.diff([[float(cell) for cell in row.split()] for row in rows], axis=0)).max() <= 181
+
+
+def test_glb_people_share_a_file_and_are_hidden_when_absent(tmp_path):
+    poses = couple_with_gaps()
+    assert save(poses, tmp_path / "poses.glb") == (tmp_path / "poses.glb",)
+    glb = Glb(tmp_path / "poses.glb")
+    names = [glb.file.nodes[i].name for i in glb.file.scenes[0].nodes]
+    assert names == ["person3", "person3_body", "person8", "person8_body"]
+    truth = upright(poses).points
+    for p, name in enumerate(("person3", "person8")):
+        root = next(i for i, node in enumerate(glb.file.nodes) if node.name == name)
+        scales = np.array([glb.world(frame)[root][0, 0] for frame in range(25)])
+        np.testing.assert_array_equal(scales, np.isfinite(truth[:, p]).all(-1).any(-1))
+        there = np.isfinite(truth[:, p]).all(-1)
+        np.testing.assert_allclose(glb.joints(p)[there], truth[:, p][there], atol=EXACT_M)
+    hiding = [s for s in glb.file.animations[0].samplers if s.interpolation == "STEP"]
+    assert len(hiding) == 2
+
+
+def test_glb_body_follows_the_bones(tmp_path):
+    """The ends of every octahedron are the ends of a bone, in any frame."""
+    poses = clip(1)
+    save(poses, tmp_path / "poses.glb")
+    glb, truth = Glb(tmp_path / "poses.glb"), upright(poses).points[:, 0]
+    for frame in (0, 24):
+        bones = {tuple(np.round(truth[frame][[parent, child]], 3).ravel()) for child, parent in H36M17.edges}
+        body = glb.body(frame)
+        assert len(body) == len(bones) == 16
+        ends = body[:, [0, 5]].reshape(-1, 6)
+        nearest = [min(np.abs(np.array(bone) - end).max() for bone in bones) for end in ends]
+        assert max(nearest) < 1e-3
+    assert len(glb.file.meshes[0].primitives) == 3  # left, right, centre
+    corners = sum(len(glb.array(part.indices)) for part in glb.file.meshes[0].primitives)
+    assert corners == 16 * 8 * 3
+
+
+def test_glb_faces_look_outwards(tmp_path):
+    save(poses_of(seen(t_pose())[None, None]), tmp_path / "poses.glb")
+    glb = Glb(tmp_path / "poses.glb")
+    for part in glb.file.meshes[0].primitives:
+        corners, faces = glb.array(part.attributes.POSITION), glb.array(part.indices).reshape(-1, 8, 3)
+        for bone in faces:
+            centre = corners[np.unique(bone)].mean(0)
+            a, b, c = corners[bone].swapaxes(0, 1)
+            assert ((np.cross(b - a, c - a) * (a - centre)).sum(-1) > 0).all()
+
+
+def test_glb_times_and_quaternions(tmp_path):
+    """A person who spins twice: quaternions change their sign unless that is prevented."""
+    turns = np.linspace(0, 4 * np.pi, 25)
+    spins = [t_pose() @ [[np.cos(a), 0, -np.sin(a)], [0, 1, 0], [np.sin(a), 0, np.cos(a)]] for a in turns]
+    save(poses_of(seen(np.array(spins))[:, None], fps=50.0), tmp_path / "poses.glb")
+    glb = Glb(tmp_path / "poses.glb")
+    np.testing.assert_allclose(glb.times, np.arange(25) / 50, atol=1e-6)
+    for channel in glb.file.animations[0].channels:
+        if channel.target.path == "rotation":
+            q = glb.array(glb.file.animations[0].samplers[channel.sampler].output)
+            assert ((q[1:] * q[:-1]).sum(-1) >= 0).all()  # the shorter way between two frames
+
+
+@pytest.mark.parametrize("suffix", [".bvh", ".glb"])
+def test_one_frame_and_a_joint_that_is_never_known(tmp_path, suffix):
+    joints = seen(world_clip(5, 1))[:, None]
+    joints[:, :, H36M17.index("head_top")] = np.nan
+    poses = poses_of(joints)
+    found, truth = animated(poses, tmp_path, suffix), upright(poses).points[:, 0]
+    assert np.isfinite(found).all()
+    known = np.isfinite(truth)
+    np.testing.assert_allclose(found[known], truth[known], atol=EXACT_M)
+
+
+@pytest.mark.parametrize("suffix", [".bvh", ".glb"])
+def test_other_joint_sets_are_refused(tmp_path, suffix):
+    mine = Skeleton("mine", tuple(f"marker {i}" for i in range(len(H36M17))), ())
+    with pytest.raises(InputError, match=r"expected the joint set h36m-17, found mine; use csv, trc or c3d"):
+        save(poses_of(seen(t_pose())[None, None], skeleton=mine), tmp_path / f"poses{suffix}")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,78 @@
+"""`zedo bench`: how fast the lifting is here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zedo_cli._options import Device, Json, OutDir, Quiet
+from zedo_cli._output import alert, console, print_json, progress
+
+if TYPE_CHECKING:
+    from zedo_core.bench import Table
+
+
+def bench(
+    out: OutDir = Path("zedo_bench"),
+    rows: Annotated[
+        str | None,
+        typer.Option("--rows", help="Numbers of people of the cost curve; 1 to 100000 as time allows.", metavar="N,N"),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", help="Budget of one measurement; longer ones are scaled up.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option("--threads", help="Threads of the CPU.", metavar="N")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A rough look in a few seconds.")] = False,
+    device: Device = "auto",
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Measure the lifting on this machine against a plain implementation of the paper."""
+    from zedo_core.bench import BenchRequest, as_json, prepare, tables, write_report
+    from zedo_core.bench import bench as run
+
+    given = {"rows": None if rows is None else _whole(rows), "seconds": seconds}
+    given |= {"rows": (1, 16)} if quick and rows is None else {}
+    request = BenchRequest(
+        device=device,
+        threads=threads,
+        quick=quick,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    prepare(out)
+    with progress() as bars:
+        bar = bars.add_task("starting", total=None, unit="steps")
+        found = run(
+            request,
+            lambda done, total, name: bars.update(bar, completed=done, total=total, description=name),
+        )
+    files = write_report(found, out)
+    for table in tables(found):
+        _show(table)
+    for note in found.notes:
+        alert("info", note)
+    for file in files:
+        console.print(str(file), soft_wrap=True, markup=False)
+    if json:
+        print_json(as_json(found))
+
+
+def _show(table: Table) -> None:
+    from rich import box
+    from rich.table import Table as RichTable
+
+    shown = RichTable(title=table.title, title_justify="left", box=box.SIMPLE_HEAD)
+    for i, head in enumerate(table.header):
+        shown.add_column(head, justify="left" if i == 0 else "right", no_wrap=i > 0 and len(table.header) > 2)
+    for row in table.rows:
+        shown.add_row(*row)
+    console.print(shown)
+
+
+def _whole(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdecimal() and len(part) <= 9 for part in parts):
+        raise typer.BadParameter(f"expected whole numbers such as 1,100,1000, got '{text}'", param_hint="--rows")
+    return tuple(map(int, parts))

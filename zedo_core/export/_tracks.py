@@ -1,0 +1,92 @@
+"""What the motion capture formats have in common: people over evenly spaced frames, upright, and a file for each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+
+from zedo_core.errors import InputError
+from zedo_core.export._upright import Direction, upright
+from zedo_core.skeleton import Skeleton
+from zedo_core.types import Poses
+
+ASSUMED_FPS = 30.0  # of pictures, which have no rate
+
+_SPARSEST = 100  # frame numbers that leave more than this many empty frames per frame are names, not times
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """One person: `points` (t, j, 3) in metres, y up, floor at 0; NaN where the person or a joint is missing."""
+
+    id: int
+    points: Float[ndarray, "t j 3"]
+
+    @property
+    def known(self) -> Bool[ndarray, "t j"]:
+        """Which joints are known in which frames."""
+        return np.all(np.isfinite(self.points), axis=-1)
+
+    @property
+    def present(self) -> Bool[ndarray, " t"]:
+        """The frames in which anything of the person is known."""
+        return np.any(self.known, axis=-1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """All people who appear, over the same evenly spaced frames; `up_source` says where upright came from."""
+
+    tracks: tuple[Track, ...]
+    skeleton: Skeleton
+    fps: float
+    up_source: str
+
+    @property
+    def frames(self) -> int:
+        """How many frames there are, the empty ones counted too."""
+        return len(self.tracks[0].points)
+
+
+def record(poses: Poses, path: Path, up: Direction | None = None) -> Recording:
+    """The poses as a recording, for the file `path`; InputError when nobody appears in them."""
+    found = upright(poses, up)
+    seen = np.any(np.isfinite(found.points).all(-1), axis=(0, 2))
+    if not seen.any():
+        raise InputError(f"{path}: expected at least one person, found nobody in {len(poses.frame_numbers)} frames")
+    rows, step = _rows(poses.frame_numbers)
+    points = np.full((rows[-1] + 1, *found.points.shape[1:]), np.nan)
+    points[rows] = found.points
+    if poses.fps is None:
+        _log.warning("%s: the frame rate is not known; %g frames a second are assumed", path.name, ASSUMED_FPS)
+    return Recording(
+        tracks=tuple(Track(id=int(poses.track_ids[p]), points=points[:, p]) for p in np.flatnonzero(seen)),
+        skeleton=poses.skeleton,
+        fps=(poses.fps or ASSUMED_FPS) / step,
+        up_source=found.source,
+    )
+
+
+def _rows(numbers: Int[ndarray, " t"]) -> tuple[Int[ndarray, " t"], int]:
+    """The place of each frame in an evenly spaced recording, and how many frame numbers lie between two places."""
+    steps = np.diff(numbers)
+    if len(steps) == 0 or steps.min() <= 0:
+        return np.arange(len(numbers)), 1
+    step = int(np.gcd.reduce(steps))
+    rows = (numbers - numbers[0]) // step
+    return (rows, step) if rows[-1] < _SPARSEST * len(rows) else (np.arange(len(numbers)), 1)
+
+
+def files_of(recording: Recording, path: Path) -> Iterator[tuple[Track, Path]]:
+    """Each person's own file: `path` itself for one person, else with `_person3` for track 3 before the suffix."""
+    for track in recording.tracks:
+        alone = len(recording.tracks) == 1
+        yield track, path if alone else path.with_name(f"{path.stem}_person{track.id}{path.suffix}")

@@ -1,0 +1,110 @@
+"""The chosen poses as BVH motion: centimetres and degrees, y up, floor at 0; a file per person.
+
+Programs take BVH to be in centimetres; in Blender import it with a scale of 0.01. The rest pose is a T-pose, rotations
+are in the order Z, X, Y, which nearly all motion in BVH has. The root's offset is 0, since some programs add it to the
+positions and others do not. BVH has no gaps: frames without the person are interpolated, or hold the nearest pose.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.spatial.transform import Rotation
+
+from zedo_core.export._rig import Motion, solve
+from zedo_core.export._tracks import Track, files_of, record
+from zedo_core.export._upright import Direction
+from zedo_core.files import written_whole
+from zedo_core.types import Poses
+
+SUFFIX = ".bvh"
+UPRIGHT = True
+
+_CM = 100.0
+_ROTATIONS = "Zrotation Xrotation Yrotation"
+# End sites in centimetres, for show: hands, feet and crown are not observed.
+_ENDS = {
+    "left_wrist": (8, 0, 0),
+    "right_wrist": (-8, 0, 0),
+    "left_ankle": (0, 0, 12),
+    "right_ankle": (0, 0, 12),
+    "head_top": (0, 4, 0),
+}
+
+_log = logging.getLogger(__name__)
+
+
+def write(poses: Poses, path: Path, up: Direction | None = None) -> tuple[Path, ...]:
+    """Write a file per person and say which; OutputError when it cannot be written, InputError for nobody."""
+    recording = record(poses, path, up)
+    written = []
+    for track, file in files_of(recording, path):
+        motion = solve(track.points, recording.skeleton)
+        _warn_of_gaps(track, file)
+        with written_whole(file) as partial:
+            lines = (*_hierarchy(motion), *_motion(motion, recording.fps))
+            partial.write_text("\n".join(lines) + "\n", encoding="ascii", newline="")
+        written.append(file)
+    return tuple(written)
+
+
+def _warn_of_gaps(track: Track, file: Path) -> None:
+    gaps = int((~track.known.all(-1)).sum())
+    if gaps:
+        frames = len(track.points)
+        _log.warning(
+            "%s: %d of %d frames lack the person or a joint; BVH has no gaps, they are interpolated or held",
+            file.name,
+            gaps,
+            frames,
+        )
+
+
+def _hierarchy(motion: Motion) -> Iterator[str]:
+    yield "HIERARCHY"
+    yield from _branch(motion, 0, "")
+
+
+def _branch(motion: Motion, k: int, indent: str) -> Iterator[str]:
+    """A node with all below it."""
+    node = motion.nodes[k]
+    inner = indent + "\t"
+    yield f"{indent}{'ROOT' if node.parent < 0 else 'JOINT'} {node.name}"
+    yield indent + "{"
+    yield f"{inner}OFFSET {_numbers(motion.offsets[k] * _CM)}"
+    positions = "6 Xposition Yposition Zposition" if node.parent < 0 else "3"
+    yield f"{inner}CHANNELS {positions} {_ROTATIONS}"
+    for child, other in enumerate(motion.nodes):
+        if other.parent == k:
+            yield from _branch(motion, child, inner)
+    if node.name in _ENDS:
+        yield from (f"{inner}End Site", inner + "{", f"{inner}\tOFFSET {_numbers(np.array(_ENDS[node.name]))}")
+        yield inner + "}"
+    yield indent + "}"
+
+
+def _motion(motion: Motion, fps: float) -> Iterator[str]:
+    yield "MOTION"
+    yield f"Frames: {len(motion.root)}"
+    yield f"Frame Time: {1 / fps:.8f}"
+    angles = _angles(motion.rotations).reshape(len(motion.root), -1)
+    for row in np.concatenate([motion.root * _CM, angles], axis=1):
+        yield _numbers(row)
+
+
+def _angles(rotations: Float[ndarray, "t k 3 3"]) -> Float[ndarray, "t k 3"]:
+    """Degrees about z, x and y, in this order; without jumps by whole turns between frames."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Gimbal lock")  # any of the solutions is as good
+        flat = Rotation.from_matrix(rotations.reshape(-1, 3, 3)).as_euler("ZXY", degrees=True)
+    return np.unwrap(flat.reshape(*rotations.shape[:2], 3), period=360, axis=0)
+
+
+def _numbers(values: Float[ndarray, " n"] | ndarray) -> str:
+    return " ".join(f"{value:.5f}" for value in values.tolist())

@@ -1,0 +1,68 @@
+"""The chosen poses as C3D points for biomechanics: millimetres, y up, floor at 0; a file per person.
+
+A missing point has the residual -1, as the format's manual asks. Written by ezc3d, an optional extra.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from zedo_core.errors import MissingExtraError, OutputError
+from zedo_core.export._tracks import Recording, Track, files_of, record
+from zedo_core.export._upright import Direction
+from zedo_core.files import written_whole
+from zedo_core.types import Poses
+
+SUFFIX = ".c3d"
+UPRIGHT = True
+
+_MM = 1000.0
+_POINT_BYTES = 16  # three coordinates and a residual
+_MOST_FRAMES = 65535  # the header counts them in 16 bits
+
+
+def require() -> ModuleType:
+    """ezc3d; MissingExtraError when it is not installed."""
+    try:
+        import ezc3d
+    except ImportError:
+        raise MissingExtraError(
+            "c3d: expected the package ezc3d, which is not installed; install it with pip install 'zedo[c3d]'"
+        ) from None
+    return ezc3d
+
+
+def write(poses: Poses, path: Path, up: Direction | None = None) -> tuple[Path, ...]:
+    """Write a file per person and say which; OutputError when it cannot be written, InputError for nobody."""
+    ezc3d = require()
+    recording = record(poses, path, up)
+    if recording.frames > _MOST_FRAMES:
+        raise OutputError(f"{path}: C3D holds up to {_MOST_FRAMES} frames, these are {recording.frames}; use trc")
+    written = []
+    for track, file in files_of(recording, path):
+        with written_whole(file) as partial:
+            _fill(ezc3d.c3d(), recording, track).write(str(partial))
+            if partial.stat().st_size < recording.frames * len(recording.skeleton) * _POINT_BYTES:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # which ezc3d does not say
+        written.append(file)
+    return tuple(written)
+
+
+def _fill(file, recording: Recording, track: Track):
+    """An empty c3d of ezc3d with the points of a person."""
+    known = track.known
+    points = np.ones((4, len(recording.skeleton), recording.frames))
+    points[:3] = np.where(known[..., None], track.points * _MM, np.nan).transpose(2, 1, 0)
+    file["parameters"]["POINT"]["RATE"]["value"] = [recording.fps]
+    file["parameters"]["POINT"]["UNITS"]["value"] = ["mm"]
+    file["parameters"]["POINT"]["LABELS"]["value"] = recording.skeleton.joints
+    file.add_parameter("POINT", "X_SCREEN", ["+X"])
+    file.add_parameter("POINT", "Y_SCREEN", ["+Y"])
+    file["data"]["points"] = points
+    file["data"]["meta_points"]["residuals"] = np.where(known, 0.0, -1.0).T[None]
+    return file

@@ -1,0 +1,45 @@
+"""The chosen poses as marker tracks for OpenSim: millimetres, y up, floor at 0; a file per person.
+
+The form is that of OpenSim's documentation ("Marker (.trc) Files"): five header lines, tabs between the cells, a
+missing marker is an empty cell. All frames are written, those without the person too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from zedo_core.export._tracks import Recording, Track, files_of, record
+from zedo_core.export._upright import Direction
+from zedo_core.files import written_whole
+from zedo_core.types import Poses
+
+SUFFIX = ".trc"
+UPRIGHT = True
+
+_MM = 1000.0
+_RATES = ("DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units", "OrigDataRate", "OrigDataStartFrame")
+
+
+def write(poses: Poses, path: Path, up: Direction | None = None) -> tuple[Path, ...]:
+    """Write a file per person and say which; OutputError when the place cannot be written to, InputError for nobody."""
+    recording = record(poses, path, up)
+    written = []
+    for track, file in files_of(recording, path):
+        with written_whole(file) as partial:
+            text = "\n".join(_lines(recording, track, " ".join(file.name.split()))) + "\n"
+            partial.write_text(text, encoding="utf-8", newline="")
+        written.append(file)
+    return tuple(written)
+
+
+def _lines(recording: Recording, track: Track, name: str) -> Iterator[str]:
+    joints, fps, frames = recording.skeleton.joints, recording.fps, recording.frames
+    yield f"PathFileType\t4\t(X/Y/Z)\t{name}"
+    yield "\t".join((*_RATES, "OrigNumFrames"))
+    yield f"{fps:.6g}\t{fps:.6g}\t{frames}\t{len(joints)}\tmm\t{fps:.6g}\t1\t{frames}"
+    yield "Frame#\tTime\t" + "\t\t\t".join(joints) + "\t\t"
+    yield "\t\t" + "\t".join(f"{axis}{i}" for i in range(1, len(joints) + 1) for axis in "XYZ")
+    for t, (points, known) in enumerate(zip(track.points * _MM, track.known, strict=True)):
+        cells = (f"{value:.3f}" if k else "" for place, k in zip(points, known, strict=True) for value in place)
+        yield f"{t + 1}\t{t / fps:.6f}\t" + "\t".join(cells)

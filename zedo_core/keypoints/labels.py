@@ -1,0 +1,133 @@
+"""Ultralytics' label txt: a file per picture, a row of numbers per person, all parts of the picture.
+
+`class cx cy w h`, then 17 times `px py v` (or `px py`), then as the options of the run had it the box's confidence
+and the track. A row with one number at its end has the track if that is a whole number in every such row.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from zedo_core.errors import FormatError
+from zedo_core.keypoints._people import Person, as_keypoints, checked
+from zedo_core.keypoints._source import Source, is_label, numbered
+from zedo_core.skeleton import COCO17
+from zedo_core.types import Keypoints
+
+FORM = "Ultralytics labels, a folder of txt"
+
+_BOX = 5  # class, centre, width, height
+_WITH_V, _WITHOUT_V = _BOX + 3 * len(COCO17), _BOX + 2 * len(COCO17)
+_OF_VIDEO = re.compile("(.+)_([1-9][0-9]{0,14})")
+_FARTHEST = 10.0  # pictures; farther out it is no part of one
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    frame: int
+    where: str
+    numbers: list[float]
+
+    @property
+    def joints(self) -> int:
+        """How many numbers belong to class, box and joints."""
+        return _WITH_V if len(self.numbers) >= _WITH_V else _WITHOUT_V
+
+    @property
+    def end(self) -> list[float]:
+        """What follows the joints."""
+        return self.numbers[self.joints :]
+
+
+def reads(source: Source) -> bool:
+    """Whether any of the txt files begins with a row of numbers."""
+    return any(is_label(_text(path)[:256].encode()) for path in source.labels)
+
+
+def read(source: Source) -> Keypoints:
+    """One frame per file, numbered by its name; an empty file is a frame of nobody.
+
+    Names `clip_1.txt`, `clip_2.txt` are those of a video, which Ultralytics counts from 1. Joints at 0 0 are missing.
+    FormatError without the size of the picture.
+    """
+    width, height = size = source.need_size("Ultralytics' label txt")
+    texts = {path: _text(path) for path in source.labels}
+    texts = {path: text for path, text in texts.items() if not text.strip() or is_label(text[:256].encode())}
+    numbers = _frame_numbers(list(texts))
+    rows = [row for path, text in texts.items() for row in _rows(path, text, numbers[path])]
+    tracked = any(len(row.end) == 2 for row in rows) or _ends_in_tracks(rows)
+    people = [_person(row, (width, height), tracked) for row in rows]
+    return as_keypoints(people, COCO17, sorted(numbers.values()), source.path, image_sizes=(size,))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def _frame_numbers(paths: Sequence[Path]) -> dict[Path, int]:
+    """By the numbers in the names; from 0 where the names are those of one video."""
+    found = [_OF_VIDEO.fullmatch(path.stem) for path in paths]
+    if all(found) and len({match[1] for match in found if match}) == 1:
+        return {path: int(match[2]) - 1 for path, match in zip(paths, found, strict=True) if match}
+    ranks = numbered(path.name for path in paths)
+    return {path: ranks[path.name] for path in paths}
+
+
+def _rows(path: Path, text: str, frame: int) -> list[_Row]:
+    lines = [(i, line.split()) for i, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    return [_row(words, frame, f"{path}: line {i}") for i, words in lines]
+
+
+def _row(words: list[str], frame: int, where: str) -> _Row:
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        raise FormatError(f"{where}: expected numbers, found {' '.join(words)[:40]!a}") from None
+    allowed = {start + extra for start in (_WITHOUT_V, _WITH_V) for extra in range(3)}
+    if len(numbers) not in allowed:
+        raise FormatError(
+            f"{where}: has {len(numbers)} values, expected {_WITH_V} (class, box, [px, py, v] * {len(COCO17)}) or "
+            f"{_WITHOUT_V} (without v), and at most 2 more (confidence, track)"
+        )
+    return _Row(frame=frame, where=where, numbers=numbers)
+
+
+def _ends_in_tracks(rows: Sequence[_Row]) -> bool:
+    last = [row.end[0] for row in rows if len(row.end) == 1]
+    return bool(last) and all(math.isfinite(value) and value >= 1 and value == int(value) for value in last)
+
+
+def _person(row: _Row, size: tuple[int, int], tracked: bool) -> Person:
+    joints = _joints(row, size)
+    if not (tracked and row.end):
+        return Person(frame=row.frame, joints=joints)
+    track = row.end[-1]
+    if not (math.isfinite(track) and track == int(track)):
+        raise FormatError(f"{row.where}: expected a whole number as the track at its end, found {track:g}")
+    return Person(frame=row.frame, joints=joints, track=int(track))
+
+
+def _joints(row: _Row, size: tuple[int, int]) -> Float[ndarray, "j 3"]:
+    """Pixels, as Ultralytics itself has them: the part times the size."""
+    values = np.array(row.numbers[_BOX : row.joints]).reshape(len(COCO17), -1)
+    parts, seen = values[:, :2], np.ones(len(COCO17))
+    missing = (parts == 0).all(-1)
+    if values.shape[1] == 3:
+        seen = np.where(values[:, 2] > 1, 1.0, values[:, 2])  # labels made by hand have 2 for visible
+    if (np.abs(parts) > _FARTHEST).any():
+        raise FormatError(
+            f"{row.where}: expected parts of the picture, found {np.abs(parts).max():g}; are they pixels?"
+        )
+    joints = np.column_stack([parts * size, np.where(missing, 0.0, seen)])
+    return checked(joints, COCO17, lambda _: row.where)
