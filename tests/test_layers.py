@@ -16,7 +16,7 @@ CORE = [path for path in MODULES if path.parts[len(ROOT.parts)] == "zedo_core"]
 # From the bottom up. A module imports from the layers below its own; a package counts as one module.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("files", "skeleton"),
+    ("files", "pickles", "skeleton"),
     ("camera",),
     ("camera_choice", "camera_files", "types"),
     ("diffusion", "nets", "hub"),

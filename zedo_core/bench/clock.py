@@ -25,9 +25,10 @@ _SIZE_CPU, _SIZE_GPU, _SIZE_QUICK = 2048, 8192, 256
 
 @dataclass(frozen=True)
 class Timing:
-    """Median time of some repeats, and the most memory that the device held meanwhile."""
+    """Median and shortest time of some repeats, and the most memory that the device held meanwhile."""
 
     seconds: float
+    shortest_s: float
     repeats: int
     peak_bytes: int | None
 
@@ -42,7 +43,7 @@ def timed(run: Run, device: torch.device, budget_s: float) -> Timing:
         while not (sum(times) >= budget_s or (len(times) >= _REPEATS and sum(times) >= _LEAST_S)):
             times.append(_once(run, device))
     peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
-    return Timing(statistics.median(times), len(times), peak)
+    return Timing(statistics.median(times), min(times), len(times), peak)
 
 
 def timed_part(
@@ -133,7 +134,7 @@ def _linux_status(field: str) -> int | None:
 
 
 def ceilings(device: torch.device, budget_s: float, quick: bool) -> tuple[Ceiling, ...]:
-    """Rates of one large product for each dtype, float32 first."""
+    """Rates of one large product for each dtype, float32 first; the best of the repeats, for it is a ceiling."""
     kinds = ["float32", "tfloat32", "float16", "bfloat16"] if device.type == "cuda" else ["float32"]
     size = _SIZE_QUICK if quick else _SIZE_CPU if device.type == "cpu" else _SIZE_GPU
     return tuple(_ceiling(kind, size, device, budget_s) for kind in kinds)
@@ -146,7 +147,7 @@ def _ceiling(kind: str, size: int, device: torch.device, budget_s: float) -> Cei
     before = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = kind == "tfloat32"
     try:
-        seconds = timed(lambda: torch.mm(a, b, out=out), device, budget_s).seconds
+        seconds = timed(lambda: torch.mm(a, b, out=out), device, budget_s).shortest_s
     finally:
         torch.backends.cuda.matmul.allow_tf32 = before
     return Ceiling(dtype=kind, size=size, flops_per_s=2.0 * size**3 / seconds)

@@ -31,6 +31,7 @@ from zedo_core.methods.zedo.ipo import descend
 Progress = Callable[[int, int, str], None]
 _FEWEST = 5  # iterations: the first fifth has no translation, as in a whole run
 _FEWEST_PEOPLE = 10  # one alone takes almost as long as some
+_PATIENCE = 5  # budgets for a point of the cost curve, which is not scaled
 _MILLION = 10**6
 
 
@@ -161,7 +162,7 @@ class _Bencher:
         """One hypothesis for more and more people, until it takes too long."""
         per_row = 0.0  # seconds for each person, of the least that can be timed
         for rows in sorted(set(self.request.rows)):
-            if per_row * rows > 2 * max(1.0, self.request.budget_s):
+            if per_row * rows > _PATIENCE * max(1.0, self.request.budget_s):
                 self.notes.append(f"{what}: left out from {rows} people on, which take about {per_row * rows:.2g} s")
                 break
             if what == "default preset":

@@ -14,9 +14,9 @@ from numpy import ndarray
 from zedo_core.data._h36m_files import described, holding
 from zedo_core.data._h36m_sequences import ACTIONS, FIRST_ACTION, NAME, SPLITS, split_word
 from zedo_core.data._hdf5 import floats, listed
-from zedo_core.data._pickle import load_pickle
 from zedo_core.data._samples import Samples, pinhole
 from zedo_core.errors import FormatError
+from zedo_core.pickles import load_pickle
 from zedo_core.skeleton import H36M17
 
 MARKS = ("joint_3d_camera", "joint_3d_image")

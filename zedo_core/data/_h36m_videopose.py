@@ -26,9 +26,9 @@ from zedo_core.data._h36m_sequences import (
     with_keypoints,
 )
 from zedo_core.data._hdf5 import floats
-from zedo_core.data._pickle import load_object_npz
 from zedo_core.data._samples import Samples
 from zedo_core.errors import FormatError
+from zedo_core.pickles import load_object_npz
 from zedo_core.skeleton import COCO17, H36M17, Skeleton, conversion
 
 MARKS_3D, MARKS_2D = "positions_3d", "positions_2d"

@@ -23,9 +23,9 @@ from zedo_core.data._hdf5 import (
     read_hdf5,
     starts_with,
 )
-from zedo_core.data._pickle import load_pickle
 from zedo_core.data._samples import Samples, numbered, pinhole
 from zedo_core.errors import FormatError
+from zedo_core.pickles import load_pickle
 from zedo_core.skeleton import H36M17
 
 NAME = "3dhp"

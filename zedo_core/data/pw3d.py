@@ -14,9 +14,9 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from zedo_core.data._hdf5 import ZIP, check_options, floats, listed, listed_folder, starts_with
-from zedo_core.data._pickle import load_object_npz, load_pickle
 from zedo_core.data._samples import Samples, numbered, pinhole, projected
 from zedo_core.errors import FormatError
+from zedo_core.pickles import load_object_npz, load_pickle
 from zedo_core.skeleton import H36M17, LSP14, conversion
 
 NAME = "3dpw"

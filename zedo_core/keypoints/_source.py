@@ -16,7 +16,7 @@ from numpy import ndarray
 from zedo_core.errors import FormatError
 from zedo_core.files import load_arrays
 from zedo_core.keypoints import _json
-from zedo_core.keypoints._objects import array_names, load_objects
+from zedo_core.pickles import array_names, load_object_npz
 from zedo_core.types import Keypoints
 
 _ZIP_MAGIC = b"PK\x03\x04"
@@ -94,7 +94,7 @@ def open_source(path: Path, image_size: tuple[int, int] | None = None) -> Source
         source = Source(path=path, found=found, files=files, labels=() if files else labels, image_size=image_size)
     elif _starts_with(path, _ZIP_MAGIC):
         objects = _OF_OBJECTS in array_names(path)
-        arrays = load_objects(path) if objects else load_arrays(path)
+        arrays = load_object_npz(path) if objects else load_arrays(path)
         found = f"an npz with the arrays {', '.join(map(ascii, arrays)) or 'none'}"
         source = Source(path=path, found=found, arrays=arrays, part=part, image_size=image_size)
     else:

@@ -1,4 +1,4 @@
-"""Reading pickles of data sets: numpy arrays and plain containers, never code."""
+"""Reading pickles, and npz that hold them: numpy arrays and plain containers, never code."""
 
 from __future__ import annotations
 
@@ -54,10 +54,19 @@ def load_object_npz(path: Path) -> dict[str, ndarray]:
             names = [name for name in archive.namelist() if name.endswith(".npy")]
             return {name.removesuffix(".npy"): _read_array(archive, name) for name in names}
     except FileNotFoundError:
-        raise FormatError(f"{path}: no such file; expected an npz of the data set") from None
+        raise FormatError(f"{path}: no such file; expected an npz") from None
     except Exception as error:
         reason = str(error) or type(error).__name__
         raise FormatError(f"{path}: expected an npz of arrays and plain containers alone, refused ({reason})") from None
+
+
+def array_names(path: Path) -> list[str]:
+    """Names of the arrays of an npz; none when it is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
+    except Exception:  # the reader that comes next says what is wrong
+        return []
 
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> ndarray:
