@@ -33,7 +33,7 @@ class ZedoOptions:
     t_end: float = 0.02  # and of the last (paper: 0.01); large steps overshoot at smaller times
     warm_up: float = 0.2  # share of the iterations that keep the initial translation
     weigh_rays: bool = True  # pull onto a ray by the joint's confidence (paper: always fully)
-    outlier_rad: float | None = 0.01  # keypoints farther off pull less (Huber, not in the paper); 10 px at f = 1000
+    outlier_rad: float | None = 0.015  # keypoints farther off pull less (Huber, not in the paper); 15 px at f = 1000
     flip_negative_depth: bool = False  # negate a translation behind the camera, as the official code does
 
     # Initial pose optimiser
