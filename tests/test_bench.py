@@ -75,7 +75,7 @@ def test_our_loop_in_batches_is_our_loop(monkeypatch: pytest.MonkeyPatch) -> Non
     lifter = tiny_lifter()
     start = Scene.start(lifter, People(*(array.astype(np.float32) for array in people(7))), 2, options)
     whole = our_loop(lifter, start, options)
-    monkeypatch.setattr(work, "_ROWS_CPU", 6)  # 3 people
+    monkeypatch.setattr(work, "ROWS_CPU", 6)  # 3 people
     for part, expected in zip(our_loop(lifter, start, options), whole, strict=True):
         torch.testing.assert_close(part, expected)
 
@@ -101,8 +101,8 @@ def test_flops_are_those_of_the_products() -> None:
 def test_rows_through_the_network_are_counted() -> None:
     """4 iterations and the draws for judging, of 3 candidates or 5 hypotheses."""
     lifter = tiny_lifter()
-    assert rows_through(lifter.prior.net, lambda: lifter.lift_rows(*people(2), 1)) == 2 * 3 * (4 + _DRAWS)
-    assert rows_through(lifter.prior.net, lambda: lifter.lift_rows(*people(2), 5)) == 2 * 5 * (4 + _DRAWS)
+    assert rows_through(lambda: lifter.lift_rows(*people(2), 1)) == 2 * 3 * (4 + _DRAWS)
+    assert rows_through(lambda: lifter.lift_rows(*people(2), 5)) == 2 * 5 * (4 + _DRAWS)
 
 
 class TestClock:

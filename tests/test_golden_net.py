@@ -11,6 +11,8 @@ import torch
 from zedo_core.checkpoint import Prior, load_clusters, load_official_prior, load_prior, official_key, save_prior
 from zedo_core.diffusion.sde import SubVP
 from zedo_core.errors import WeightsError
+from zedo_core.hub import packaged
+from zedo_core.nets.tabled import TabledScore
 from zedo_core.skeleton import H36M17
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -48,6 +50,23 @@ def test_net(prior: Prior, t: str, dtype: torch.dtype, request: pytest.FixtureRe
     with torch.no_grad():
         got = net(poses, net.time_rows(torch.tensor([float(t)], dtype=dtype)))
     assert difference(f"net_out_t{t}", got, request) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("weights", "dtype", "within"),
+    [(CHECKPOINT, torch.float64, 1e-11), (packaged("prior"), torch.float32, 1e-5)],
+    ids=["tiny", "packaged"],
+)
+def test_tabled_at_its_times_the_net_is_the_same(weights: Path, dtype: torch.dtype, within: float) -> None:
+    """Only rounding differs. The tiny net's groups have two channels, which may be alike and so magnify it."""
+    net = load_prior(weights).net.to(dtype)
+    poses = torch.randn(9, 17, 3, dtype=dtype, generator=torch.Generator().manual_seed(0))
+    times = torch.tensor([0.01, 0.3, 1.0], dtype=dtype)
+    with torch.no_grad():
+        tabled = TabledScore(net, times)
+        for i in range(len(times)):
+            expected = net(poses, net.time_rows(times[i : i + 1]))
+            assert float((tabled(poses, i) - expected).abs().max() / expected.abs().max()) < within
 
 
 def test_sizes_are_read_off_the_official_checkpoint(prior: Prior) -> None:

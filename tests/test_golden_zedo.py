@@ -14,7 +14,7 @@ from torch import Tensor
 from zedo_core.checkpoint import load_prior
 from zedo_core.methods.zedo.ipo import descend
 from zedo_core.methods.zedo.observations import Observations, depth_bounds, solve_translation
-from zedo_core.methods.zedo.oil import optimise_in_loop, pull_to_rays
+from zedo_core.methods.zedo.oil import DenoisingSteps, optimise_in_loop, pull_to_rays
 from zedo_core.methods.zedo.options import PRESETS, ZedoOptions
 from zedo_core.skeleton import H36M17
 
@@ -109,8 +109,9 @@ def loop_from_official_start(name: str, dtype: torch.dtype) -> tuple[dict[int, T
     pose = initial_poses(dtype) @ golden(f"{name}_ipo_R", dtype).mT
     seen: dict[int, Tensor] = {}
     T = golden(f"{name}_ipo_T", dtype)
+    denoise = DenoisingSteps.of(prior, options)
     with torch.no_grad():
-        last, T = optimise_in_loop(prior, rows, pose, T, depth_bounds(rows, None), options, seen.__setitem__)
+        last, T = optimise_in_loop(denoise, rows, pose, T, depth_bounds(rows, None), options, seen.__setitem__)
     assert len(seen) == options.iterations and torch.equal(last, seen[options.iterations - 1])
     return seen, T
 

@@ -12,7 +12,7 @@ from numpy import ndarray
 from zedo_cases import ROOT, J, people, tiny_lifter
 
 import zedo_core
-from zedo_core.errors import InputError
+from zedo_core.errors import DeviceError, InputError
 from zedo_core.methods.zedo import MAX_HYPOTHESES, PRESETS, ZedoLifter, ZedoOptions, preset
 from zedo_core.methods.zedo import lifter as lifter_module
 from zedo_core.methods.zedo.initial import bone_length
@@ -71,17 +71,36 @@ def test_chunks_do_not_show(init: str, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[int] = []
     whole = lifter.lift_rows(*rows, 3, on_rows=done.append)
     assert done == [7]
-    monkeypatch.setattr(lifter_module, "_ROWS_CPU", 6)  # two people of three starts
+    monkeypatch.setattr(lifter_module, "ROWS_CPU", 6)  # two people of three starts
     done.clear()
     parts = lifter.lift_rows(*rows, 3, on_rows=done.append)
     assert done == [2, 4, 6, 7]
     np.testing.assert_allclose(parts.joints, whole.joints, rtol=0, atol=1e-4)
     np.testing.assert_allclose(parts.score, whole.score, rtol=0, atol=1e-3)
     np.testing.assert_allclose(parts.spread, whole.spread, rtol=0, atol=1e-3)
-    monkeypatch.setattr(lifter_module, "_PLACEMENTS", 1)
-    done.clear()
-    np.testing.assert_allclose(lifter.lift_rows(*rows, 3, on_rows=done.append).joints, whole.joints, rtol=0, atol=1e-4)
-    assert done == ([1, 2, 3, 4, 5, 6, 7] if init == "headings" else [2, 4, 6, 7])
+
+
+def test_too_little_memory_halves_what_is_lifted_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    lifter, rows = tiny_lifter(), people(7)
+    whole = lifter.lift_rows(*rows, 3)
+    lift_some, sizes, fits = ZedoLifter._lift_some, list[int](), 2
+
+    def scarce(self: ZedoLifter, xy: np.ndarray, *rest: Any) -> Any:
+        sizes.append(len(xy))
+        if len(xy) > fits:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return lift_some(self, xy, *rest)
+
+    monkeypatch.setattr(ZedoLifter, "_lift_some", scarce)
+    found = lifter.lift_rows(*rows, 3)
+    assert sizes == [7, 3, 1, 1, 1, 1, 1, 1, 1]
+    np.testing.assert_allclose(found.joints, whole.joints, rtol=0, atol=1e-4)
+    fits = 0
+    with pytest.raises(DeviceError, match="too small for one person"):
+        lifter.lift_rows(*rows, 3)
+    assert "memory" in caplog.text
 
 
 def test_same_input_same_result_and_inputs_stay() -> None:

@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
 from zedo_core.bench.record import Ceiling, Machine
 from zedo_core.nets.score_mlp import ScoreMLP
+from zedo_core.nets.tabled import TabledScore
 
 Run = Callable[[], object]
 _REPEATS, _LEAST_S = 3, 1.0
@@ -158,10 +161,15 @@ def flops_per_row(net: ScoreMLP) -> int:
     return 2 * (sum(layer.dense.weight.numel() for layer in net.layers) + net.head.weight.numel())
 
 
-def rows_through(net: ScoreMLP, run: Run) -> int:
-    """How many rows go through the network in a run."""
+def rows_through(run: Run) -> int:
+    """How many rows go through score networks in a run."""
     seen: list[int] = []
-    hook = net.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
+
+    def count(module: nn.Module, inputs: tuple[Any, ...], output: object) -> None:
+        if isinstance(module, TabledScore):
+            seen.append(len(inputs[0]))
+
+    hook = nn.modules.module.register_module_forward_hook(count)
     try:
         run()
     finally:

@@ -203,7 +203,7 @@ class _Bencher:
         lifter = self.lifters[network]
         if iterations is not None:
             lifter = replace(lifter, options=lifter.options.with_iterations(iterations))
-        calls = rows_through(lifter.prior.net, _lift(lifter, self.people, hypotheses, 1))
+        calls = rows_through(_lift(lifter, self.people, hypotheses, 1))
         make = partial(_lift, lifter, self.people, hypotheses)
         first = rows if whole else 1 if self.request.quick else _FEWEST_PEOPLE
         timing, done = timed_part(make, rows, self.device, self.request.budget_s, first)

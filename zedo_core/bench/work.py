@@ -15,9 +15,9 @@ from zedo_core.lifting import load_lifter
 from zedo_core.methods.zedo import ZedoLifter, ZedoOptions
 from zedo_core.methods.zedo.initial import standard_poses
 from zedo_core.methods.zedo.ipo import descend
-from zedo_core.methods.zedo.lifter import _ROWS_CPU, _ROWS_GPU
+from zedo_core.methods.zedo.lifter import ROWS_CPU, ROWS_GPU
 from zedo_core.methods.zedo.observations import Observations, depth_bounds
-from zedo_core.methods.zedo.oil import optimise_in_loop
+from zedo_core.methods.zedo.oil import DenoisingSteps, optimise_in_loop
 from zedo_core.nets.score_mlp import ScoreMLP, ScoreMLPConfig
 
 PACKAGED, WIDE = "packaged", "wide"
@@ -80,13 +80,13 @@ class Scene:
 def our_loop(lifter: ZedoLifter, scene: Scene, options: ZedoOptions) -> tuple[Tensor, Tensor]:
     """Our loop over all people and hypotheses, in the batches in which the lifter runs it."""
     people, hypotheses = scene.pose.shape[:2]
-    size = max(1, (_ROWS_CPU if lifter.device.type == "cpu" else _ROWS_GPU) // hypotheses)
-    ends = []
+    size = max(1, (ROWS_CPU if lifter.device.type == "cpu" else ROWS_GPU) // hypotheses)
+    denoise, ends = DenoisingSteps.of(lifter.prior, options), []
     for start in range(0, people, size):
         part = slice(start, start + size)
         observed = scene.observed[part].repeat(hypotheses)
         bounds = depth_bounds(observed, options.spread_m)
         pose, T = scene.pose[part].flatten(0, 1), scene.T[part].flatten(0, 1)
-        ends.append(optimise_in_loop(lifter.prior, observed, pose, T, bounds, options))
+        ends.append(optimise_in_loop(denoise, observed, pose, T, bounds, options))
     poses, translations = (torch.cat(parts).unflatten(0, (-1, hypotheses)) for parts in zip(*ends, strict=True))
     return poses, translations

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from zedo_core.errors import InputError
 from zedo_core.methods.zedo.ipo import search_headings
-from zedo_core.methods.zedo.observations import Observations
+from zedo_core.methods.zedo.observations import Observations, bounded_translation
 from zedo_core.methods.zedo.options import ZedoOptions
 from zedo_core.methods.zedo.plausibility import pose_distances
 from zedo_core.skeleton import Skeleton
@@ -39,7 +39,7 @@ def best_starts(
     is the one that fits best, and each next one has the least misfit minus `diversity` times its
     distance from those already taken.
     """
-    R, T, error = search_headings(observed, poses, bounds, options)
+    R, error = search_headings(observed, poses, bounds, options)
     first = error.argmin(-1)
     second = error.masked_fill(~_far_headings(options, error.device)[first], torch.inf).argmin(-1)
     rotation = torch.cat([first, second], dim=1)
@@ -47,7 +47,8 @@ def best_starts(
     row = torch.arange(len(error), device=error.device)[:, None]
     pool = error[row, shape, rotation].topk(min(_POOL * count, shape.shape[1]), largest=False)
     shape, rotation = shape.gather(1, pool.indices), rotation.gather(1, pool.indices)
-    turned, placed = poses[shape] @ R[rotation].mT, T[row, shape, rotation]
+    turned = poses[shape] @ R[rotation].mT
+    placed = bounded_translation(turned, observed.slopes[:, None], observed.weights[:, None], bounds[:, None])
     depth_m = placed[..., 0, 2].mean(1, keepdim=True)  # one for all: a misfit in pixels is no better for being near
     misfit_m = pool.values / observed.focal_px.mean(-1, keepdim=True) * depth_m
     chosen = _different(turned, misfit_m, count, options.diversity)

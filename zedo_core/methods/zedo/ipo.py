@@ -8,11 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from zedo_core.methods.zedo.observations import Observations, bounded_translation
+from zedo_core.methods.zedo.observations import Observations
 from zedo_core.methods.zedo.options import ZedoOptions
 from zedo_core.skeleton import Skeleton
 
 _NEAR_M = 1e-3
+# Placements whose errors are computed at a time: on a CPU (True) they fit its caches, on a GPU its memory.
+_PLACEMENTS = {True: 30_000, False: 50_000_000}
 
 
 def descend(
@@ -47,18 +49,56 @@ def descend(
 
 def search_headings(
     observed: Observations, poses: Float[Tensor, "h j 3"], bounds: Float[Tensor, "b 2"], options: ZedoOptions
-) -> tuple[Float[Tensor, "a 3 3"], Float[Tensor, "b h a 1 3"], Float[Tensor, "b h a"]]:
+) -> tuple[Float[Tensor, "a 3 3"], Float[Tensor, "b h a"]]:
     """Every pose in every heading and tilt of the grid, placed in closed form.
 
-    Returns the rotations, the translations in metres and the weighted mean L1 reprojection errors
-    in pixels, for all rows b, poses h and rotations a.
+    Returns the rotations and the weighted mean L1 reprojection errors in pixels, for all rows b,
+    poses h and rotations a.
     """
     R = heading_grid(options, poses)
-    turned = torch.einsum("axy,hjy->hajx", R, poses)
-    slopes, weights = observed.slopes[:, None, None], observed.weights[:, None, None]
-    T = bounded_translation(turned, slopes, weights, bounds[:, None, None])
-    error = reprojection_l1(turned + T, slopes, observed.focal_px[:, None, None, None])
-    return R, T, (error * weights).sum(-1) / weights.sum(-1)
+    points = torch.einsum("axy,hjy->xjha", R, poses).flatten(2)
+    T = _translations(observed, points, bounds)
+    error = torch.empty_like(T[0])
+    block = max(1, _PLACEMENTS[points.device.type == "cpu"] // points.shape[2])
+    for start in range(0, len(error), block):
+        rows = slice(start, start + block)
+        _reprojection_of_all(observed[rows], points, T[:, rows], out=error[rows])
+    return R, error.unflatten(1, (len(poses), len(R)))
+
+
+def _translations(
+    observed: Observations, points: Float[Tensor, "3 j n"], bounds: Float[Tensor, "b 2"]
+) -> Float[Tensor, "3 b n"]:
+    """`bounded_translation` of all n poses for all b rows, as one product: but for the bounds it is linear."""
+    slopes, weights = observed.slopes, observed.weights / observed.weights.sum(-1, keepdim=True)
+    mean = (slopes * weights[..., None]).sum(1)
+    offset = (slopes - mean[:, None]) * weights[..., None]
+    spread = ((slopes - mean[:, None]) * offset).sum((1, 2)).clamp_min(1e-12)[:, None]
+    none = torch.zeros_like(weights)
+    rows = (
+        torch.cat([weights, none, -weights * slopes[..., 0]], dim=1),
+        torch.cat([none, weights, -weights * slopes[..., 1]], dim=1),
+        torch.cat([offset[..., 0], offset[..., 1], -(offset * slopes).sum(-1)], dim=1) / spread,
+    )
+    T = (torch.cat(rows) @ points.flatten(0, 1)).unflatten(0, (3, -1))
+    T[2].clamp_(bounds[:, :1], bounds[:, 1:])
+    torch.sub(mean.T[..., None] * T[2], T[:2], out=T[:2])
+    return T
+
+
+def _reprojection_of_all(
+    observed: Observations, points: Float[Tensor, "3 j n"], T: Float[Tensor, "3 b n"], out: Float[Tensor, "b n"]
+) -> None:
+    """The weighted mean of `reprojection_l1` of all n poses for all b rows, joint by joint to stay in the caches."""
+    share = (observed.weights / observed.weights.sum(-1, keepdim=True))[..., None] * (observed.focal_px / 2)[:, None]
+    out.zero_()
+    for j in range(points.shape[1]):
+        depth = T[2] + points[2, j]
+        nearness = torch.where(depth.abs() < _NEAR_M, _NEAR_M, depth).reciprocal_()
+        for axis in range(2):
+            slope, factor = observed.slopes[:, j, axis, None], share[:, j, axis, None]
+            off = (T[axis] + points[axis, j]).mul_(nearness).sub_(slope).abs_()
+            out.addcmul_(off, factor)
 
 
 def heading_grid(options: ZedoOptions, like: Tensor) -> Float[Tensor, "a 3 3"]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,21 +15,37 @@ from numpy import ndarray
 from torch import Tensor
 
 from zedo_core.checkpoint import Prior
-from zedo_core.errors import InputError
+from zedo_core.errors import DeviceError, InputError
 from zedo_core.methods.zedo.initial import best_starts, bone_length, standard_poses
 from zedo_core.methods.zedo.ipo import descend
 from zedo_core.methods.zedo.observations import Observations, depth_bounds
-from zedo_core.methods.zedo.oil import optimise_in_loop
+from zedo_core.methods.zedo.oil import DenoisingSteps, optimise_in_loop
 from zedo_core.methods.zedo.options import ZedoOptions
-from zedo_core.methods.zedo.plausibility import expected_error, plausibility, spread_about, votes
+from zedo_core.methods.zedo.plausibility import (
+    DenoisingResidual,
+    expected_error,
+    judging_network,
+    plausibility,
+    spread_about,
+    votes,
+)
+from zedo_core.nets.tabled import TabledScore
 from zedo_core.skeleton import Skeleton
 from zedo_core.types import Lifted
 
 MAX_HYPOTHESES = 200
 # Rows in one batch of the loop: enough to keep the processor busy, small enough for its caches (CPU) or memory (GPU).
-_ROWS_CPU, _ROWS_GPU = 1024, 65536
-# Placements in one batch of the heading search.
-_PLACEMENTS = 200_000
+ROWS_CPU, ROWS_GPU = 512, 32768
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What all batches of one call share."""
+
+    shapes: Float[Tensor, "s j 3"]
+    denoise: DenoisingSteps
+    residual: DenoisingResidual
 
 
 @dataclass(frozen=True)
@@ -78,20 +96,49 @@ class ZedoLifter:
             raise InputError(f"expected 1 to {MAX_HYPOTHESES} hypotheses, got {hypotheses}")
         count = max(hypotheses, self.options.candidates)
         shapes = standard_poses(self.clusters, max(count, self.options.shapes) if self._searches else count)
-        j = len(self.skeleton)
-        parts = [
-            tuple(
-                np.empty((0, *size), np.float32) for size in ((hypotheses, j, 3), (hypotheses, 3), (hypotheses,), (j,))
-            )
-        ]
-        for rows in self._chunks(len(xy), count, len(shapes)):
-            arrays = (np.asarray(array[rows], np.float32) for array in (xy, confidence, K))
-            tensors = (torch.from_numpy(array).to(self.device) for array in arrays)
-            candidates = self._lift(Observations.from_pixels(*tensors), shapes, count, seed)
-            parts.append(tuple(part.cpu().numpy() for part in self._decide(*candidates, hypotheses)))
-            on_rows(min(rows.stop, len(xy)))
-        joints, origin, score, spread = (np.concatenate(part) for part in zip(*parts, strict=True))
+        model = _Model(shapes, self._denoise, DenoisingResidual.of(self.prior, self._judge, seed))
+        people, j = len(xy), len(self.skeleton)
+        sizes = ((hypotheses, j, 3), (hypotheses, 3), (hypotheses,), (j,))
+        results = tuple(np.empty((people, *size), np.float32) for size in sizes)
+        done, step = 0, max(1, (ROWS_CPU if self.device.type == "cpu" else ROWS_GPU) // count)
+        while done < people:
+            rows = slice(done, min(done + step, people))
+            try:
+                found = self._lift_some(xy[rows], confidence[rows], K[rows], model, count, hypotheses)
+            except torch.OutOfMemoryError:
+                step = self._fewer(rows.stop - rows.start)
+                continue
+            for result, part in zip(results, found, strict=True):
+                result[rows] = part.cpu().numpy()
+            done = rows.stop
+            on_rows(done)
+        joints, origin, score, spread = results
         return Lifted(joints=joints, origin=origin, score=score, spread=spread)
+
+    @cached_property
+    def _denoise(self) -> DenoisingSteps:
+        return DenoisingSteps.of(self.prior, self.options)
+
+    @cached_property
+    def _judge(self) -> TabledScore:
+        return judging_network(self.prior)
+
+    def _fewer(self, people: int) -> int:
+        """Half as many people at a time, after the memory was too small; DeviceError when there is no less."""
+        if people == 1:
+            raise DeviceError(
+                f"device '{self.device}': the memory is too small for one person; lower --hypo or use another device"
+            )
+        torch.cuda.empty_cache()  # does nothing where CUDA was not used
+        _log.warning("the memory of '%s' is too small for %d people at a time; going on with half", self.device, people)
+        return people // 2
+
+    def _lift_some(
+        self, xy: ndarray, confidence: ndarray, K: ndarray, model: _Model, count: int, hypotheses: int
+    ) -> tuple[Tensor, ...]:
+        """The arrays of `Lifted` for a few people, on the device."""
+        tensors = (torch.from_numpy(np.asarray(array, np.float32)).to(self.device) for array in (xy, confidence, K))
+        return self._decide(*self._lift(Observations.from_pixels(*tensors), model, count), hypotheses)
 
     def _decide(
         self, pose: Float[Tensor, "b n j 3"], T: Float[Tensor, "b n 1 3"], plausible: Float[Tensor, "b n"], count: int
@@ -106,17 +153,17 @@ class ZedoLifter:
         return picked + origin, origin[:, :, 0], score[row, best], spread_about(picked[:, 0], pose, weights, root)
 
     def _lift(
-        self, observed: Observations, shapes: Float[Tensor, "s j 3"], count: int, seed: int
+        self, observed: Observations, model: _Model, count: int
     ) -> tuple[Float[Tensor, "b n j 3"], Float[Tensor, "b n 1 3"], Float[Tensor, "b n"]]:
-        """One chunk: start, loop, size; poses, their translations, and how plausible they are."""
+        """Start, loop, size: poses, their translations, and how plausible they are."""
         bounds = depth_bounds(observed, self.options.spread_m)
         rows = observed.repeat(count)
-        pose, T = self._start(observed, rows, shapes, bounds, count)
-        pose, T = optimise_in_loop(self.prior, rows, pose, T, bounds.repeat_interleave(count, 0), self.options)
+        pose, T = self._start(observed, rows, model.shapes, bounds, count)
+        pose, T = optimise_in_loop(model.denoise, rows, pose, T, bounds.repeat_interleave(count, 0), self.options)
         if self.options.fix_size:
-            factor = bone_length(shapes, self.skeleton).mean() / bone_length(pose, self.skeleton)
+            factor = bone_length(model.shapes, self.skeleton).mean() / bone_length(pose, self.skeleton)
             pose, T = pose * factor[:, None, None], T * factor[:, None, None]
-        plausible = plausibility(self.prior, rows, pose, T, seed)
+        plausible = plausibility(model.residual, rows, pose, T)
         return pose.unflatten(0, (-1, count)), T.unflatten(0, (-1, count)), plausible.unflatten(0, (-1, count))
 
     def _start(
@@ -133,12 +180,3 @@ class ZedoLifter:
     @property
     def _searches(self) -> bool:
         return self.options.init == "headings"
-
-    def _chunks(self, people: int, candidates: int, shapes: int) -> list[slice]:
-        """Slices over the people such that neither the loop nor the search takes more memory than planned."""
-        rows = _ROWS_CPU if self.device.type == "cpu" else _ROWS_GPU
-        size = rows // candidates
-        if self._searches:
-            size = min(size, _PLACEMENTS // (shapes * self.options.headings * len(self.options.tilts_deg)))
-        size = max(1, size)
-        return [slice(start, start + size) for start in range(0, people, size)]

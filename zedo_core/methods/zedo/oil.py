@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -12,13 +13,35 @@ from zedo_core.checkpoint import Prior
 from zedo_core.diffusion.schedule import linear_times, reverse_schedule
 from zedo_core.methods.zedo.observations import Observations, bounded_translation, solve_translation
 from zedo_core.methods.zedo.options import ZedoOptions
+from zedo_core.nets.tabled import TabledScore
 
 _NEAR_M = 0.1
 Trace = Callable[[int, Tensor], None]
 
 
+@dataclass(frozen=True)
+class DenoisingSteps:
+    """The prior's part of every iteration, made once for all batches."""
+
+    noise: TabledScore
+    keep: list[float]
+    pull: list[float]
+
+    @classmethod
+    def of(cls, prior: Prior, options: ZedoOptions) -> DenoisingSteps:
+        """The steps of the reverse SDE that the settings name."""
+        times = linear_times(options.t_start, options.t_end, options.iterations)  # float64, which not every device has
+        schedule = reverse_schedule(prior.sde, times, options.step)
+        noise = TabledScore(prior.net, times.to(next(prior.net.parameters())))
+        return cls(noise, schedule.keep.tolist(), schedule.pull.tolist())
+
+    def __call__(self, pose: Float[Tensor, "b j 3"], i: int) -> Float[Tensor, "b j 3"]:
+        """The pose after the i-th step."""
+        return (self.keep[i] * pose).sub_(self.noise(pose, i), alpha=self.pull[i])
+
+
 def optimise_in_loop(
-    prior: Prior,
+    denoise: DenoisingSteps,
     observed: Observations,
     pose: Float[Tensor, "b j 3"],
     T: Float[Tensor, "b 1 3"],
@@ -30,10 +53,6 @@ def optimise_in_loop(
 
     `trace(i, pose)` is shown the pose after each iteration.
     """
-    times = linear_times(options.t_start, options.t_end, options.iterations)  # float64, which not every device has
-    schedule = reverse_schedule(prior.sde, times, options.step)
-    rows = prior.net.time_rows(times.to(pose))
-    keep, pull = schedule.keep.tolist(), schedule.pull.tolist()
     rays, weights, slopes = observed.rays, observed.weights, observed.slopes
     strength = observed.confidence[..., None] if options.weigh_rays else None
     warm_up = int(options.iterations * options.warm_up)
@@ -44,8 +63,7 @@ def optimise_in_loop(
             trust = trust_in_rays(pose + T, slopes, options.outlier_rad)
             weights = observed.weights * trust**2
             strength = trust[..., None] * (observed.confidence[..., None] if options.weigh_rays else 1.0)
-        pose = pull_to_rays(pose, T, rays, strength)
-        pose = keep[i] * pose - pull[i] * prior.net(pose, rows[i : i + 1])
+        pose = denoise(pull_to_rays(pose, T, rays, strength), i)
         if trace is not None:
             trace(i, pose)
     return pose, T

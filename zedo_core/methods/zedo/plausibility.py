@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from zedo_core.checkpoint import Prior
 from zedo_core.methods.zedo.observations import Observations
+from zedo_core.nets.tabled import TabledScore
 
 _TIME = 0.05  # diffusion time at which the residual tells good poses from bad ones best (measured on training poses)
 _DRAWS = 4
@@ -18,14 +21,38 @@ _FLOOR_RAD = 2e-4  # a pose closer to its rays than this is not better for it
 _RESIDUAL_POWER, _ANGLE_POWER = 8.0, 4.0
 
 
-def denoising_residual(prior: Prior, pose: Float[Tensor, "b j 3"], seed: int = 0) -> Float[Tensor, " b"]:
-    """|| net(m x + s z, t) - z ||^2, the mean over the coordinates and a few draws of z, the same for every pose."""
-    t = torch.tensor([_TIME], dtype=pose.dtype, device=pose.device)
-    mean, std, row = prior.sde.mean(t), prior.sde.std(t), prior.net.time_rows(t)
-    generator = torch.Generator().manual_seed(seed)
-    draws = torch.randn(_DRAWS, *pose.shape[1:], generator=generator).to(pose)
-    residuals = [(prior.net(mean * pose + std * z, row) - z).square().mean((1, 2)) for z in draws]
-    return torch.stack(residuals).mean(0)
+@dataclass(frozen=True)
+class DenoisingResidual:
+    """How well the prior tells noise from a pose: || net(m x + s z, t) - z ||^2, the mean over coordinates and draws.
+
+    The draws of z are the same for every pose.
+    """
+
+    noise: TabledScore
+    draws: Float[Tensor, "n j 3"]
+    mean: float
+    std: float
+
+    @classmethod
+    def of(cls, prior: Prior, noise: TabledScore, seed: int = 0) -> DenoisingResidual:
+        """For one prior, its `judging_network`, and one seed of the draws."""
+        t = torch.tensor(_TIME, dtype=torch.float64)
+        draws = torch.randn(_DRAWS, len(prior.skeleton), 3, generator=torch.Generator().manual_seed(seed))
+        like = next(prior.net.parameters())
+        return cls(noise, draws.to(like), float(prior.sde.mean(t)), float(prior.sde.std(t)))
+
+    def __call__(self, pose: Float[Tensor, "b j 3"]) -> Float[Tensor, " b"]:
+        """The residual of each pose; the less, the more plausible."""
+        total = torch.zeros(len(pose)).to(pose)
+        for z in self.draws:
+            total += (self.noise(self.mean * pose + self.std * z, 0) - z).square().mean((1, 2))
+        return total / len(self.draws)
+
+
+def judging_network(prior: Prior) -> TabledScore:
+    """The prior's network at the time at which poses are judged."""
+    like = next(prior.net.parameters())
+    return TabledScore(prior.net, torch.full((1,), _TIME, dtype=like.dtype, device=like.device))
 
 
 def angle_to_rays(observed: Observations, joints_cam: Float[Tensor, "b j 3"]) -> Float[Tensor, " b"]:
@@ -40,7 +67,7 @@ def angle_to_rays(observed: Observations, joints_cam: Float[Tensor, "b j 3"]) ->
 
 
 def plausibility(
-    prior: Prior, observed: Observations, pose: Float[Tensor, "b j 3"], T: Float[Tensor, "b 1 3"], seed: int = 0
+    residual: DenoisingResidual, observed: Observations, pose: Float[Tensor, "b j 3"], T: Float[Tensor, "b 1 3"]
 ) -> Float[Tensor, " b"]:
     """Logarithm of how plausible each row is, up to a constant: both the prior and the rays have to be content.
 
@@ -48,7 +75,7 @@ def plausibility(
     far, crouched fits.
     """
     conflict = angle_to_rays(observed, pose + T).clamp_min(_FLOOR_RAD)
-    return -_RESIDUAL_POWER * denoising_residual(prior, pose, seed).log() - _ANGLE_POWER * conflict.log()
+    return -_RESIDUAL_POWER * residual(pose).log() - _ANGLE_POWER * conflict.log()
 
 
 def votes(plausibilities: Float[Tensor, "b h"]) -> Float[Tensor, "b h"]:
