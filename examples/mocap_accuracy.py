@@ -1,12 +1,14 @@
-"""Accuracy on motion capture before random cameras, with 2D that is exact: settings side by side.
+"""Accuracy on motion capture before random cameras, with 2D that is exact or disturbed: settings side by side.
 
     python examples/mocap_accuracy.py MOCAP.npz --split test --poses 2000 --hypo 1,10,50 --preset reference,default
+    python examples/mocap_accuracy.py MOCAP.npz --hypo 10 --preset default,fast --input exact,noise,missing,swaps
 
 `chosen` is the hypothesis chosen without ground truth; `best` is an oracle, the one nearest to it.
 """
 
 import argparse
 import time
+from itertools import product
 
 import numpy as np
 
@@ -25,6 +27,31 @@ def options_of(name: str) -> zedo.ZedoOptions:
     return preset(base).with_iterations(int(iterations)) if iterations else preset(base)
 
 
+def disturbed(kind: str, xy: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Keypoints in pixels and confidences: `noise:PX`, `missing:SHARE`, `outliers:SHARE` by 60 px, `swaps:SHARE`.
+
+    Shares are of the joints, for swaps of the people, whose arms or legs are then left for right.
+    """
+    name, _, amount = kind.partition(":")
+    rng, xy, confidence = np.random.default_rng(seed), xy.copy(), np.ones(xy.shape[:2])
+    if name == "noise":
+        xy += rng.normal(0, float(amount or 5), xy.shape)
+    elif name == "missing":
+        confidence[rng.random(confidence.shape) < float(amount or 0.2)] = 0
+    elif name == "outliers":
+        angle = rng.uniform(0, 2 * np.pi, confidence.shape)
+        wrong = rng.random(confidence.shape) < float(amount or 0.1)
+        xy += 60 * wrong[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    elif name == "swaps":
+        for limb in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle")):
+            left, right = (H36M17.indices(tuple(f"{side}_{joint}" for joint in limb)) for side in ("left", "right"))
+            people = np.flatnonzero(rng.random(len(xy)) < float(amount or 0.2))[:, None]
+            xy[people, [*left, *right]] = xy[people, [*right, *left]]
+    elif name != "exact":
+        raise SystemExit(f"expected exact, noise, missing, outliers or swaps, got '{kind}'")
+    return xy, confidence
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file")
@@ -33,31 +60,32 @@ def main() -> None:
     parser.add_argument("--hypo", default="1,10,50")
     parser.add_argument("--preset", default="reference,default")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--noise", type=float, default=0.0, help="standard deviation in pixels")
+    parser.add_argument("--input", default="exact", help="exact, noise[:PX], missing[:SHARE], outliers, swaps, ...")
     parser.add_argument("--progress", action="store_true")
     args = parser.parse_args()
     views = random_views(load(args.file, args.split), args.poses, args.seed)
-    xy = views.xy + np.random.default_rng(args.seed).normal(0, args.noise, views.xy.shape)
     root = H36M17.index("pelvis")
-    for name in args.preset.split(","):
+    cases = product(args.input.split(","), args.preset.split(","))
+    for kind, name in cases:
+        xy, confidence = disturbed(kind, views.xy, args.seed)
         lifter = zedo.load_lifter(options=options_of(name))
         for hypotheses in map(int, args.hypo.split(",")):
             errors, aligned, start = [], [], time.perf_counter()
             for i in range(0, len(xy), CHUNK):
                 rows = slice(i, i + CHUNK)
-                joints = lifter.lift_rows(xy[rows], np.ones(xy[rows].shape[:2]), views.K[rows], hypotheses).joints
+                joints = lifter.lift_rows(xy[rows], confidence[rows], views.K[rows], hypotheses).joints
                 truth = np.broadcast_to(views.joints_cam[rows, None], joints.shape)
                 errors.append(1000 * mpjpe(joints, truth, root))
                 aligned.append(1000 * pa_mpjpe(joints.astype(float), truth))
                 if args.progress or i + CHUNK >= len(xy):
                     seconds = time.perf_counter() - start
-                    report(name, hypotheses, np.concatenate(errors), np.concatenate(aligned), seconds)
+                    report(f"{name} {kind}", hypotheses, np.concatenate(errors), np.concatenate(aligned), seconds)
 
 
 def report(name: str, hypotheses: int, error: np.ndarray, aligned: np.ndarray, seconds: float) -> None:
     chosen = f"{error[:, 0].mean():6.1f} / {aligned[:, 0].mean():5.1f}"
     best = f"{error.min(1).mean():6.1f} / {aligned.min(1).mean():5.1f}"
-    line = f"{name:16} S={hypotheses:<3} {len(error):5} poses  chosen {chosen}  best {best} mm (MPJPE / PA-MPJPE)"
+    line = f"{name:24} S={hypotheses:<3} {len(error):5} poses  chosen {chosen}  best {best} mm (MPJPE / PA-MPJPE)"
     print(f"{line}  {seconds:7.1f} s", flush=True)
 
 

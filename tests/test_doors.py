@@ -289,6 +289,8 @@ def test_clusters_that_are_none(tmp_path: Path, kind: str) -> None:
         *(("adam_steps", value) for value in (-1, 2.5, None)),
         *((name, v) for name in ("step", "adam_rate", "depth_m") for v in (0.0, -1.0, np.nan, np.inf, "1", None)),
         *((name, v) for name in ("t_start", "t_end", "warm_up") for v in (1.5, -0.1, np.nan, "0.05", None)),
+        *(("relaxation", v) for v in ((0.5,), 0.5, "ab", (0.0, 1.0), (np.nan, 1.0), (1.0, 2.0))),
+        *(("momentum", v) for v in (1.0, -0.1, np.nan, "0.5", None)),
         *((name, v) for name in ("scale", "spread_m") for v in ((2.0, 0.5), (1.0, 1.0), (-0.1, 1.0), (0.5,), 0.5)),
         *((name, v) for name in ("scale", "spread_m") for v in ((0.1, np.nan), (0.1, np.inf), ("a", "b"), "ab")),
         ("scale", None),

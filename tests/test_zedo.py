@@ -35,6 +35,10 @@ from zedo_core.skeleton import H36M17
         {"step": 0.0},
         {"step": float("nan")},
         {"warm_up": 1.1},
+        {"momentum": 1.0},
+        {"momentum": -0.1},
+        {"relaxation": (0.0, 1.0)},
+        {"relaxation": (0.5, 2.0)},
         {"init": "luck"},
         {"axes": "w"},
     ],
@@ -50,7 +54,11 @@ def test_other_iterations_keep_the_sum_of_the_steps() -> None:
         fewer = options.with_iterations(7)
         assert fewer.iterations == 7
         assert fewer.iterations * fewer.step == pytest.approx(options.iterations * options.step, rel=1e-12)
-        assert replace(fewer, iterations=options.iterations, step=options.step) == options
+        back = {"iterations": options.iterations, "step": options.step, "relaxation": options.relaxation}
+        assert replace(fewer, **back) == options
+    more = ZedoOptions(iterations=20, relaxation=(0.2, 0.6)).with_iterations(40)
+    assert more.relaxation == pytest.approx((0.1, 0.3))
+    assert ZedoOptions(relaxation=(0.2, 1.9)).with_iterations(1).relaxation == (1.5, 1.9)  # no more than that
     with pytest.raises(InputError, match="at least 1"):
         ZedoOptions().with_iterations(0)
 

@@ -13,6 +13,8 @@ from torch import Tensor
 from zedo_cases import SMALL, J, scene, tiny_prior
 
 import zedo_core
+from zedo_core.diffusion.schedule import geometric_times, relaxed_steps, reverse_schedule
+from zedo_core.diffusion.sde import SubVP
 from zedo_core.errors import InputError
 from zedo_core.methods.zedo import ZedoOptions, ipo, preset
 from zedo_core.methods.zedo.initial import best_starts, standard_poses
@@ -266,6 +268,39 @@ def test_weighted_mean_of_equal_weights_is_the_mean() -> None:
     values = scene(0)[0]
     got = weighted_mean(values, torch.full(values.shape[:2], 0.3).double())
     torch.testing.assert_close(got, values.mean(1, keepdim=True))
+
+
+def test_relaxed_steps_go_the_share_of_the_way_to_the_denoised_pose() -> None:
+    """But for the drift of the SDE, the change is the share of that to (x - std noise) / mean at a mean of one."""
+    sde, times = SubVP(), geometric_times(0.1, 0.02, 5)
+    torch.testing.assert_close(times[1:] / times[:-1], torch.full((4,), 0.2**0.25).double())
+    assert float(times[0]) == pytest.approx(0.1) and float(times[-1]) == pytest.approx(0.02)
+    shares = torch.tensor([0.5, 0.8, 1.0, 1.2, 1.5]).double()
+    schedule = reverse_schedule(sde, times, relaxed_steps(sde, times, shares))
+    torch.testing.assert_close(schedule.pull * sde.mean(times), shares * sde.std(times))
+    assert (schedule.keep > 1).all() and (schedule.keep < 1.05).all()
+
+
+def test_momentum_adds_a_share_of_the_change_before() -> None:
+    """Two steps by hand; neither the first nor the last has any."""
+    prior = tiny_prior()
+    pose, T, slopes, weights = (tensor.float() for tensor in scene(1, 2))
+    observed = Observations(slopes, weights, torch.full((2, 2), 1000.0))
+    options = replace(SMALL, iterations=3, momentum=0.5, warm_up=1.0, outlier_rad=None)
+    denoise = DenoisingSteps.of(prior, options)
+    seen: dict[int, Tensor] = {}
+    with torch.no_grad():
+        last, _ = optimise_in_loop(denoise, observed, pose, T, open_bounds(2), options, seen.__setitem__)
+
+        def step(pose: Tensor, i: int) -> Tensor:
+            return denoise(pull_to_rays(pose, T, observed.rays, weights[..., None]), i)
+
+        first = step(pose, 0)
+        second = step(first, 1)
+        third = step(second + 0.5 * (second - first), 2)
+    for i, expected in enumerate((first, second, third)):
+        torch.testing.assert_close(seen[i], expected, rtol=1e-5, atol=1e-6)
+    assert torch.equal(last, seen[2])
 
 
 def test_the_loop_never_waits_for_the_device() -> None:

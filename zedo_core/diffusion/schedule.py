@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +21,7 @@ class Schedule:
     pull: Float[Tensor, " n"]
 
 
-def reverse_schedule(sde: SubVP, times: Float[Tensor, " n"], step: float) -> Schedule:
+def reverse_schedule(sde: SubVP, times: Float[Tensor, " n"], step: float | Float[Tensor, " n"]) -> Schedule:
     """Euler steps of the noiseless reverse SDE with the full score (ZeDO, Algorithm 1).
 
     x <- x + (beta x / 2 + g^2 score) step with score = -noise / std.
@@ -29,6 +30,16 @@ def reverse_schedule(sde: SubVP, times: Float[Tensor, " n"], step: float) -> Sch
     return Schedule(times, 1.0 + 0.5 * sde.beta(times) * step, pull)
 
 
+def relaxed_steps(sde: SubVP, times: Float[Tensor, " n"], shares: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """Sizes of steps that go so far to the denoised sample (x - std noise) / mean: 1 is all the way, more is beyond."""
+    return shares * sde.std(times) ** 2 / (sde.mean(times) * sde.g_squared(times))
+
+
 def linear_times(start: float, end: float, count: int, device: torch.device | str = "cpu") -> Float[Tensor, " n"]:
     """`count` times from `start` to `end`, both included, in float64."""
     return torch.linspace(start, end, count, dtype=torch.float64, device=device)
+
+
+def geometric_times(start: float, end: float, count: int, device: torch.device | str = "cpu") -> Float[Tensor, " n"]:
+    """`count` times from `start` to `end`, both included, evenly spaced in their logarithm, in float64."""
+    return linear_times(math.log(start), math.log(end), count, device).exp()

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from zedo_core.checkpoint import Prior
-from zedo_core.diffusion.schedule import linear_times, reverse_schedule
+from zedo_core.diffusion.schedule import geometric_times, linear_times, relaxed_steps, reverse_schedule
 from zedo_core.methods.zedo.observations import Observations, bounded_translation, solve_translation
 from zedo_core.methods.zedo.options import ZedoOptions
 from zedo_core.nets.tabled import TabledScore
@@ -29,10 +29,14 @@ class DenoisingSteps:
 
     @classmethod
     def of(cls, prior: Prior, options: ZedoOptions) -> DenoisingSteps:
-        """The steps of the reverse SDE that the settings name."""
-        times = linear_times(options.t_start, options.t_end, options.iterations)  # float64, which not every device has
-        schedule = reverse_schedule(prior.sde, times, options.step)
-        noise = TabledScore(prior.net, times.to(next(prior.net.parameters())))
+        """The steps that the settings name."""
+        ends, count = (options.t_start, options.t_end), options.iterations
+        if options.relaxation is None:
+            schedule = reverse_schedule(prior.sde, linear_times(*ends, count), options.step)
+        else:
+            times, shares = geometric_times(*ends, count), linear_times(*options.relaxation, count)
+            schedule = reverse_schedule(prior.sde, times, relaxed_steps(prior.sde, times, shares))
+        noise = TabledScore(prior.net, schedule.times.to(next(prior.net.parameters())))
         return cls(noise, schedule.keep.tolist(), schedule.pull.tolist())
 
     def __call__(self, pose: Float[Tensor, "b j 3"], i: int) -> Float[Tensor, "b j 3"]:
@@ -56,6 +60,7 @@ def optimise_in_loop(
     rays, weights, slopes = observed.rays, observed.weights, observed.slopes
     strength = observed.confidence[..., None] if options.weigh_rays else None
     warm_up = int(options.iterations * options.warm_up)
+    previous = pose
     for i in range(options.iterations):
         if i >= warm_up:
             T = _translation(pose, slopes, weights, bounds, options)
@@ -63,9 +68,14 @@ def optimise_in_loop(
             trust = trust_in_rays(pose + T, slopes, options.outlier_rad)
             weights = observed.weights * trust**2
             strength = trust[..., None] * (observed.confidence[..., None] if options.weigh_rays else 1.0)
-        pose = denoise(pull_to_rays(pose, T, rays, strength), i)
+        denoised = denoise(pull_to_rays(pose, T, rays, strength), i)
         if trace is not None:
-            trace(i, pose)
+            trace(i, denoised)
+        if not options.momentum or i in (0, options.iterations - 1):
+            pose = denoised
+        else:
+            pose = torch.lerp(previous, denoised, 1.0 + options.momentum)
+        previous = denoised
     return pose, T
 
 

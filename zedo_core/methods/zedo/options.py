@@ -12,6 +12,7 @@ from typing import Any, cast
 from zedo_core.errors import InputError
 from zedo_core.skeleton import H36M17
 
+_MOST_RELAXATION = 1.5  # more makes the loop swing
 ALL_JOINTS: tuple[str, ...] = ()
 
 # Whole numbers and the least that each may be.
@@ -27,11 +28,15 @@ class ZedoOptions:
     """
 
     # Optimiser in the loop
-    iterations: int = 50  # network calls (paper: 1000)
-    step: float = 0.012  # of the reverse SDE in each iteration (paper: 0.001)
-    t_start: float = 0.08  # diffusion time of the first iteration (paper: 0.1)
+    iterations: int = 20  # network calls (paper: 1000)
+    # Share of the way to the denoised pose in the first and the last iteration, more than 1 to overshoot, at times
+    # spaced evenly in their logarithm (not in the paper). None: steps of the reverse SDE at evenly spaced times.
+    relaxation: tuple[float, float] | None = (0.7, 1.5)
+    step: float = 0.001  # of the reverse SDE in each iteration, without `relaxation`
+    momentum: float = 0.6  # share of the last iteration's change that is added to the next (not in the paper)
+    t_start: float = 0.1  # diffusion time of the first iteration
     t_end: float = 0.02  # and of the last (paper: 0.01); large steps overshoot at smaller times
-    warm_up: float = 0.2  # share of the iterations that keep the initial translation
+    warm_up: float = 0.0  # share of the iterations that keep the initial translation (paper: 0.2)
     weigh_rays: bool = True  # pull onto a ray by the joint's confidence (paper: always fully)
     outlier_rad: float | None = 0.015  # keypoints farther off pull less (Huber, not in the paper); 15 px at f = 1000
     flip_negative_depth: bool = False  # negate a translation behind the camera, as the official code does
@@ -61,6 +66,13 @@ class ZedoOptions:
         for name in ("step", "adam_rate", "depth_m"):
             value = getattr(self, name)
             _require(_is_finite(value) and value > 0, f"{name} above 0", value)
+        relaxation = self.relaxation
+        _require(
+            relaxation is None or (_is_pair(relaxation) and all(0 < share < 2 for share in relaxation)),
+            "relaxation two shares above 0 and below 2, or None",
+            relaxation,
+        )
+        _require(_is_finite(self.momentum) and 0 <= self.momentum < 1, "momentum from 0 to below 1", self.momentum)
         _require(_is_finite(self.warm_up) and 0 <= self.warm_up <= 1, "warm_up from 0 to 1", self.warm_up)
         times = (self.t_end, self.t_start)
         _require(
@@ -93,9 +105,14 @@ class ZedoOptions:
         )
 
     def with_iterations(self, iterations: int) -> ZedoOptions:
-        """Another number of network calls with the same sum of steps."""
+        """Another number of network calls with the same sum of steps or of shares, of which none is above 1.5."""
         _require(_is_whole(iterations, 1), "at least 1 iteration", iterations)
-        return replace(self, iterations=iterations, step=self.step * self.iterations / iterations)
+        longer = self.iterations / iterations
+        relaxation = self.relaxation
+        if relaxation is not None:
+            first, last = (min(share * longer, max(share, _MOST_RELAXATION)) for share in relaxation)
+            relaxation = first, last
+        return replace(self, iterations=iterations, step=self.step * longer, relaxation=relaxation)
 
 
 def _require(holds: bool, wanted: str, found: object) -> None:
@@ -117,16 +134,21 @@ def _is_list(value: Any) -> bool:
 
 def _is_range(value: Any) -> bool:
     """Two numbers, 0 or more, the second above the first."""
-    return _is_list(value) and len(value) == 2 and all(map(_is_finite, value)) and 0 <= value[0] < value[1]
+    return _is_pair(value) and 0 <= value[0] < value[1]
+
+
+def _is_pair(value: Any) -> bool:
+    return _is_list(value) and len(value) == 2 and all(map(_is_finite, value))
 
 
 def _paper(**settings: Any) -> ZedoOptions:
     return ZedoOptions(
         **{
             "iterations": 1000,
-            "step": 0.001,
-            "t_start": 0.1,
+            "relaxation": None,
+            "momentum": 0.0,
             "t_end": 0.01,
+            "warm_up": 0.2,
             "weigh_rays": False,
             "outlier_rad": None,
             "flip_negative_depth": True,
@@ -142,6 +164,8 @@ def _paper(**settings: Any) -> ZedoOptions:
 _TORSO = ("pelvis", "right_hip", "left_hip")
 PRESETS: dict[str, ZedoOptions] = {
     "default": ZedoOptions(),
+    # Half the time and a tenth more error: for live pictures and slow machines.
+    "fast": replace(ZedoOptions().with_iterations(12), candidates=3),
     # The paper's numerics for standard poses that face the camera, as ours do: the heading is about the vertical.
     "reference": _paper(axes="y", depth_m=5.0, scale=(0.2, 3.0)),
     "h36m": _paper(joints=_TORSO),
