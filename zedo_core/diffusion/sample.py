@@ -11,22 +11,30 @@ from torch import Generator, Tensor
 from zedo_core.diffusion.sde import SubVP
 
 Predict = Callable[[Tensor, int], Tensor]
+Constrain = Callable[[Tensor, int], Tensor]
 
 
-def sampling_times(steps: int, device: torch.device | str = "cpu") -> Float[Tensor, " n"]:
-    """Times from 1 to 0.001, denser towards the end, in float64."""
-    return torch.linspace(1.0, 0.001**0.5, steps + 1, dtype=torch.float64, device=device) ** 2
+def sampling_times(steps: int, start: float = 1.0, device: torch.device | str = "cpu") -> Float[Tensor, " n"]:
+    """Times from `start` to 0.001, or half of it, denser towards the end, in float64."""
+    end = min(0.001, start / 2)
+    return torch.linspace(start**0.5, end**0.5, steps + 1, dtype=torch.float64, device=device) ** 2
 
 
 def reverse(
-    predict: Predict, sde: SubVP, noise: Float[Tensor, "b *d"], times: Float[Tensor, " n"], generator: Generator | None
+    predict: Predict,
+    sde: SubVP,
+    noise: Float[Tensor, "b *d"],
+    times: Float[Tensor, " n"],
+    generator: Generator | None,
+    constrain: Constrain = lambda x, i: x,
 ) -> Float[Tensor, "b *d"]:
     """Euler steps from `noise`, a sample at `times[0]`, to `times[-1]`.
 
     `predict(x, i)` is the noise in x at times[i]. With a generator the stochastic reverse SDE, else
-    the probability flow. The last step ends at the predicted clean sample.
+    the probability flow. `constrain(x, i)` corrects a sample at times[i], before it is used. The last
+    step ends at the predicted clean sample.
     """
-    x = noise
+    x = constrain(noise, 0)
     half = 1.0 if generator is not None else 0.5
     for i in range(len(times) - 1):
         t, dt = times[i], times[i] - times[i + 1]
@@ -35,5 +43,18 @@ def reverse(
         if generator is not None and i < len(times) - 2:
             fresh = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
             x = x + float((sde.g_squared(t) * dt).sqrt()) * fresh
+        x = constrain(x, i + 1)
     last = times[-1]
     return (x - float(sde.std(last)) * predict(x, len(times) - 1)) / float(sde.mean(last))
+
+
+def time_of_noise(sde: SubVP, sigma: float) -> float:
+    """The time at which the noise is `sigma` times as large as the sample, by bisection; 1 when it never is."""
+    low, high = 0.0, 1.0
+    for _ in range(50):
+        middle = torch.tensor((low + high) / 2, dtype=torch.float64)
+        if float(sde.std(middle) / sde.mean(middle)) < sigma:
+            low = float(middle)
+        else:
+            high = float(middle)
+    return high
