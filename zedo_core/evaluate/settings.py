@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from zedo_core.evaluate import published
 from zedo_core.evaluate.request import EvalRequest, Setting
-from zedo_core.methods.zedo import ZedoOptions, preset
+from zedo_core.methods.zedo import ZedoOptions
 
 ITERATIONS = (5, 10, 20, 50, 100, 200, 500, 1000)
 HYPOTHESES = (1, 2, 5, 10, 20, 50)
@@ -49,7 +49,7 @@ def _parts(request: EvalRequest) -> list[Setting]:
         ):
             continue
         options = request.options if ro else without_rotation(request.options)
-        options = replace(options, warm_up=(options.warm_up or preset("reference").warm_up) if wu else 0.0)
+        options = options if wu else replace(options, warm_up=0.0)
         name = ", ".join(label for label, on in (("RO", ro), ("WU", wu), ("RA", ra)) if on) or "none"
         row = replace(_row(request, "parts", name, options), published=paper)
         if ra and request.ra_weights is None:

@@ -25,7 +25,7 @@ def descend(
     Returns rotations, translations in metres, and the mean L1 reprojection error in pixels of each row.
     """
     joints = skeleton.indices(options.joints or skeleton.joints)
-    root = observed.rays[:, [skeleton.index("pelvis")]] * options.depth_m
+    root = observed.rays[:, [skeleton.root]] * options.depth_m
     with torch.inference_mode(False), torch.enable_grad():
         turn = torch.zeros(len(poses), 4, dtype=poses.dtype, device=poses.device)
         turn[:, 0] = 1.0

@@ -95,7 +95,8 @@ class ZedoLifter:
         if not 1 <= hypotheses <= MAX_HYPOTHESES:
             raise InputError(f"expected 1 to {MAX_HYPOTHESES} hypotheses, got {hypotheses}")
         count = max(hypotheses, self.options.candidates)
-        shapes = standard_poses(self.clusters, max(count, self.options.shapes) if self._searches else count)
+        tried = min(self.options.shapes, max(self.clusters)) if self._searches else 0
+        shapes = standard_poses(self.clusters, max(count, tried))
         model = _Model(shapes, self._denoise, DenoisingResidual.of(self.prior, self._judge, seed))
         people, j = len(xy), len(self.skeleton)
         sizes = ((hypotheses, j, 3), (hypotheses, 3), (hypotheses,), (j,))
@@ -144,7 +145,7 @@ class ZedoLifter:
         self, pose: Float[Tensor, "b n j 3"], T: Float[Tensor, "b n 1 3"], plausible: Float[Tensor, "b n"], count: int
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The `count` best of the candidates, and the spread of all of them about the first, as `Lifted` holds them."""
-        root = self.skeleton.index("pelvis")
+        root = self.skeleton.root
         weights = votes(plausible)
         score = -expected_error(pose, weights, root)
         best = score.argsort(dim=1, descending=True, stable=True)[:, :count]

@@ -36,7 +36,7 @@ class ZedoOptions:
     momentum: float = 0.6  # share of the last iteration's change that is added to the next (not in the paper)
     t_start: float = 0.1  # diffusion time of the first iteration
     t_end: float = 0.02  # and of the last (paper: 0.01); large steps overshoot at smaller times
-    warm_up: float = 0.0  # share of the iterations that keep the initial translation (paper: 0.2)
+    warm_up: float = 0.2  # share of the iterations that keep the initial translation
     weigh_rays: bool = True  # pull onto a ray by the joint's confidence (paper: always fully)
     outlier_rad: float | None = 0.015  # keypoints farther off pull less (Huber, not in the paper); 15 px at f = 1000
     flip_negative_depth: bool = False  # negate a translation behind the camera, as the official code does
@@ -44,7 +44,7 @@ class ZedoOptions:
     # Initial pose optimiser
     init: str = "headings"  # `headings` searches a grid (not in the paper), `adam` descends
     headings: int = 24  # headings in the grid, over the full circle
-    shapes: int = 200  # standard poses tried in the grid, or as many as there are hypotheses if that is more
+    shapes: int = 200  # standard poses tried in the grid: as many as there are, and at least one for each hypothesis
     candidates: int = 10  # lifted at least, so that there is a choice with fewer hypotheses
     diversity: float = 0.15  # of the starts taken from the grid: metres of misfit for a metre of difference
     tilts_deg: tuple[float, ...] = (-20.0, 0.0, 20.0)  # camera looks up or down at the person, in the grid
@@ -148,7 +148,6 @@ def _paper(**settings: Any) -> ZedoOptions:
             "relaxation": None,
             "momentum": 0.0,
             "t_end": 0.01,
-            "warm_up": 0.2,
             "weigh_rays": False,
             "outlier_rad": None,
             "flip_negative_depth": True,
