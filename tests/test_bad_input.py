@@ -157,7 +157,25 @@ CASES: list[tuple[str, str, int, str]] = [
     ("garbage as video", "infer garbage.mp4", 2, "garbage.mp4: expected a picture or a video"),
     ("text as picture", "infer text.png", 2, "text.png: expected a picture or a video"),
     ("damaged picture", "infer damaged.png --detector {detector}", 2, "damaged.png: damaged"),
-    ("nobody", "infer grey.png --detector {detector}", 2, "grey.png: nobody was found"),
+    ("pattern of nothing", "infer '*.nothing'", 2, "*.nothing: expected a file or folder that fits the pattern"),
+    ("number of a camera", "infer 0", 2, "0: no such file; for a camera say 'zedo live 0'"),
+    ("keypoints of several inputs", "infer grey.png good.json --keypoints good.json", 2, "--keypoints one input only"),
+    # parts of the input
+    ("start in words", "infer good.json --start now", 2, "expected seconds (90.5) got 'now'"),
+    ("end before the start", "infer good.json --start 5f --end 2f", 2, "start before the end 5f 2f"),
+    ("every none", "infer good.json --every 0", 2, "--every greater than or equal to 1"),
+    ("frames that are not there", "infer good.json --start 5f", 2, "no frame of the keypoints lies in --start 5f"),
+    (
+        "frames that are not there, of a picture",
+        "infer grey.png --detector {detector} --start 5f",
+        2,
+        "grey.png: no frame lies in",
+    ),
+    ("seconds without a rate", "infer good.json --start 1", 2, "neither times nor a frame rate; give frame numbers"),
+    ("unknown person", "infer good.json --person 7", 2, "id of a person who appears (0), got 7"),
+    ("person in words", "infer good.json --person anna", 2, "person's id, largest or all, got 'anna'"),
+    ("no people", "infer good.json --max-people 0", 2, "--max-people greater than or equal to 1"),
+    ("unknown tracker", "infer grey.png --tracker sort", 2, "tracker of bytetrack, botsort, off, got 'sort'"),
     ("folder without pictures", "infer no_pictures", 2, "no_pictures: expected a folder with pictures"),
     ("empty folder", "infer empty_folder", 2, "empty_folder: expected a folder with pictures"),
     ("folder of other JSON", "infer no_openpose", 2, "no_openpose: OpenPose"),
@@ -272,7 +290,7 @@ CASES: list[tuple[str, str, int, str]] = [
     ("garbage as detector", "infer grey.png --detector garbage.pt", 1, "garbage.pt: expected a YOLO pose model"),
     ("text as detector", "infer grey.png --detector text.pt", 1, "text.pt: expected a YOLO pose model"),
     ("empty detector", "infer grey.png --detector empty.pt", 1, "empty.pt: expected a YOLO pose model"),
-    ("other kind of detector", "infer grey.png --detector model.onnx", 1, "model.onnx: expected .pt"),
+    ("other kind of detector", "infer grey.png --detector model.onnx", 1, "model.onnx: expected"),
     # results
     ("OUT without a name", "infer good.json --out ''", 2, "--out expected a path got an empty text"),
     ("demo, OUT without a name", "demo --out ''", 2, "--out expected a path got an empty text"),
@@ -293,7 +311,9 @@ CASES: list[tuple[str, str, int, str]] = [
     ("unknown preset", "infer good.json --preset nonsense", 2, "'nonsense' default, reference"),
     ("unknown option", "infer good.json --nothing", 2, "No such option: --nothing"),
     ("no input", "infer", 2, "Missing argument 'INPUT'"),
-    ("two inputs", "infer good.json good.json", 2, "unexpected extra argument"),
+    ("two cameras", "live 0 1", 2, "unexpected extra argument"),
+    ("no camera", "live nowhere.mp4", 2, "nowhere.mp4: expected the number of a camera (0) or a video file"),
+    ("text as camera", "live notes.txt", 2, "notes.txt: expected a picture or a video"),
     ("demo, hypo 0", "demo --hypo 0", 2, "--hypo greater than or equal to 1"),
     ("demo, OUT is a file", "demo --out notes.txt", 2, "--out 'notes.txt' is a file"),
     ("demo, unknown device", "demo --device nonsense", 1, "'nonsense' not available"),
@@ -306,7 +326,7 @@ def command(arguments: str, out: Path, request: pytest.FixtureRequest) -> list[s
         weights = request.getfixturevalue("shared") / "assets" / "weights" / "yolov8n-pose-dequantised.pt"
         arguments = arguments.replace("{detector}", shlex.quote(str(weights)))
     words = shlex.split(arguments)
-    if "--out" not in words:
+    if "--out" not in words and words[0] != "live":
         words += ["--out", str(out)]
     return words
 

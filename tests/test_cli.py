@@ -29,7 +29,7 @@ else:
 
 COMMANDS = (
     *((), ("infer",), ("demo",), ("download",), ("eval",), ("convert",), ("bench",)),
-    *(("train",), ("train", "prior"), ("train", "clusters")),
+    *(("live",), ("view",), ("render",), ("sample",), ("train",), ("train", "prior"), ("train", "clusters")),
 )
 
 

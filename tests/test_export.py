@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 
+import fake_rerun
 import jsonschema
 import numpy as np
 import pytest
@@ -69,6 +72,7 @@ def assert_same(found: Poses, expected: Poses, atol: float) -> None:
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=0, atol=atol, err_msg=name)
     for name in ("score", "chosen", "frame_numbers", "track_ids"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+    np.testing.assert_array_equal(found.is_filled, expected.is_filled)
     for name in ("skeleton", "cameras", "provenance", "fps"):
         assert getattr(found, name) == getattr(expected, name)
     assert (found.times_s is None) == (expected.times_s is None)
@@ -81,6 +85,7 @@ CASES = {
     "single precision": make_poses(dtype=np.float32),
     "nothing known": make_poses(cameras=(BARE,), fps=None, times_s=None),
     "camera per frame": make_poses(t=2, cameras=(POSED, BARE)),
+    "filled": make_poses(filled=np.array([[False, False], [True, False], [False, True], [False, False]])),
     "nobody": make_poses(p=0),
     "no frames": make_poses(t=0, times_s=None),
     "own skeleton": make_poses(skeleton=Skeleton("mine", H36M17.joints, (("spine", "pelvis"),))),
@@ -96,12 +101,40 @@ def test_round_trip(tmp_path, suffix, case):
     assert_same(load(tmp_path / f"poses{suffix}"), poses, atol=0 if suffix == ".npz" else 0.51e-6)
 
 
+def test_files_of_before_there_were_marks(tmp_path):
+    """Neither form had `filled` and `doubtful` at first."""
+    poses = CASES["filled"]
+    save(poses, tmp_path / "poses.npz")
+    save(poses, tmp_path / "poses.json")
+    with np.load(tmp_path / "poses.npz") as data:
+        entries = {name: data[name] for name in data.files}
+    np.testing.assert_array_equal(entries.pop("filled"), poses.is_filled)
+    np.testing.assert_array_equal(entries.pop("doubtful"), poses.doubtful)
+    np.savez(tmp_path / "poses.npz", **entries)
+    document = json.loads((tmp_path / "poses.json").read_text())
+    marks = [(p.pop("filled"), p.pop("doubtful")) for frame in document["frames"] for p in frame["people"]]
+    assert marks == [(poses.is_filled[t, p], poses.doubtful[t, p]) for t, p in np.argwhere(poses.present)]
+    (tmp_path / "poses.json").write_text(json.dumps(document))
+    for name in ("poses.npz", "poses.json"):
+        assert_same(load(tmp_path / name), replace(poses, filled=None), atol=0.51e-6)
+
+
+def test_marks_of_another_kind_are_damage(tmp_path):
+    save(CASES["filled"], tmp_path / "poses.npz")
+    with np.load(tmp_path / "poses.npz") as data:
+        entries = {name: data[name] for name in data.files}
+    for wrong in (entries["filled"].astype(float), entries["filled"][:1]):
+        np.savez(tmp_path / "poses.npz", **{**entries, "filled": wrong})
+        with pytest.raises(FormatError, match="found damage"):
+            load(tmp_path / "poses.npz")
+
+
 def test_npz_keeps_the_dtype_and_needs_no_pickle(tmp_path):
     save(make_poses(dtype=np.float32), tmp_path / "poses.npz")
     assert load(tmp_path / "poses.npz").joints.dtype == np.float32
     with np.load(tmp_path / "poses.npz", allow_pickle=False) as data:
         entries = {name: data[name] for name in data.files}
-    assert all(entry.dtype.kind in "fiuU" for entry in entries.values())
+    assert all(entry.dtype.kind in "bfiuU" for entry in entries.values())
     assert entries["schema"] == "zedo-poses-1"
     assert entries["joint_names"].tolist() == list(H36M17.joints)
     np.testing.assert_array_equal(entries["K"], POSED.matrix[None])
@@ -159,7 +192,8 @@ def test_suffix_in_capitals(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", sorted(formats()))
-def test_every_format_says_where_it_cannot_write(tmp_path, suffix):
+def test_every_format_says_where_it_cannot_write(tmp_path, suffix, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rerun", fake_rerun)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError):
         save(make_poses(), tmp_path / "file" / f"poses{suffix}")

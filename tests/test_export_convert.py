@@ -7,6 +7,7 @@ import logging
 import sys
 from pathlib import Path
 
+import fake_rerun
 import numpy as np
 import pytest
 from export_cases import clip, couple_with_gaps
@@ -39,7 +40,8 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_all_formats_at_once_beside_the_result(result):
+def test_all_formats_at_once_beside_the_result(result, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rerun", fake_rerun)
     wanted = ",".join(suffix[1:] for suffix in formats() if suffix != ".npz")
     done = zedo("convert", result, "--to", wanted)
     assert done.exit_code == 0, done.stderr
@@ -79,6 +81,29 @@ def test_json_can_be_converted_too(tmp_path):
     assert names(tmp_path) == ["poses.bvh", "poses.json", "poses.npz"]
 
 
+def test_the_folder_of_a_result_stands_for_it(result):
+    assert zedo("convert", result.parent, "--to", "bvh").exit_code == 0
+    assert names(result.parent) == ["poses.bvh", "poses.npz"]
+
+
+def test_files_of_people_of_an_earlier_run_are_removed(result):
+    """One person now, two before: the files of both would pass for people of this result; foreign files stay."""
+    kept = ("poses_person.trc", "poses_personal.trc", "other_person3.trc", "poses_person3.txt", "poses_person3.bvh")
+    for name in kept:
+        (result.parent / name).write_text("mine")
+    save(couple_with_gaps(), result)
+    assert zedo("convert", result, "--to", "trc,c3d").exit_code == 0
+    both = {f"poses_person{i}.{form}" for i in (3, 8) for form in ("trc", "c3d")}
+    assert set(names(result.parent)) == {"poses.npz", *kept, *both}
+    save(clip(), result)
+    done = zedo("convert", result, "--to", "trc,c3d")
+    assert set(names(result.parent)) == {"poses.npz", *kept, "poses.trc", "poses.c3d"}
+    assert "warning: poses_person8.trc: left by an earlier run with other people, removed" in done.stderr
+    save(couple_with_gaps(), result)
+    zedo("convert", result, "--to", "trc")
+    assert set(names(result.parent)) == {"poses.npz", *kept, "poses.c3d", "poses_person3.trc", "poses_person8.trc"}
+
+
 class TestRefusals:
     @pytest.mark.parametrize("to", ["fbx", "bvh,fbx", "", "bvh,,trc"])
     def test_unknown_format(self, result, to):
@@ -93,7 +118,7 @@ class TestRefusals:
         refused(zedo("convert", tmp_path / "b.npz", "--to", "bvh"), 2, "b.npz: expected poses in the form")
         refused(zedo("convert", tmp_path / "c.txt", "--to", "bvh"), 2, "expected one of .json, .npz")
         refused(zedo("convert", tmp_path / "none.npz", "--to", "bvh"), 2, "No such file")
-        refused(zedo("convert", tmp_path, "--to", "bvh"), 2, "expected one of .json, .npz")
+        refused(zedo("convert", tmp_path, "--to", "bvh"), 2, "expected poses.npz or poses.json in it")
         assert names(tmp_path) == ["a.npz", "b.npz", "c.txt"]
 
     def test_out_that_cannot_be_written_to(self, result):
@@ -113,8 +138,9 @@ class TestRefusals:
         assert names(result.parent) == ["poses.npz"]
 
     def test_missing_extra_is_said_before_anything_is_written(self, result, monkeypatch):
-        monkeypatch.setitem(sys.modules, "ezc3d", None)
-        refused(zedo("convert", result, "--to", "bvh,c3d"), 1, "pip install 'zedo[c3d]'")
+        for module, name, extra in (("ezc3d", "c3d", "c3d"), ("rerun", "rrd", "rerun")):
+            monkeypatch.setitem(sys.modules, module, None)
+            refused(zedo("convert", result, "--to", f"bvh,{name}"), 1, f"pip install 'zedo[{extra}]'")
         assert names(result.parent) == ["poses.npz"]
 
 

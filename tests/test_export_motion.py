@@ -145,7 +145,7 @@ def test_fixed_bones_cost_no_more_than_their_change_of_length(tmp_path, suffix):
 
 
 def test_a_t_pose_before_the_camera_needs_no_rotation(tmp_path):
-    save(poses_of(seen(t_pose())[None, None]), tmp_path / "poses.bvh")
+    save(poses_of(seen(t_pose())[None, None]), tmp_path / "poses.bvh", up="camera")
     *_, values = (tmp_path / "poses.bvh").read_text().splitlines()
     np.testing.assert_allclose([float(value) for value in values.split()][3:], 0, atol=1e-4)
     save(poses_of(seen(t_pose())[None, None]), tmp_path / "poses.glb")
@@ -157,7 +157,7 @@ def test_elbows_and_knees_do_not_twist_more_than_they_must(tmp_path):
     """The forearm turned by 90 degrees about the vertical: one rotation by 90 degrees at the elbow, none elsewhere."""
     body = t_pose()
     body[H36M17.index("left_wrist")] = body[H36M17.index("left_elbow")] + (0, 0, 0.25)
-    save(poses_of(seen(body)[None, None]), tmp_path / "poses.glb")
+    save(poses_of(seen(body)[None, None]), tmp_path / "poses.glb", up="camera")
     glb = Glb(tmp_path / "poses.glb")
     turned = {node.name: glb.local(i, 0)[:3, :3] for i, node in enumerate(glb.file.nodes)}
     angles = {name: np.degrees(np.arccos(np.clip((np.trace(R) - 1) / 2, -1, 1))) for name, R in turned.items()}

@@ -55,6 +55,7 @@ class TestCsv:
             np.testing.assert_allclose(place, poses.joints[t, p, h, j], atol=0.51e-6)  # six decimals
             assert float(row["spread_m"]) == pytest.approx(poses.spread[t, p, j], abs=0.51e-6)
             assert float(row["score"]) == pytest.approx(poses.score[t, p, h], abs=0.51e-6)
+            assert row["filled"] == "0" and row["doubtful"] == str(int(poses.doubtful[t, p]))
             assert float(row["time_s"]) == pytest.approx(t / 29.97, abs=0.51e-6)
         assert len({(row["frame"], row["track"], row["joint"]) for row in rows}) == len(rows)
 
@@ -68,7 +69,7 @@ class TestCsv:
 
     def test_nobody_is_a_head_alone(self, tmp_path):
         save(make_poses(p=0), tmp_path / "poses.csv")
-        head = "frame,time_s,track,joint,x_m,y_m,z_m,spread_m,score,hypothesis\n"
+        head = "frame,time_s,track,joint,x_m,y_m,z_m,spread_m,score,hypothesis,filled,doubtful\n"
         assert (tmp_path / "poses.csv").read_text(encoding="utf-8") == head
 
 

@@ -153,8 +153,13 @@ class TestKeypoints:
         one, two = [body(t) for t in range(3)], [body(t, 30.0) for t in range(3)]
         people = [{1: one[0], 8: two[0]}, {8: two[1]}, {1: one[2], 8: two[2]}]
         (tmp_path / "two.json").write_text(json.dumps(own_format(people)))
-        report = json.loads(infer(tmp_path / "two.json", tmp_path / "out", "--json").stdout)
+        filled = json.loads(infer(tmp_path / "two.json", tmp_path / "filled", "--json").stdout)
+        assert (filled["poses"], filled["filled"]) == (6, 1)
+        found = npz_form.read(tmp_path / "filled" / "poses.npz")
+        assert found.present.all() and found.is_filled.tolist() == [[False, False], [True, False], [False, False]]
+        report = json.loads(infer(tmp_path / "two.json", tmp_path / "out", "--json", "--fill", "0").stdout)
         assert (report["frames"], report["frames_with_people"], report["people"]) == (3, 3, 2)
+        assert (report["poses"], report["filled"]) == (5, 0)
         poses = npz_form.read(tmp_path / "out" / "poses.npz")
         assert poses.track_ids.tolist() == [1, 8]
         assert poses.present.tolist() == [[True, True], [False, True], [True, True]]
@@ -256,7 +261,7 @@ class TestPictures:
             picture.resize((405, 540)).save(tmp_path / "bus.jpg")
         report = json.loads(infer(tmp_path / "bus.jpg", tmp_path / "out", "--detector", detector, "--json").stdout)
         assert report["people"] >= 3 and report["frames"] == 1
-        assert names(tmp_path / "out") == RESULTS | {"overlay.png"}
+        assert names(tmp_path / "out") == RESULTS | {"overlay.png", "detections.jsonl"}
         with Image.open(tmp_path / "out" / "overlay.png") as overlay:
             assert overlay.height == 540 and overlay.width > 405  # the side view stands beside the picture
 
@@ -267,7 +272,7 @@ class TestPictures:
             write_video(tmp_path / "cut.mp4", small, 50)
         report = json.loads(infer(tmp_path / "cut.mp4", tmp_path / "out", "--detector", detector, "--json").stdout)
         assert (report["frames"], report["frames_with_people"], report["people"]) == (4, 4, 1)
-        assert names(tmp_path / "out") == RESULTS | {"overlay.mp4"}
+        assert names(tmp_path / "out") == RESULTS | {"overlay.mp4", "detections.jsonl"}
         assert video_facts(tmp_path / "out" / "overlay.mp4") == (50, 4)
         found = read_keypoints(tmp_path / "out" / "keypoints.json")
         assert found.image_sizes == ((272, 480),) and found.fps == 50
@@ -290,7 +295,7 @@ class TestInterrupted:
     def test_while_detecting(self, detector: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_video(tmp_path / "grey.mp4", (np.full((48, 64, 3), t, np.uint8) for t in range(4)), FPS)
         self._interrupt("detect", tmp_path / "grey.mp4", tmp_path / "out", monkeypatch, "--detector", detector)
-        assert names(tmp_path / "out") == set()
+        assert names(tmp_path / "out") == {"detections.jsonl.part"}  # for the next run, which goes on from there
 
     def test_a_process(self, clip: Path, tmp_path: Path) -> None:
         out = tmp_path / "out"

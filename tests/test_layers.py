@@ -16,20 +16,37 @@ CORE = [path for path in MODULES if path.parts[len(ROOT.parts)] == "zedo_core"]
 # From the bottom up. A module imports from the layers below its own; a package counts as one module.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("files", "pickles", "skeleton"),
-    ("camera",),
-    ("camera_choice", "camera_files", "types"),
-    ("diffusion", "nets", "hub"),
+    ("cut", "files", "webpage"),
+    ("lock", "pickles", "skeleton"),
+    ("camera", "skeleton_files"),
+    ("camera_choice", "camera_exif", "camera_files", "types"),
+    ("diffusion", "nets", "hub", "timeline", "upright"),
     ("checkpoint",),
-    ("detect", "data", "export", "keypoints", "methods", "metrics", "render", "select", "smooth", "source"),
-    ("lifting", "sampling"),
-    ("bench", "evaluate", "pipeline", "train"),
+    (
+        "anatomy",
+        "detect",
+        "data",
+        "export",
+        "keep",
+        "keypoints",
+        "methods",
+        "metrics",
+        "render",
+        "select",
+        "smooth",
+        "source",
+    ),
+    ("detections", "focal", "height", "lifting", "sampling", "tracks"),
+    ("request",),
+    ("bench", "evaluate", "live", "pipeline", "prior_view", "train"),
+    ("batch",),
     ("zedo_cli",),
 )
 HEIGHT = {unit: height for height, layer in enumerate(LAYERS) for unit in layer}
 # Imports inside a function that make a name easy to find, and why they go up.
 UPWARD = {
     ("camera", "camera_files"),  # Camera.from_file: the formats of calibration files build on Camera
+    ("camera", "source"),  # Camera.from_exif: the headers of pictures
 }
 
 

@@ -13,7 +13,8 @@ from zedo_cli.app import app
 from zedo_core.camera import Camera
 from zedo_core.errors import InputError
 from zedo_core.skeleton import H36M17
-from zedo_core.smooth import ACROSS, DEFAULT_STRENGTH, LONGEST_GAP_S, STRENGTHS, smooth_motion
+from zedo_core.smooth import ACROSS, DEFAULT_STRENGTH, STRENGTHS, smooth_motion
+from zedo_core.timeline import LONGEST_GAP_S
 from zedo_core.types import Poses, Provenance
 
 FPS = 30.0

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from fractions import Fraction
 from pathlib import Path
+from typing import ClassVar
 
 import av
 import numpy as np
 import pytest
 from PIL import Image
 
+from zedo_core.cut import Cut, Moment
 from zedo_core.errors import FormatError, InputError
-from zedo_core.source import open_source
+from zedo_core.source import open_live, open_source
 
 RED, GREEN, BLUE, WHITE = (230, 20, 20), (20, 200, 20), (20, 20, 230), (240, 240, 240)
 
@@ -255,11 +258,111 @@ def test_a_folder_without_pictures(tmp_path):
         open_source(tmp_path)
 
 
-def test_a_damaged_picture_in_a_folder_is_named(tmp_path):
-    Image.fromarray(quadrants()).save(tmp_path / "a.png")
+def test_a_damaged_picture_in_a_folder_is_left_out_and_told_once(tmp_path, caplog):
+    for name in ("a.png", "c.png"):
+        Image.fromarray(quadrants()).save(tmp_path / name)
     (tmp_path / "b.png").write_text("no picture")
-    with pytest.raises(FormatError, match=r"b\.png"):
+    (tmp_path / "d.pgm").write_bytes(b"P5 20000 20000 255\n" + bytes(100))  # too large, told by its header
+    source = open_source(tmp_path)
+    for _ in range(2):
+        assert [(frame.number, frame.name) for frame in source] == [(0, "a.png"), (2, "c.png")]
+    assert set(source.damaged) == {"b.png", "d.pgm"} and source.size == (64, 48) and source.sequence
+    assert len(caplog.records) == 2 and "b.png: expected a picture" in caplog.text
+
+
+def test_a_folder_of_damaged_pictures(tmp_path):
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_text("no picture")
+    with pytest.raises(FormatError, match=r"a\.png"):
         list(open_source(tmp_path))
+
+
+def test_only_a_part_of_a_video(tmp_path):
+    path = write_video(tmp_path / "a.mp4", count=30)
+    whole = list(open_source(path))
+    part = open_source(path, Cut(start=Moment(0.2), end=Moment(20, "frame"), every=4))
+    frames = list(part)
+    assert [frame.number for frame in frames] == [6, 10, 14, 18] and part.count == 4 and part.fps == 30.0
+    for frame in frames:
+        assert frame.time_s == whole[frame.number].time_s
+        np.testing.assert_array_equal(frame.image, whole[frame.number].image)
+    with pytest.raises(InputError, match=r"no frame lies in --start 5"):
+        list(open_source(path, Cut(start=Moment(5.0))))
+
+
+def test_only_a_part_of_a_folder(tmp_path):
+    for n in range(6):
+        Image.fromarray(quadrants()).save(tmp_path / f"{n}.png")
+    assert [f.name for f in open_source(tmp_path, Cut(start=Moment(1, "frame"), every=3))] == ["1.png", "4.png"]
+    with pytest.raises(InputError, match="have no times; give frame numbers"):
+        open_source(tmp_path, Cut(start=Moment(1.0)))
+    with pytest.raises(InputError, match="no frame lies in"):
+        list(open_source(tmp_path, Cut(start=Moment(6, "frame"))))
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_ten_bits_a_colour(tmp_path, codec):
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as container:
+        options = {"x265-params": "log-level=none"} if codec == "libx265" else {}
+        stream = container.add_stream(codec, rate=30, options=options)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p10le"
+        for _ in range(3):
+            frame = av.VideoFrame.from_ndarray(quadrants(), format="rgb24").reformat(format="yuv420p10le")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].pix_fmt == "yuv420p10le"  # what was to be tested
+    frames = list(open_source(path))
+    assert len(frames) == 3
+    assert_quadrants(frames[0].image, (RED, GREEN, BLUE, WHITE))
+
+
+class Device:
+    """In place of OpenCV's camera: two pictures of one blue, then the plug is pulled."""
+
+    opened: ClassVar[list[int]] = []
+    released = 0
+
+    def __init__(self, index: int) -> None:
+        self._left = 2 if index == 0 else 0
+        Device.opened.append(index)
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return self._left > 0
+
+    def get(self, what: int) -> float:
+        return {3: 64.0, 4: 48.0}[what]
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        self._left -= 1
+        return self._left >= 0, np.full((48, 64, 3), (255, 0, 0), np.uint8)  # BGR
+
+    def release(self) -> None:
+        Device.released += 1
+
+
+def test_a_camera(monkeypatch, caplog):
+    monkeypatch.setattr("cv2.VideoCapture", Device)
+    Device.opened, Device.released = [], 0
+    source = open_live("0")
+    assert (source.kind, source.size, source.count, source.sequence) == ("camera", (64, 48), None, True)
+    frames = list(source)
+    assert [frame.number for frame in frames] == [0, 1] and frames[0].time_s == 0.0
+    assert (frames[0].image == (0, 0, 255)).all()
+    assert "camera 0: gives no more pictures" in caplog.text
+    assert Device.released == len(Device.opened) == 2
+    with pytest.raises(InputError, match="camera 7: could not be opened"):
+        open_live("7")
+
+
+def test_a_video_in_place_of_a_camera(tmp_path):
+    source = open_live(str(write_video(tmp_path / "a.mp4", count=10)))
+    start_s = time.monotonic()
+    assert len(list(source)) == 10 and source.count is None
+    assert time.monotonic() - start_s >= 9 / 30  # no faster than it was filmed
+    with pytest.raises(InputError, match="number of a camera"):
+        open_live(str(tmp_path / "nothing.mp4"))
 
 
 def test_a_camera_recording():

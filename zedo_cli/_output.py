@@ -6,12 +6,14 @@ import dataclasses
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table as RichTable
 from rich.text import Text
 
 from zedo_core.errors import OutputError
@@ -43,6 +45,31 @@ def print_json(value: Any) -> None:
     json.dump(_plain(value), sys.stdout, indent=2, allow_nan=False, ensure_ascii=False)
     sys.stdout.write("\n")
     sys.stdout.flush()  # a closed pipe shows here, where it is handled, and not when the interpreter ends
+
+
+class Table(Protocol):
+    """A table of a report: texts in rows under a header, the first column's to the left."""
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def header(self) -> Sequence[str]: ...
+
+    @property
+    def rows(self) -> Sequence[Sequence[str]]: ...
+
+
+def print_table(table: Table) -> None:
+    """A table for people, with the notes below it that some have; only tables of two columns may break lines."""
+    shown = RichTable(title=table.title, title_justify="left", box=SIMPLE_HEAD)
+    for i, head in enumerate(table.header):
+        shown.add_column(head, justify="left" if i == 0 else "right", no_wrap=i > 0 and len(table.header) > 2)
+    for row in table.rows:
+        shown.add_row(*row)
+    console.print(shown)
+    for note in getattr(table, "notes", ()):
+        console.print(note, style="dim", markup=False)
 
 
 def progress() -> Progress:

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from zedo_cli._output import console, progress
+from zedo_cli._output import alert, console, progress
 
 if TYPE_CHECKING:
-    from zedo_core.pipeline import InferReport
+    from zedo_core.batch import Outcome
+    from zedo_core.request import InferReport
 
 _UNITS = {"detect": "frames", "lift": "poses", "render": "frames"}
 
 
 @contextmanager
-def shown_stages() -> Iterator[Callable[[str, int, int | None], None]]:
-    """A callback for the pipeline's progress; each stage gets its bar when it first speaks."""
+def shown_stages() -> Iterator[Callable[..., None]]:
+    """A callback for the progress (stage, done, total[, input]); each stage gets its bar when it first speaks.
+
+    The bars of an input go when the next one begins.
+    """
     with progress() as bars:
         tasks = {}
 
-        def show(stage: str, done: int, total: int | None) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total, unit=_UNITS.get(stage, "it"))
-            bars.update(tasks[stage], completed=done, total=total)
+        def show(stage: str, done: int, total: int | None, input: str = "") -> None:
+            if (input, stage) not in tasks:
+                for old in [key for key in tasks if key[0] != input]:
+                    bars.remove_task(tasks.pop(old))
+                name = f"{input} {stage}".strip()
+                tasks[input, stage] = bars.add_task(name, total=total, unit=_UNITS.get(stage, "it"))
+            bars.update(tasks[input, stage], completed=done, total=total)
 
         yield show
 
@@ -34,11 +41,35 @@ def summarise(report: InferReport) -> None:
     """The table at the end."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_row("frames", f"{report.frames} ({report.frames_with_people} with people)")
+    if report.reused:
+        table.add_row("detections", f"{report.reused} of {report.frames} frames from an earlier run (--redetect: anew)")
     table.add_row("people", str(report.people))
     table.add_row("hypotheses", str(report.hypotheses))
     table.add_row("camera", f"f = {report.focal_px:.0f} px, {report.camera}")
-    table.add_row("reprojection", f"{report.reprojection_px:.1f} px")
+    table.add_row("reprojection", f"{report.reprojection_px:.1f} px" if report.people else "nobody was found")
     table.add_row("time", ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items()))
     console.print(table)
     for file in report.files:
         console.print(str(file), soft_wrap=True, markup=False)
+
+
+def tell(outcome: Outcome) -> None:
+    """One line for one of several inputs."""
+    report = outcome.report
+    if outcome.error is not None:
+        alert("error", f"{outcome.input}: failed, going on")
+        return
+    if report is None:
+        said = "all results are there already"
+    else:
+        reused = f", {report.reused} detected before" if report.reused else ""
+        said = f"{report.frames} frames ({report.frames_with_people} with people{reused}), {report.people} people"
+    console.print(f"{outcome.input}: {said}, in {outcome.out}", soft_wrap=True, markup=False)
+
+
+def tell_failures(failures: Sequence[tuple[str, str]]) -> None:
+    """The table of what failed, which `--quiet` does not silence; nothing when nothing did."""
+    if failures:
+        alert("error", f"{len(failures)} failed, the rest is done:")
+    for name, reason in failures:
+        alert("failed", reason if name in reason else f"{name}: {reason}")

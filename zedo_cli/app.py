@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 import zedo_core
-from zedo_cli import bench, convert, demo, download, infer, train
+from zedo_cli import bench, convert, demo, doctor, download, imports, infer, live, publish, render, sample, train, view
 from zedo_cli import eval as evaluation
 from zedo_cli._errors import errors_reported, messages_shown
 from zedo_cli._interrupt import raise_again
@@ -48,11 +48,18 @@ def zedo(
 
 
 app.command()(infer.infer)
+app.command()(live.live)
 app.command()(convert.convert)
+app.command()(view.view)
+app.command()(render.render)
 app.command()(demo.demo)
 app.command()(download.download)
+app.command("import")(imports.import_weights)
+app.command()(publish.publish)
+app.command()(doctor.doctor)
 app.command("eval")(evaluation.evaluate)
 app.command()(bench.bench)
+app.command()(sample.sample)
 app.add_typer(train.app, name="train")
 
 

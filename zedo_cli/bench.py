@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from zedo_cli._options import Device, Json, OutDir, Quiet
-from zedo_cli._output import alert, console, print_json, progress
-
-if TYPE_CHECKING:
-    from zedo_core.bench import Table
+from zedo_cli._output import alert, console, print_json, print_table, progress
 
 
 def bench(
@@ -50,25 +47,13 @@ def bench(
         )
     files = write_report(found, out)
     for table in tables(found):
-        _show(table)
+        print_table(table)
     for note in found.notes:
         alert("info", note)
     for file in files:
         console.print(str(file), soft_wrap=True, markup=False)
     if json:
         print_json(as_json(found))
-
-
-def _show(table: Table) -> None:
-    from rich import box
-    from rich.table import Table as RichTable
-
-    shown = RichTable(title=table.title, title_justify="left", box=box.SIMPLE_HEAD)
-    for i, head in enumerate(table.header):
-        shown.add_column(head, justify="left" if i == 0 else "right", no_wrap=i > 0 and len(table.header) > 2)
-    for row in table.rows:
-        shown.add_row(*row)
-    console.print(shown)
 
 
 def _whole(text: str) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ import typer
 
 from zedo_cli._options import Json, Quiet, path_of
 from zedo_cli._output import console, print_json
+from zedo_cli._results import Result, Up, file_of, load_poses
 from zedo_core.errors import InputError
 
 
@@ -22,57 +23,36 @@ class _Report:
 
 
 def convert(
-    result: Annotated[
-        Path, typer.Argument(metavar="RESULT", help="poses.npz (or .json) of zedo infer.", parser=path_of)
+    result: Result,
+    to: Annotated[
+        str,
+        typer.Option("--to", help="Formats: csv, trc, bvh, c3d, glb, html, rrd, json, npz.", metavar="NAME,..."),
     ],
-    to: Annotated[str, typer.Option("--to", help="Formats: csv, trc, bvh, c3d, glb, json, npz.", metavar="NAME,...")],
     out: Annotated[
         Path | None,
         typer.Option(
             "--out", "-o", help="Folder for the files; beside RESULT if not given.", metavar="DIR", parser=path_of
         ),
     ] = None,
-    up: Annotated[
-        str | None,
-        typer.Option(
-            "--up",
-            help="Upward for trc, bvh, c3d and glb: the camera's, or a direction in camera axes (x right, y down, "
-            "z forward); from the calibration or the people if not given.",
-            metavar="camera|X,Y,Z",
-        ),
-    ] = None,
+    up: Up = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Write a result in other formats: tables, motion capture (OpenSim, C3D) or animation (BVH, glTF)."""
-    from zedo_core.export import is_upright, load, named, save, upright
+    """Write a result in other formats: tables, motion capture (OpenSim, C3D), animation (BVH, glTF) or a web page."""
+    from zedo_core.export import is_upright, named, save
+    from zedo_core.upright import upright
 
-    formats, direction = named(to), None if up is None else _direction(up)
-    targets = [(out or result.parent) / f"{result.stem}.{name}" for name in formats]
+    file, formats = file_of(result), named(to)
+    targets = [(out or file.parent) / f"{file.stem}.{name}" for name in formats]
     for target in targets:
-        if target.exists() and result.exists() and target.samefile(result):
+        if target.exists() and file.exists() and target.samefile(file):
             raise InputError(f"{target}: is RESULT itself; choose another format or another --out")
-    poses = load(result)
-    source = upright(poses, direction).source if any(map(is_upright, formats)) else None
-    files = tuple(file for target in targets for file in save(poses, target, up=direction))
+    poses = load_poses(file, up)
+    source = upright(poses).source if any(map(is_upright, formats)) else None
+    files = tuple(file for target in targets for file in save(poses, target))
     if source is not None:
         console.print(f"up: {source}", markup=False)
     for file in files:
         console.print(str(file), soft_wrap=True, markup=False)
     if json:
         print_json(_Report(files=files, up=source))
-
-
-def _direction(text: str) -> tuple[float, float, float]:
-    """`camera` or X,Y,Z as a direction in camera axes."""
-    from zedo_core.export import CAMERA_UP
-
-    if text.strip().lower() == "camera":
-        return CAMERA_UP
-    try:
-        x, y, z = (float(part) for part in text.split(","))
-    except ValueError:
-        raise typer.BadParameter(
-            f"expected 'camera' or X,Y,Z such as 0,-1,0, got '{text}'", param_hint="--up"
-        ) from None
-    return x, y, z

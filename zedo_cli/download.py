@@ -49,6 +49,7 @@ def download(
     show: Annotated[
         bool, typer.Option("--list", help="Show the known weights and what is here; fetch nothing.")
     ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Fetch all known weights.")] = False,
     repo: Annotated[str | None, typer.Option(help="Take the files from another repo.", metavar="OWNER/NAME")] = None,
     revision: Annotated[str | None, typer.Option(help="Commit, tag or branch to take.", metavar="REV")] = None,
     endpoint: Annotated[
@@ -69,6 +70,10 @@ def download(
         rows = [_row(name) for name in names or hub.registry()]
         print_json(rows) if as_json else Console().print(_table(rows))
         return
+    if everything:
+        if names:
+            raise InputError(f"--all: expected no NAME beside it, got {', '.join(names)}")
+        names = list(hub.registry())
     names = names or [entry.name for entry in hub.registry().values() if entry.default and not entry.packaged]
     if (repo or revision) and len(names) != 1:
         raise InputError(f"--repo and --revision: expected one NAME, got {len(names)} ({', '.join(names)})")

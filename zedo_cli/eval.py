@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from zedo_cli._options import Device, Json, OutDir, Quiet, Seed, Weights
-from zedo_cli._output import alert, console, print_json, progress
-
-if TYPE_CHECKING:
-    from zedo_core.evaluate import Table
+from zedo_cli._output import alert, console, print_json, print_table, progress
 
 
 def evaluate(
@@ -104,25 +101,11 @@ def evaluate(
     if found.samples.left_out:
         alert("info", f"{found.samples.left_out} samples were left out: values missing or not finite")
     for table in tables(found):
-        _show(table)
+        print_table(table)
     for file in files:
         console.print(str(file), soft_wrap=True, markup=False)
     if json:
         print_json(as_json(found))
-
-
-def _show(table: Table) -> None:
-    from rich import box
-    from rich.table import Table as RichTable
-
-    shown = RichTable(title=table.title, title_justify="left", box=box.SIMPLE_HEAD)
-    for i, head in enumerate(table.header):
-        shown.add_column(head, justify="left" if i == 0 else "right", no_wrap=i > 0)
-    for row in table.rows:
-        shown.add_row(*row)
-    console.print(shown)
-    for note in table.notes:
-        console.print(note, style="dim", markup=False)
 
 
 def _whole(text: str, option: str, example: str) -> int:

@@ -1,57 +1,110 @@
-"""`zedo infer`: from a picture, a video or keypoints to 3D poses."""
+"""`zedo infer`: from pictures, videos or keypoints to 3D poses."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zedo_cli._options import Device, Json, OutDir, Quiet, Seed, Weights, path_of
-from zedo_cli._output import print_json
-from zedo_cli._stages import shown_stages, summarise
-from zedo_core.errors import InputError
+from zedo_cli._options import (
+    Camera,
+    Cx,
+    Cy,
+    Detector,
+    Device,
+    Fov,
+    Fx,
+    Fy,
+    Iterations,
+    Json,
+    MaxPeople,
+    OutDir,
+    Person,
+    Preset,
+    Quiet,
+    Seed,
+    Tracker,
+    Weights,
+    camera_of,
+    path_of,
+)
+from zedo_cli._output import console, print_json
+from zedo_cli._stages import shown_stages, summarise, tell, tell_failures
+
+if TYPE_CHECKING:
+    from zedo_core.cut import Cut
+    from zedo_core.request import InferRequest
 
 
 def infer(
-    input: Annotated[
-        Path,
+    inputs: Annotated[
+        list[Path],
         typer.Argument(
-            metavar="INPUT", help="Image, video, folder of images, file or folder of keypoints, or -.", parser=path_of
+            metavar="INPUT",
+            help="Images, videos, folders of images, files or folders of keypoints, patterns such as 'clips/*.mp4', "
+            "or - for keypoints on standard input. Of several, each has its results in OUT/NAME.",
+            parser=path_of,
         ),
     ],
     out: OutDir = Path("zedo_out"),
     hypo: Annotated[int, typer.Option("--hypo", min=1, max=200, help="Hypotheses per person and frame.")] = 10,
+    start: Annotated[
+        str | None,
+        typer.Option("--start", help="First frame: seconds (90.5), 1:30, or a number (2700f).", metavar="TIME"),
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--end", help="The first frame that is not wanted, likewise.", metavar="TIME")
+    ] = None,
+    every: Annotated[int, typer.Option("--every", min=1, help="Only every n-th frame.", metavar="N")] = 1,
+    person: Person = "all",
+    max_people: MaxPeople = None,
     keypoints: Annotated[
         Path | None,
         typer.Option(
             "--keypoints", help="Saved keypoints of INPUT, instead of the detector.", parser=path_of, metavar="PATH"
         ),
     ] = None,
-    detector: Annotated[
-        str, typer.Option("--detector", help="Ultralytics pose model: downloaded name or file.", metavar="NAME|PATH")
-    ] = "yolov8n-pose",
-    camera: Annotated[
-        str | None,
-        typer.Option("--camera", help="Calibration file; NAME picks one of its cameras.", metavar="FILE[:NAME]"),
-    ] = None,
-    fx: Annotated[float | None, typer.Option("--fx", help="Focal length in pixels.")] = None,
-    fy: Annotated[float | None, typer.Option("--fy", help="Vertical focal length; fx if not given.")] = None,
-    cx: Annotated[float | None, typer.Option("--cx", help="Principal point; the centre if not given.")] = None,
-    cy: Annotated[float | None, typer.Option("--cy", help="Principal point; the centre if not given.")] = None,
-    fov: Annotated[float | None, typer.Option("--fov", help="Horizontal field of view in degrees.")] = None,
+    detector: Detector = "yolov8n-pose",
+    tracker: Tracker = "bytetrack",
+    redetect: Annotated[
+        bool, typer.Option("--redetect", help="Detect anew; else detections in OUT of the same input are used.")
+    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Leave alone inputs whose results are in OUT; others go on where they stood."),
+    ] = False,
+    camera: Camera = None,
+    fx: Fx = None,
+    fy: Fy = None,
+    cx: Cx = None,
+    cy: Cy = None,
+    fov: Fov = None,
     image_size: Annotated[
         str | None, typer.Option("--image-size", help="Of keypoint files that do not say it.", metavar="WxH")
     ] = None,
     weights: Weights = "prior",
-    preset: Annotated[
-        str, typer.Option("--preset", help="Settings: default, reference (the paper's), h36m, 3dpw, ski, ...")
-    ] = "default",
-    iterations: Annotated[
-        int | None, typer.Option("--iterations", min=1, help="Network calls, at the same sum of steps.")
-    ] = None,
+    preset: Preset = "default",
+    iterations: Iterations = None,
     device: Device = "auto",
     seed: Seed = 0,
+    focal: Annotated[
+        str,
+        typer.Option("--focal", help="Where nothing tells it: guess, or estimate it from the people.", metavar="WORD"),
+    ] = "guess",
+    height: Annotated[
+        str | None,
+        typer.Option("--height", help="Standing height in metres, of all or by id.", metavar="M|ID=M,..."),
+    ] = None,
+    choose: Annotated[
+        str,
+        typer.Option("--choose", help="Among hypotheses: best (of each frame), track or mean.", metavar="NAME"),
+    ] = "track",
+    fill: Annotated[
+        float, typer.Option("--fill", min=0, help="Longest gap of a track that is filled.", metavar="SECONDS")
+    ] = 0.5,
     smooth: Annotated[
         str, typer.Option("--smooth", help="Of the poses over time: off, light or strong.", metavar="NAME")
     ] = "light",
@@ -61,52 +114,93 @@ def infer(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Lift the people of a picture, a video or a keypoint file to 3D, in metres and camera axes."""
-    from zedo_core.camera_choice import CameraChoice
+    """Lift the people of pictures, videos or keypoint files to 3D, in metres and camera axes.
+
+    Exit code 1 when one of several inputs or a picture of a folder failed; the rest is done all the same.
+    """
+    from zedo_core.batch import expand
     from zedo_core.export import named
+    from zedo_core.height import parse_heights
     from zedo_core.methods.zedo import preset as options_of
-    from zedo_core.pipeline import InferRequest, is_keypoint_input
-    from zedo_core.pipeline import infer as run
+    from zedo_core.request import InferRequest
 
     options = options_of(preset)
-    file, name = _file_and_name(camera)
-    size = _size(image_size)
-    if size is not None and not is_keypoint_input(input):
-        raise InputError(
-            f"--image-size: expected only with keypoint files, the pictures of {input} have their own size"
-        )
     request = InferRequest(
-        input=input,
+        input=inputs[0],
         out=out,
         hypotheses=hypo,
+        cut=_cut(start, end, every),
+        person=person,
+        max_people=max_people,
         keypoints=keypoints,
         detector=detector,
-        camera=CameraChoice(file=file, name=name, fx=fx, fy=fy, cx=cx, cy=cy, fov_deg=fov),
-        image_size=size,
+        tracker=tracker,
+        redetect=redetect,
+        camera=camera_of(camera, fx, fy, cx, cy, fov),
+        image_size=_size(image_size),
         weights=weights,
         device=device,
         seed=seed,
+        choice=choose,
         smooth=smooth,
+        fill_s=fill,
+        focal=focal,
+        heights=None if height is None else parse_heights(height),
         formats=named(format),
         options=options if iterations is None else options.with_iterations(iterations),
     )
+    found = expand(inputs)
+    failed = (
+        _one(replace(request, input=found[0]), resume, json) if len(found) == 1 else _all(request, found, resume, json)
+    )
+    if failed:
+        raise typer.Exit(1)
+
+
+def _one(request: InferRequest, resume: bool, json: bool) -> bool:
+    """Run a single input; whether pictures in it failed."""
+    from zedo_core.batch import Outcome, is_finished
+    from zedo_core.pipeline import infer as run
+
+    if resume and is_finished(request):
+        console.print(f"{request.out}: all results are there already", soft_wrap=True, markup=False)
+        if json:
+            print_json(Outcome(input=request.input, out=request.out))
+        return False
     with shown_stages() as on_progress:
         report = run(request, on_progress)
     summarise(report)
+    failures = Outcome(input=request.input, out=request.out, report=report).failures
+    tell_failures(failures)
     if json:
         print_json(report)
+    return bool(failures)
 
 
-def _file_and_name(camera: str | None) -> tuple[Path | None, str | None]:
-    """FILE[:NAME] apart; a file whose own name holds a colon is taken as it is."""
-    if camera is None:
-        return None, None
-    file, colon, name = camera.rpartition(":")
-    if not (file if colon else camera):
-        raise typer.BadParameter(f"expected FILE[:NAME], got '{camera}'", param_hint="--camera")
-    if not colon or Path(camera).exists() or (len(file) == 1 and name.startswith(("\\", "/"))):
-        return Path(camera), None
-    return Path(file), name
+def _all(request: InferRequest, inputs: Sequence[Path], resume: bool, json: bool) -> bool:
+    """Run several inputs, each into a folder of its own; whether anything failed."""
+    from zedo_core.batch import folders, infer_all
+
+    requests = [
+        replace(request, input=input, out=out) for input, out in zip(inputs, folders(inputs, request.out), strict=True)
+    ]
+    outcomes = []
+    with shown_stages() as on_progress:
+        for outcome in infer_all(requests, resume, lambda input: lambda *now: on_progress(*now, input.name)):
+            tell(outcome)
+            outcomes.append(outcome)
+    failures = [failure for outcome in outcomes for failure in outcome.failures]
+    tell_failures(failures)
+    if json:
+        print_json({"inputs": outcomes, "failed": sum(bool(outcome.failures) for outcome in outcomes)})
+    return bool(failures)
+
+
+def _cut(start: str | None, end: str | None, every: int) -> Cut:
+    from zedo_core.cut import Cut, Moment
+
+    first, last = (None if text is None else Moment.parse(text) for text in (start, end))
+    return Cut(start=first, end=last, every=every)
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from operator import attrgetter
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zedo_cli._options import Device, Json, OutDir, Quiet, path_of
-from zedo_cli._output import console, print_json, progress
+from zedo_cli._output import console, print_json, progress, set_quiet
 from zedo_core.errors import InputError
+
+if TYPE_CHECKING:
+    from zedo_core.data.mixture import Mixture
+    from zedo_core.data.training import Source
+    from zedo_core.skeleton import Skeleton
+    from zedo_core.train.options import TrainOptions
+    from zedo_core.train.record import TrainProgress
 
 app = typer.Typer(no_args_is_help=True, help="Train a pose prior, or choose its initial poses.")
 
-Data = Annotated[
-    Path,
-    typer.Option(
-        "--data",
-        help="Motion capture: npz with positions (n, 17, 3), or npy; metres, y up.",
-        metavar="FILE",
-        parser=path_of,
-    ),
-]
+_DATA = typer.Option(
+    "--data",
+    help="Motion capture (npz or npy of (n, j, 3) in metres, y up), a BVH file or a folder of them, or the training "
+    "files of a data set. May be repeated; WEIGHT is its share of a batch.",
+    metavar="PATH[:WEIGHT]",
+)
+Data = Annotated[list[str], _DATA]
 Split = Annotated[
     str | None, typer.Option("--split", help="Use the sequences marked so; all if not given.", metavar="WORD")
 ]
+Joints = Annotated[
+    str | None,
+    typer.Option("--skeleton", help="Joint set: a name such as lsp-14, or a JSON file.", metavar="NAME|FILE"),
+]
+Scale = Annotated[float | None, typer.Option("--scale", help="Metres a unit of BVH files; guessed from the legs.")]
+Up = Annotated[str | None, typer.Option("--up", help="Upward axis of BVH files: x, y or z; guessed.", metavar="AXIS")]
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,7 @@ class _Default:
     field: str
 
     def __call__(self) -> Any:
-        from zedo_core.train.prior import TrainOptions
+        from zedo_core.train.options import TrainOptions
 
         return attrgetter(self.field)(TrainOptions())
 
@@ -50,89 +61,191 @@ def _field(field: str, text: str, **limits: Any) -> Any:
 
 
 _SHARE = {"min": 0.0, "max": 1.0}
+_FROM_0: dict[str, Any] = {"min": 0}
 
 
 @app.command()
 def prior(
+    context: typer.Context,
     data: Data,
     out: OutDir,
     width: Annotated[int, _field("width", "Width of the hidden layers, a multiple of 32.")],
     blocks: Annotated[int, _field("blocks", "Residual blocks of two layers.")],
-    batch: Annotated[int, _field("batch", "Poses a step.")],
+    time_width: Annotated[int, _field("time_width", "Width of the time embedding, even.")],
+    dropout: Annotated[float, _field("dropout", "Share of values dropped in training.", **_SHARE)],
+    batch: Annotated[int, _field("batch", "Poses a step, of each process.")],
     steps: Annotated[int, _field("steps", "Steps in all.")],
-    learning_rate: Annotated[float, _field("learning_rate", "At the top of the schedule.", min=0.0)],
-    seed: Annotated[int, _field("seed", "Same seed, same result on the same machine.", min=0)],
+    learning_rate: Annotated[float, _field("learning_rate", "At the top of the schedule.", **_FROM_0)],
+    warmup: Annotated[int, _field("warmup", "Steps up to the top of the schedule.", **_FROM_0)],
+    clip: Annotated[float, _field("clip", "Largest norm of the gradient.", **_FROM_0)],
     ema: Annotated[float, _field("ema", "Decay of the averaged weights, which are saved.", **_SHARE)],
+    small_t: Annotated[float, _field("small_t", "Share of samples at small diffusion times.", **_SHARE)],
+    small_t_end: Annotated[float, _field("small_t_end", "What small is; lifting uses times up to 0.1.", **_SHARE)],
+    precision: Annotated[str, _field("precision", "fp32, or bf16 for a GPU.", metavar="NAME")],
+    held_out: Annotated[float, _field("held_out", "Share of the sequences kept for validation.", **_SHARE)],
+    check_every: Annotated[int, _field("check_every", "Steps between validations by lifting; 0 for none.", **_FROM_0)],
+    check_poses: Annotated[int, _field("check_poses", "Held-out poses that are lifted.", min=1)],
+    seed: Annotated[int, _field("seed", "Same seed, same result on the same machine.", **_FROM_0)],
     flip: Annotated[float, _field("augment.flip", "Share of mirrored poses.", **_SHARE)],
-    rotation: Annotated[float, _field("augment.rotation", "Share of poses turned in any direction.", **_SHARE)],
     limb_exchange: Annotated[
         float, _field("augment.limb_exchange", "Share of limbs taken from another pose.", **_SHARE)
     ],
+    stature: Annotated[float, _field("augment.stature", "Deviation of the body's size.", **_SHARE)],
+    lengths: Annotated[float, _field("augment.lengths", "Deviation of each pair of bones.", **_SHARE)],
+    root_tilt: Annotated[float, _field("augment.root_tilt", "Share of bodies tilted by up to 90 degrees.", **_SHARE)],
+    rotation: Annotated[float, _field("augment.rotation", "Share of poses turned in any direction.", **_SHARE)],
+    camera_pitch: Annotated[
+        float, _field("augment.camera_pitch_deg", "Deviation of the camera's pitch in degrees.", min=0, max=90)
+    ],
+    camera_roll: Annotated[
+        float, _field("augment.camera_roll_deg", "Deviation of the camera's roll in degrees.", min=0, max=90)
+    ],
+    rarity: Annotated[float, _field("augment.rarity", "0 draws frames as they come, 1 evens out kinds.", **_SHARE)],
     split: Split = None,
+    skeleton: Joints = None,
+    scale: Scale = None,
+    up: Up = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the same run in --out stopped.")] = False,
+    save_every: Annotated[float, typer.Option("--save-every", help="Seconds between saved states.", min=0)] = 120.0,
     device: Device = "auto",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a pose prior and write prior.safetensors, prior.json and a record to --out."""
-    from zedo_core.data import mocap
-    from zedo_core.files import sha256_of
-    from zedo_core.lifting import find_device
-    from zedo_core.train.augment import AugmentOptions
-    from zedo_core.train.prior import TrainOptions, TrainProgress, train_prior
+    """Train a pose prior and write prior.safetensors, prior.json, curves and a record to --out.
 
-    options = TrainOptions(
-        width=width,
-        blocks=blocks,
-        batch=batch,
-        steps=steps,
-        learning_rate=learning_rate,
-        seed=seed,
-        ema=ema,
-        augment=AugmentOptions(flip=flip, rotation=rotation, limb_exchange=limb_exchange),
-    )
+    For several GPUs: torchrun --nproc-per-node N -m zedo_cli train prior ...
+    """
+    from zedo_core.lifting import find_device
+    from zedo_core.skeleton import H36M17
+    from zedo_core.skeleton_files import find_skeleton
+    from zedo_core.train.prior import train_prior
+    from zedo_core.train.ranks import Ranks
+
+    leads = Ranks.of_environment().leads
+    if not leads:
+        set_quiet(True)
+    options = _options(context.params)
     where = find_device(device)
-    motions = mocap.load(data, split)
+    joints = find_skeleton(skeleton) if skeleton else H36M17
+    mixture, sources = _read(data, joints, split, scale, up)
     with progress() as bars:
         bar = bars.add_task("training", total=steps, unit="steps")
 
-        def show(now: TrainProgress) -> None:
-            bars.update(bar, completed=now.step, description=f"loss {now.loss:.4f}, held out {now.validation:.4f}")
+        def row(now: TrainProgress) -> None:
+            bars.update(bar, description=_said(now))
+            if now.task:
+                console.print(f"step {now.step}: {_said(now)}", soft_wrap=True)
 
         record = train_prior(
-            motions, out, options, device=where, data_hash=sha256_of(data), resume=resume, on_step=show
+            mixture,
+            out,
+            options,
+            device=where,
+            sources=[asdict(source) for source in sources],
+            resume=resume,
+            save_every_s=save_every,
+            on_row=row,
+            on_step=lambda step: bars.update(bar, completed=step),
         )
     console.print(f"prior written to {out}", soft_wrap=True)
-    if as_json:
+    if as_json and leads:
         print_json({"out": out, **record})
 
 
 @app.command()
 def clusters(
-    data: Data,
     out: OutDir,
+    data: Annotated[list[str] | None, _DATA] = None,
     hypo: Annotated[
         str, typer.Option(help="How many initial poses, for each count of hypotheses.", metavar="N,N,...")
     ] = "1,5,10,20,50,200",
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="By K-means the poses nearest to the centres (nearest) or these (centres), random poses (random), or "
+            "poses drawn from the prior in --out (generated, without --data).",
+            metavar="nearest|centres|random|generated",
+        ),
+    ] = "nearest",
     split: Split = None,
+    skeleton: Joints = None,
+    scale: Scale = None,
+    up: Up = None,
+    device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Same seed, same poses.", min=0)] = 0,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Choose initial poses from motion capture and write clusters.npz to --out."""
-    from zedo_core.data import mocap
-    from zedo_core.train.clusters import train_clusters
+    """Choose initial poses and write clusters.npz to --out, in the joints of the prior there if there is one."""
+    from zedo_core.checkpoint import load_prior, skeleton_beside
+    from zedo_core.lifting import find_device
+    from zedo_core.skeleton_files import find_skeleton
+    from zedo_core.train.clusters import KINDS, generate_clusters, train_clusters
 
     counts = _numbers(hypo)
-    motions = mocap.load(data, split)
+    if kind not in KINDS or (kind == "generated") != (not data):
+        wanted = f"--kind {', '.join(KINDS[:-1])} with --data, or generated without"
+        raise InputError(f"expected {wanted}, got '{kind}' {'with' if data else 'without'} --data")
+    frames = 0
     with progress() as bars:
-        bar = bars.add_task("grouping poses", total=len(set(counts)), unit="sets")
-        made = train_clusters(motions, out, counts, seed, on_count=lambda _: bars.advance(bar))
+        bar = bars.add_task("choosing poses", total=len(set(counts)), unit="sets")
+        if kind == "generated":
+            drawn_from = load_prior(out, find_device(device))
+            made = generate_clusters(drawn_from, out, counts, seed, on_count=lambda _: bars.advance(bar))
+        else:
+            joints = find_skeleton(skeleton) if skeleton else skeleton_beside(out)
+            mixture, _ = _read(data or [], joints, split, scale, up)
+            frames = len(mixture)
+            made = train_clusters(mixture, out, counts, seed, kind=kind, on_count=lambda _: bars.advance(bar))
     console.print(f"initial poses written to {out}", soft_wrap=True)
     if as_json:
-        print_json(
-            {"out": out, "counts": [len(poses) for poses in made.values()], "frames": len(motions), "seed": seed}
+        sizes = [len(poses) for poses in made.values()]
+        print_json({"out": out, "kind": kind, "counts": sizes, "frames": frames, "seed": seed})
+
+
+def _options(values: Mapping[str, Any]) -> TrainOptions:
+    """TrainOptions from the options of the command, which are called as its fields are (angles without `_deg`)."""
+    from zedo_core.train.augment import AugmentOptions
+    from zedo_core.train.options import TrainOptions
+
+    augment = {field.name: values[field.name.removesuffix("_deg")] for field in fields(AugmentOptions)}
+    plain = {field.name: values[field.name] for field in fields(TrainOptions) if field.name != "augment"}
+    return TrainOptions(**plain, augment=AugmentOptions(**augment))
+
+
+def _read(
+    data: list[str], skeleton: Skeleton, split: str | None, scale: float | None, up: str | None
+) -> tuple[Mixture, tuple[Source, ...]]:
+    """All data with its weights, and a note of what was found."""
+    from zedo_core.data.training import load_mixture, weighted_path
+
+    parts = [weighted_path(str(path_of(text))) for text in data]
+    with progress() as bars:
+        bar = bars.add_task("reading", total=None, unit="files")
+        mixture, sources = load_mixture(
+            parts,
+            skeleton,
+            split,
+            scale=scale,
+            up=up,
+            on_file=lambda done, total: bars.update(bar, completed=done, total=total),
         )
+    for one in sources:
+        left_out = f", {one.damaged} damaged files left out" if one.damaged else ""
+        note = (
+            f"{one.path} ({one.kind}): {one.frames} poses in {one.sequences} sequences{left_out}, weight {one.weight:g}"
+        )
+        console.print(note, soft_wrap=True, markup=False)
+    return mixture, sources
+
+
+def _said(now: TrainProgress) -> str:
+    """The losses and, where measured, the task's errors, in a line."""
+    text = f"loss {now.loss:.4f}, held out {now.validation:.4f}"
+    if now.task:
+        one, ten = now.task.mpjpe_1_mm, now.task.mpjpe_10_mm
+        text += f", lifting {one:.1f} mm (PA {now.task.pa_mpjpe_1_mm:.1f}), best of 10 {ten:.1f}"
+    return text
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -116,6 +116,16 @@ class Camera:
         return read_camera(Path(path), name)
 
     @classmethod
+    def from_exif(cls, path: str | Path) -> Camera:
+        """Camera of a picture's own EXIF data; CameraError when they do not say the focal length."""
+        from zedo_core.source import open_source
+
+        source = open_source(path)
+        if 0 not in source.cameras:
+            raise CameraError(f"{path}: expected a focal length in the EXIF data, found none; give it in another way")
+        return source.cameras[0]
+
+    @classmethod
     def _centred(cls, focal_px: float, size: tuple[int, int], source: str) -> Camera:
         width, height = size
         return cls(

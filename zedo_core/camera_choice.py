@@ -1,12 +1,16 @@
-"""Which camera an input was taken with: what the user gives, else a stated guess."""
+"""Which camera an input was taken with: a file or focal length, else EXIF data, else a field of view, else a guess."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from zedo_core.camera import Camera
 from zedo_core.errors import CameraError
+
+_log = logging.getLogger(__name__)
 
 Size = tuple[int, int]
 
@@ -31,16 +35,33 @@ class CameraChoice:
         if self.fx is None and any(value is not None for value in (self.fy, self.cx, self.cy)):
             raise CameraError("fy, cx and cy need fx as well; give fx in pixels")
 
-    def cameras(self, sizes: tuple[Size, ...] | None) -> tuple[Camera, ...]:
-        """One camera per image size; CameraError when nothing can be said without the size."""
+    @property
+    def is_given(self) -> bool:
+        """Whether a file or a focal length was given, which wins over whatever the pictures tell."""
+        return self.file is not None or self.fx is not None
+
+    def cameras(self, sizes: tuple[Size, ...] | None, told: Sequence[Camera | None] = ()) -> tuple[Camera, ...]:
+        """One camera per image size, or one per frame where pictures tell of their own (`told`, None for those that do
+        not); CameraError when nothing can be said without the size.
+        """
         if sizes is None:
             if self.file is not None:
                 return (Camera.from_file(self.file, self.name),)
             if self.fx is not None and self.cx is not None and self.cy is not None:
                 return (self._given(None),)
             raise CameraError("the image size is not known; give --image-size, a camera file, or fx, cx and cy")
+        if not self.is_given and any(camera is not None for camera in told):
+            return self._told(sizes, told)
         known = {size: self._camera(size) for size in dict.fromkeys(sizes)}
         return tuple(known[size] for size in sizes)
+
+    def _told(self, sizes: tuple[Size, ...], told: Sequence[Camera | None]) -> tuple[Camera, ...]:
+        """The pictures' own cameras; one for all where they are the same."""
+        if self.fov_deg is not None:
+            _log.warning("the field of view of %g degrees is not used: the EXIF data say the camera", self.fov_deg)
+        each = sizes * len(told) if len(sizes) == 1 else sizes
+        cameras = [camera or self._camera(size) for camera, size in zip(told, each, strict=True)]
+        return tuple(cameras) if len(set(cameras)) > 1 else (cameras[0],)
 
     def _camera(self, size: Size) -> Camera:
         if self.file is not None:

@@ -29,6 +29,8 @@ else:
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _LARGEST_ARRAY = 64  # values; a larger array of an npz describes no camera
+_LARGEST_TEXT = 2**22  # bytes; some thousand cameras, and what YAML reads within seconds
+_MOST_ALIASES = 16  # of YAML; each repeats a part of the file, and those within each other multiply
 _DEEPEST = 4  # tables within tables
 _IDENTITY_TOLERANCE = 1e-4  # rotations are often written with 6 digits
 
@@ -174,7 +176,7 @@ def _rotation(value: Any, where: str) -> Float[ndarray, "3 3"]:
     return matrix
 
 
-def _numbers(value: Any, where: str, count: int | None = None) -> Float[ndarray, ...]:
+def _numbers(value: Any, where: str, count: int | None = None) -> Float[ndarray, "..."]:
     """Numbers of a list, a text of numbers, or a stored matrix {rows, cols, data}; none for None."""
     if isinstance(value, dict) and "data" in value:
         value = value["data"]
@@ -189,10 +191,20 @@ def _numbers(value: Any, where: str, count: int | None = None) -> Float[ndarray,
     return array
 
 
+def _content(path: Path) -> bytes:
+    """All of a text; of an npz, which may hold keypoints as well, the beginning."""
+    with open(path, "rb") as file:  # once, since it may be a pipe
+        head = file.read(len(_ZIP_MAGIC))
+        content = head if head == _ZIP_MAGIC else head + file.read(_LARGEST_TEXT + 1)
+    if len(content) > _LARGEST_TEXT:
+        raise FormatError(f"{path}: expected a camera of at most {_LARGEST_TEXT >> 20} MiB, found more")
+    return content
+
+
 def _parse(path: Path) -> Any:
     """Nested tables of any of the forms, told by the content."""
     try:
-        content = path.read_bytes()
+        content = _content(path)
     except (OSError, ValueError) as error:
         raise FormatError(f"{path}: cannot read the camera ({getattr(error, 'strerror', None) or error})") from None
     if content.startswith(_ZIP_MAGIC):
@@ -224,6 +236,15 @@ def _parse_yaml(text: str) -> Any:
     class Loader(yaml.SafeLoader):
         """Reads OpenCV's matrices as the tables that they are."""
 
+        aliases = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            """A node as usual; those that repeat another are counted."""
+            self.aliases += self.check_event(yaml.AliasEvent)
+            if self.aliases > _MOST_ALIASES:
+                raise yaml.YAMLError(f"more than {_MOST_ALIASES} aliases")
+            return super().compose_node(parent, index)
+
         def matrix(self, node: yaml.MappingNode) -> dict:
             return self.construct_mapping(node, deep=True)
 
@@ -235,6 +256,8 @@ def _parse_yaml(text: str) -> Any:
 
 
 def _parse_xml(text: str) -> Any:
+    if "<!DOCTYPE" in text.upper() or "<!ENTITY" in text.upper():
+        raise ValueError("a document type, which no calibration needs")
     return _table(ElementTree.fromstring(text))
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from zedo_core.errors import InputError
 
 _MIRROR = {"left_": "right_", "right_": "left_"}
+_SIDES = ("left", "right")
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,13 @@ class Skeleton:
     """A named, ordered joint set with its bones.
 
     `bones` maps a joint to its parent; a joint without an entry is a root. Left and right are told
-    by the prefixes `left_` and `right_`.
+    by the prefixes `left_` and `right_`, or by `pairs` (left, right) where they are given.
     """
 
     name: str
     joints: tuple[str, ...]
     bones: tuple[tuple[str, str], ...]
+    pairs: tuple[tuple[str, str], ...] | None = None
 
     def __len__(self) -> int:
         return len(self.joints)
@@ -54,9 +56,23 @@ class Skeleton:
         return tuple(table.get(i, -1) for i in range(len(self)))
 
     @cached_property
+    def root(self) -> int:
+        """Position of the joint that poses are relative to; InputError when the bones do not form one tree."""
+        roots = [joint for joint, parent in zip(self.joints, self.parents, strict=True) if parent < 0]
+        if len(roots) != 1:
+            raise InputError(
+                f"joint set {self.name}: expected bones that form one tree for a prior, found {len(roots)} roots "
+                f"({', '.join(roots)}); use another set such as h36m-17"
+            )
+        return self.index(roots[0])
+
+    @cached_property
     def mirror(self) -> tuple[int, ...]:
         """Permutation that exchanges left and right joints."""
-        return tuple(self.index(mirrored(joint)) for joint in self.joints)
+        if self.pairs is None:
+            return tuple(self.index(mirrored(joint)) for joint in self.joints)
+        other = {a: b for left, right in self.pairs for a, b in ((left, right), (right, left))}
+        return tuple(self.index(other.get(joint, joint)) for joint in self.joints)
 
     @cached_property
     def bone_pairs(self) -> tuple[tuple[tuple[int, int], tuple[int, int]], ...]:
@@ -66,8 +82,12 @@ class Skeleton:
 
     def side(self, joint: int) -> str:
         """`left`, `right` or `centre`."""
+        if self.pairs is not None:
+            name = self.joints[joint]
+            sides = {known: side for pair in self.pairs for side, known in zip(_SIDES, pair, strict=True)}
+            return sides.get(name, "centre")
         prefix = self.joints[joint].split("_", 1)[0]
-        return prefix if prefix in ("left", "right") else "centre"
+        return prefix if prefix in _SIDES else "centre"
 
 
 def mirrored(joint: str) -> str:

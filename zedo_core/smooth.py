@@ -14,16 +14,16 @@ after standing still for an outlier; on walks they were 25 mm worse.)
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from numpy import ndarray
 from scipy.linalg import solveh_banded
 from scipy.ndimage import median_filter
 
 from zedo_core.errors import InputError
+from zedo_core.timeline import motions, times_of
 from zedo_core.types import Poses
 
 # Frequency in Hz from which movements in depth count as jitter: more than half of their size goes.
@@ -31,16 +31,12 @@ STRENGTHS: dict[str, float | None] = {"off": None, "light": 3.0, "strong": 1.5}
 DEFAULT_STRENGTH = "light"
 
 ACROSS = 100.0  # how much firmer a pose is held across its rays than along them
-LONGEST_GAP_S = 0.5  # a person who was away longer begins a new motion
-USUAL_FPS = 30.0  # where neither times nor a frame rate are known
 
 _WINDOW = 7  # frames whose median a depth is compared with
 _HUBER = 1.5  # robust standard deviations
 _LEAST_SCALE_M = 0.03  # deviation of depths that is no reason for doubt: limbs move as much between frames
 _NEAREST_M = 0.01  # a pose with a joint nearer to the camera plane has no rays to keep to
 _FEWEST = 3  # frames that can deviate from a constant velocity
-
-_log = logging.getLogger(__name__)
 
 
 def smooth(poses: Poses, strength: str = DEFAULT_STRENGTH) -> Poses:
@@ -53,11 +49,13 @@ def smooth(poses: Poses, strength: str = DEFAULT_STRENGTH) -> Poses:
     provenance = replace(poses.provenance, options={**poses.provenance.options, "smooth": strength})
     if frequency is None:
         return replace(poses, provenance=provenance)
-    times_s, best = _times_s(poses), poses.best.astype(np.float64)
+    times_s, best = times_of(poses), poses.best.astype(np.float64)
     joints = poses.joints.copy()
     usable = poses.present & (np.nan_to_num(best[..., 2], nan=-np.inf) > _NEAREST_M).all(-1)
     for p in range(len(poses.track_ids)):
-        for rows in _motions(np.flatnonzero(usable[:, p]), times_s):
+        for rows in motions(np.flatnonzero(usable[:, p]), times_s):
+            if len(rows) < _FEWEST:
+                continue
             joints[rows, p, poses.chosen[rows, p]] = smooth_motion(best[rows, p], times_s[rows], frequency)
     return replace(poses, joints=joints, provenance=provenance)
 
@@ -117,21 +115,3 @@ def _bending(times_s: Float[ndarray, " t"]) -> Float[ndarray, "3 t"]:
         for k in range(i + 1):
             bands[i - k, inner + k] += rows[i] * rows[k]  # the positions of one (i, k) all differ
     return bands
-
-
-def _times_s(poses: Poses) -> Float[ndarray, " t"]:
-    """The frames' times; from their numbers where the times are not known or do not grow."""
-    times_s = poses.times_s
-    if times_s is not None and np.isfinite(times_s).all() and (np.diff(times_s) > 0).all():
-        return np.asarray(times_s, dtype=np.float64)
-    if poses.fps is None and len(poses.frame_numbers) > 1:
-        _log.info("the frame rate is not known; smoothing takes %g frames a second", USUAL_FPS)
-    return (poses.frame_numbers - poses.frame_numbers.min(initial=0)) / (poses.fps or USUAL_FPS)
-
-
-def _motions(frames: Int[ndarray, " n"], times_s: Float[ndarray, " t"]) -> list[Int[ndarray, " m"]]:
-    """The frames of one track, parted at long gaps; those too short to be smoothed are left out."""
-    if len(frames) == 0:
-        return []
-    parts = np.split(frames, np.flatnonzero(np.diff(times_s[frames]) > LONGEST_GAP_S) + 1)
-    return [part for part in parts if len(part) >= _FEWEST]

@@ -29,6 +29,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entries: dict[str, Any
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.setenv("ZEDO_HOME", str(tmp_path / "home"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)  # as zedo asks of a fresh client
     monkeypatch.setattr("huggingface_hub.utils._headers.get_token", lambda: None)
     monkeypatch.setattr("zedo_core.hub.local._PACKAGE", tmp_path / "package")
     monkeypatch.setattr("zedo_core.hub.entries._REGISTRY", tmp_path / "registry.json")

@@ -1,7 +1,10 @@
-"""A model hub on loopback that speaks the protocol of the real one as far as downloads need it.
+"""A model hub on loopback that speaks the protocol of the real one as far as downloads and uploads need it.
 
     HEAD|GET /OWNER/REPO/resolve/REVISION/FILE   302 to the storage, with X-Repo-Commit, X-Linked-Etag and X-Linked-Size
-    GET      /storage/SHA256                     the bytes, with ETag and ranges
+    GET|PUT  /storage/SHA256                     the bytes, with ETag and ranges
+    POST     /api/repos/create, /api/validate-yaml
+    POST     /api/models/OWNER/REPO/preupload/main, .../commit/main
+    POST     /OWNER/REPO.git/info/lfs/objects/batch
 
 As with the real one, storage is another origin: it is named `localhost`, the hub `127.0.0.1`. Errors carry
 X-Error-Code. What shall go wrong is set on the server's attributes while it runs.
@@ -9,9 +12,12 @@ X-Error-Code. What shall go wrong is set on the server's attributes while it run
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,6 +47,14 @@ class Hub:
     status: int | None = None  # answer every question for a file with this status
     storage_status: int | None = None  # answer every request to the storage with this status
     cuts: int = 0  # how many answers of the storage still break off in the middle
+    stalls: int = 0  # how many answers of the storage still stop in the middle and stay silent
+    corrupt: bool = False  # the storage flips a bit
+    bytes_a_second: int | None = None  # how fast the storage sends
+    redirects: int = 0  # how many more times the hub sends every question elsewhere
+    private: dict[str, bool] = field(default_factory=dict)  # repos that were made, and whether they are private
+    uploads: dict[str, bytes] = field(default_factory=dict)  # what the storage was given, by SHA-256
+    commits: list[str] = field(default_factory=list)  # first lines of what was committed
+    closing: threading.Event = field(default_factory=threading.Event)
     plain: bool = False  # answer as any web server, with a page and without the hub's headers
     requests: list[Request] = field(default_factory=list)
     endpoint: str = ""
@@ -53,16 +67,22 @@ class Hub:
 @contextmanager
 def running(hub: Hub) -> Iterator[Hub]:
     """Serve `hub` on a free port of loopback; its `endpoint` says where."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
     hub.endpoint = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         yield hub
     finally:
+        hub.closing.set()
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that left without a word is no error here."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -75,20 +95,41 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._route()
 
+    def do_POST(self) -> None:
+        self._route()
+
+    def do_PUT(self) -> None:
+        self._route()
+
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
     def _route(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.hub.requests.append(Request(self.command, self.path, headers))
+        chunked = headers.get("transfer-encoding") == "chunked"
+        body = self._chunks() if chunked else self.rfile.read(int(headers.get("content-length", 0)))
         if self.hub.plain:
             self._send(200, b"<html>welcome</html>")
+        elif self.command in ("POST", "PUT"):
+            self._take(body)
+        elif self.hub.redirects and not self.path.startswith("/storage/"):
+            self.hub.redirects -= 1
+            self._send(307, headers={"Location": self.path})  # as after a renaming of the repo, on the same host
         elif self.path.startswith("/storage/"):
             self._storage(self.path.removeprefix("/storage/"))
         elif match := _RESOLVE.fullmatch(unquote(self.path)):
             self._resolve(**match.groupdict())
         else:
             self._send(404)
+
+    def _chunks(self) -> bytes:
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
 
     def _resolve(self, repo: str, revision: str, file: str) -> None:
         files = self.hub.repos.get(repo)
@@ -109,9 +150,58 @@ class _Handler(BaseHTTPRequestHandler):
             storage = self.hub.endpoint.replace("127.0.0.1", "localhost")
             self._send(302, headers={**linked, "Location": f"{storage}/storage/{sha256}"})
 
+    def _take(self, body: bytes) -> None:
+        """Uploads: the repo is made, files are announced, large ones put into the storage, and all committed."""
+        create = self.path == "/api/repos/create"
+        if self.hub.status:
+            self._send(self.hub.status)
+        elif self.command == "PUT":
+            sha256 = self.path.removeprefix("/storage/")
+            self.hub.uploads[sha256] = body
+            self._send(200 if hashlib.sha256(body).hexdigest() == sha256 else 400)
+        elif self.hub.token and self.headers["Authorization"] != f"Bearer {self.hub.token}":
+            self._send(401, headers={"X-Error-Message": "Invalid credentials in Authorization header"})
+        elif create:
+            asked = json.loads(body)
+            repo = "/".join(part for part in (asked.get("organization") or "me", asked["name"]) if part)
+            there = repo in self.hub.repos
+            self.hub.repos.setdefault(repo, {})
+            self.hub.private.setdefault(repo, bool(asked.get("private")) or asked.get("visibility") == "private")
+            self._json({"url": f"{self.hub.endpoint}/{repo}"}, 409 if there else 200)
+        elif self.path == "/api/validate-yaml":
+            self._json({"errors": [], "warnings": []})
+        elif self.path.partition("?")[0].endswith("/preupload/main"):
+            modes = [(f["path"], "regular" if f["path"].endswith((".md", ".json")) else "lfs") for f in _files(body)]
+            self._json({"files": [{"path": p, "uploadMode": mode, "shouldIgnore": False} for p, mode in modes]})
+        elif self.path.endswith(".git/info/lfs/objects/batch"):
+            objects = json.loads(body)["objects"]
+            put = [{**o, "actions": {"upload": {"href": f"{self.hub.endpoint}/storage/{o['oid']}"}}} for o in objects]
+            self._json({"transfer": "basic", "objects": put})
+        elif self.path.partition("?")[0].endswith("/commit/main"):
+            self._commit(self.path.removeprefix("/api/models/").partition("/commit/")[0], body)
+        else:
+            self._send(404)
+
+    def _commit(self, repo: str, body: bytes) -> None:
+        rows = [json.loads(row) for row in body.splitlines()]
+        for row in rows:
+            value = row["value"]
+            if row["key"] == "file":
+                self.hub.repos[repo][value["path"]] = base64.b64decode(value["content"])
+            elif row["key"] == "lfsFile":
+                self.hub.repos[repo][value["path"]] = self.hub.uploads[value["oid"]]
+            else:
+                self.hub.commits.append(value["summary"])
+        self._json({"commitUrl": f"{self.hub.endpoint}/{repo}/commit/{COMMIT}", "commitOid": COMMIT})
+
+    def _json(self, value: object, status: int = 200) -> None:
+        self._send(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
+
     def _storage(self, sha256: str) -> None:
         files = (data for files in self.hub.repos.values() for data in files.values())
         data = next(data for data in files if hashlib.sha256(data).hexdigest() == sha256)
+        if self.hub.corrupt:
+            data = bytes([data[0] ^ 1]) + data[1:]
         start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
         headers = {"ETag": f'"{sha256}"', "Accept-Ranges": "bytes"}
         if self.hub.storage_status:
@@ -128,9 +218,34 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
-        if self.hub.cuts and self.path.startswith("/storage/"):
+        if not self.path.startswith("/storage/"):
+            self.wfile.write(body)
+        elif self.hub.cuts:
             self.hub.cuts -= 1
             self.wfile.write(body[: len(body) // 2])
             self.close_connection = True
+        elif self.hub.stalls:
+            self.hub.stalls -= 1
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+            self.hub.closing.wait()
+            self.close_connection = True
         else:
-            self.wfile.write(body)
+            self._write(body)
+
+    def _write(self, body: bytes) -> None:
+        """At the speed of the storage; the client may have left."""
+        rate = self.hub.bytes_a_second
+        step = len(body) if rate is None else max(1, rate // 20)
+        for i in range(0, len(body), max(1, step)):
+            try:
+                self.wfile.write(body[i : i + step])
+                self.wfile.flush()
+            except OSError:
+                return
+            if rate is not None:
+                time.sleep(0.05)
+
+
+def _files(body: bytes) -> list[dict[str, str]]:
+    return json.loads(body)["files"]

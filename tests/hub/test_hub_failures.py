@@ -199,7 +199,7 @@ def test_a_failure_on_the_way_from_another_is_told_for_what_it_is(server: Hub) -
         server.plain = True
         _fails(server, "does not answer as a hub")
         server.plain, server.storage_status = False, 418
-        _fails(server, "download failed")
+        _fails(server, "failed on the way")
 
 
 def test_a_cache_that_cannot_be_written(server: Hub, home: Path) -> None:

@@ -62,7 +62,7 @@ def read_hdf5(path: Path, names: Collection[str]) -> dict[str, ndarray]:
 
 def listed(names: Iterable[str]) -> str:
     """The first of some names, and the data set that they are known from; for an error."""
-    names = sorted(names)
+    names = sorted(map(str, names))  # keys of a pickle may be anything
     text = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "") or "nothing"
     whose = [known for known, marks in _MARKS.items() if any(_is_marked(name, marks) for name in names)]
     return text + (f": this looks like {' and '.join(whose)}" if whose else "")

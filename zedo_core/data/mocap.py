@@ -1,8 +1,8 @@
-"""Motion capture in the joints of H36M-17: npz with `retargeted` or `positions` (n, 17, 3), metres, y up; or npy."""
+"""Motion capture: npz with `retargeted` or `positions` (n, j, 3), metres, y up; or npy. Random views of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from zedo_core.errors import FormatError
-from zedo_core.files import load_arrays
-from zedo_core.skeleton import H36M17
+from zedo_core.files import check_sizes, load_arrays
+from zedo_core.skeleton import H36M17, Skeleton, conversion
 
 _NPY = np.lib.format.MAGIC_PREFIX
 
@@ -24,40 +24,70 @@ class Motions:
     and frame rate stand in the tuples.
     """
 
-    positions: Float[ndarray, "n 17 3"]
+    positions: Float[ndarray, "n j 3"]
     sequence: Int[ndarray, " n"]
     names: tuple[str, ...]
     sources: tuple[str, ...]
     fps: tuple[float, ...]
+    skeleton: Skeleton = H36M17
 
     def __len__(self) -> int:
         return len(self.positions)
 
     def take(self, rows: Int[ndarray, " m"]) -> Motions:
         """Some of the frames."""
-        return Motions(
-            positions=self.positions[rows],
-            sequence=self.sequence[rows],
-            names=self.names,
-            sources=self.sources,
-            fps=self.fps,
-        )
+        return replace(self, positions=self.positions[rows], sequence=self.sequence[rows])
+
+    def to_skeleton(self, target: Skeleton, where: str = "motion capture") -> Motions:
+        """The same in another joint set, joint by joint by name; FormatError when a joint cannot be had."""
+        if target == self.skeleton:
+            return self
+        rule = conversion(self.skeleton, target)
+        if lacking := [name for name, row in zip(target.joints, rule.weights, strict=True) if not row.any()]:
+            raise FormatError(
+                f"{where}: its joints are those of {self.skeleton.name}, from which {', '.join(lacking)} of "
+                f"{target.name} cannot be made; give poses (n, {len(target)}, 3) in the joints of {target.name}"
+            )
+        return replace(self, positions=rule.points(self.positions).astype(np.float32), skeleton=target)
 
 
-def load(path: str | Path, split: str | None = None, *, rig: str = "retargeted") -> Motions:
-    """Read an npz of motion capture, or an npy (n, 17, 3) as one sequence; FormatError for anything else.
+def load(
+    path: str | Path, split: str | None = None, *, rig: str = "retargeted", skeleton: Skeleton = H36M17
+) -> Motions:
+    """Read an npz of motion capture, or an npy (n, j, 3) as one sequence; FormatError for anything else.
 
     `split` keeps the sequences marked with that word (all when None). `rig` is `retargeted` (bone
     directions on one adult skeleton) or `positions` (as captured); a file with only one has it used.
+    The joints are those of `skeleton`, or of h36m-17, from which they are then converted by name:
+    `retargeted` always is h36m-17, an array `joint_names` in the file says which, else their number.
     """
     path = Path(path)
     arrays = _arrays(path)
     key = rig if rig in arrays else next((name for name in ("retargeted", "positions") if name in arrays), None)
     if key is None:
         raise FormatError(
-            f"{path}: expected an array 'positions' (n, 17, 3) in metres, found {', '.join(arrays) or 'nothing'}"
+            f"{path}: expected an array 'positions' (n, {len(skeleton)}, 3) in metres, found "
+            f"{', '.join(arrays) or 'nothing'}"
         )
-    return _select(path, arrays, key, split)
+    own = _joints_of(path, arrays, key, skeleton)
+    return _select(path, arrays, key, split, own).to_skeleton(skeleton, str(path))
+
+
+def _joints_of(path: Path, arrays: dict[str, ndarray], key: str, wanted: Skeleton) -> Skeleton:
+    """The joint set that the file is in."""
+    if "joint_names" in arrays:
+        names = tuple(str(name) for name in arrays["joint_names"].ravel())
+        for known in (wanted, H36M17):
+            if names == known.joints:
+                return known
+        raise FormatError(
+            f"{path}: expected joint_names of {wanted.name} ({', '.join(wanted.joints)}) or h36m-17, found "
+            f"{', '.join(names)}"
+        )
+    array = arrays[key]
+    fits = array.ndim == 3 and array.shape[1] == len(wanted)
+    as_h36m = key == "retargeted" or (not fits and array.ndim == 3 and array.shape[1] == len(H36M17))
+    return H36M17 if as_h36m else wanted
 
 
 def _arrays(path: Path) -> dict[str, ndarray]:
@@ -69,6 +99,7 @@ def _arrays(path: Path) -> dict[str, ndarray]:
             if file.read(len(_NPY)) != _NPY:
                 return load_arrays(path)
             file.seek(0)
+            check_sizes(file)
             return {"positions": np.load(file, allow_pickle=False)}
     except FormatError:
         raise
@@ -76,8 +107,8 @@ def _arrays(path: Path) -> dict[str, ndarray]:
         raise FormatError(f"{path}: expected motion capture as an npz or npy of numbers, cannot read it") from None
 
 
-def _select(path: Path, arrays: dict[str, ndarray], key: str, split: str | None) -> Motions:
-    positions = _checked_positions(path, key, arrays[key])
+def _select(path: Path, arrays: dict[str, ndarray], key: str, split: str | None, own: Skeleton) -> Motions:
+    positions = _checked_positions(path, key, arrays[key], own)
     offsets = _checked_offsets(path, arrays.get("offsets", np.array([0, len(positions)])), len(positions))
     count = len(offsets) - 1
     names, sources, marks = (
@@ -95,6 +126,7 @@ def _select(path: Path, arrays: dict[str, ndarray], key: str, split: str | None)
         names=tuple(str(names[i]) for i in kept),
         sources=tuple(str(sources[i]) for i in kept),
         fps=tuple(float(fps[i]) for i in kept),
+        skeleton=own,
     )
 
 
@@ -123,8 +155,8 @@ def _label(path: Path, arrays: dict[str, ndarray], name: str, default: str | flo
     return np.broadcast_to(values, (count,))
 
 
-def _checked_positions(path: Path, key: str, positions: ndarray) -> Float[ndarray, "n 17 3"]:
-    expected = (len(H36M17), 3)
+def _checked_positions(path: Path, key: str, positions: ndarray, own: Skeleton) -> Float[ndarray, "n j 3"]:
+    expected = (len(own), 3)
     if positions.ndim != 3 or positions.shape[1:] != expected or positions.dtype.kind != "f" or not len(positions):
         raise FormatError(
             f"{path}: expected '{key}' of shape (n, {expected[0]}, {expected[1]}) in metres, got "
@@ -139,8 +171,8 @@ def _checked_positions(path: Path, key: str, positions: ndarray) -> Float[ndarra
 class Views:
     """Poses before random cameras: joints in metres in camera axes, their pixels, and the matrix K of each."""
 
-    joints_cam: Float[ndarray, "b 17 3"]
-    xy: Float[ndarray, "b 17 2"]
+    joints_cam: Float[ndarray, "b j 3"]
+    xy: Float[ndarray, "b j 2"]
     K: Float[ndarray, "b 3 3"]
 
 
@@ -149,7 +181,7 @@ def random_views(motions: Motions, count: int, seed: int = 0) -> Views:
     rng = np.random.default_rng(seed)
     rows = rng.choice(len(motions), size=min(count, len(motions)), replace=False)
     n = len(rows)
-    root = H36M17.index("pelvis")
+    root = motions.skeleton.root
     bodies = motions.positions[rows].astype(float)
     bodies = (bodies - bodies[:, [root]]) * rng.normal(1.0, 0.05, (n, 1, 1))
     R, T, K = random_cameras(rng, n)

@@ -39,6 +39,7 @@ _MAT_FIELDS = ("annot2", "annot3", "valid_frame", "activity_annotation")
 JOINTS = (14, 8, 9, 10, 11, 12, 13, 15, 1, 16, 0, 5, 6, 7, 2, 3, 4)
 _MM = 1e-3
 # More than annotations are uncertain by; less than what mistaken axes or joints cause.
+_LARGEST_VALUE = 1e9  # of a pixel or the slope of a ray; beyond, a fit has no digits left
 _MOST_ERROR_PX = 30.0
 
 
@@ -213,6 +214,10 @@ def _fitted_camera(
     K = np.eye(3)
     if len(rays) == 0:
         return K  # no frame of the sequence will be kept
+    if not np.isfinite(rays).all() or max(np.abs(rays).max(), np.abs(pixels).max()) > _LARGEST_VALUE:
+        raise FormatError(
+            f"{path}: expected pixels in annot2 and mm in annot3, found values beyond any picture"
+        )
     for axis in range(2):
         A = np.stack([rays[:, axis], np.ones(len(rays))], axis=1)
         K[axis, axis], K[axis, 2] = np.linalg.lstsq(A, pixels[:, axis])[0]

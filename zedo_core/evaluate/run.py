@@ -154,7 +154,7 @@ def with_start(lifter: ZedoLifter, setting: Setting, request: EvalRequest) -> Ze
     count = max(setting.options.shapes, setting.options.candidates, setting.hypotheses)
     if setting.start == "generated":
         poses = generate(lifter.prior, count, seed=request.seed)
-        poses = poses - poses[:, [lifter.skeleton.index("pelvis")]]
+        poses = poses - poses[:, [lifter.skeleton.root]]
     else:
         poses = torch.from_numpy(_training_poses(request, count)).to(lifter.device)
     return replace(lifter, clusters={count: poses})

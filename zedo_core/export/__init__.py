@@ -2,7 +2,7 @@
 
 Every module here with `SUFFIX` and `write(poses, path)` is a format; one with `read(path)` as well can be loaded
 again. A new format is one new file; what it needs beyond zedo's own dependencies it imports inside a function
-`require()`. A format with `UPRIGHT` has y up instead of camera axes, and its `write` takes `up` as well.
+`require()`. A format with `UPRIGHT` has y up instead of camera axes, as `zedo_core.upright` finds it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,22 @@ from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from zedo_core.errors import InputError
-from zedo_core.export._upright import CAMERA_UP, Direction, upright
 from zedo_core.types import Poses
+from zedo_core.upright import CAMERA_UP, Direction, Up, upright, with_up
 
-__all__ = ["CAMERA_UP", "Direction", "check", "formats", "is_upright", "load", "named", "save", "upright"]
+__all__ = [
+    "CAMERA_UP",
+    "Direction",
+    "Up",
+    "check",
+    "formats",
+    "is_upright",
+    "load",
+    "named",
+    "save",
+    "upright",
+    "with_up",
+]
 
 
 @runtime_checkable
@@ -42,29 +54,21 @@ class ReadableFormat(Format, Protocol):
 
 
 @runtime_checkable
-class UprightFormat(Protocol):
+class UprightFormat(Format, Protocol):
     """A format that has y up and the floor at 0."""
 
     UPRIGHT: bool
 
-    def write(self, poses: Poses, path: Path, up: Direction | None = None) -> tuple[Path, ...] | None:
-        """As of `Format`; `up` is a direction in camera axes, found from calibration or people if None."""
-        ...
 
-
-def save(poses: Poses, path: str | Path, *, up: Direction | None = None) -> tuple[Path, ...]:
+def save(poses: Poses, path: str | Path, *, up: Up | None = None) -> tuple[Path, ...]:
     """Write poses in the format that the suffix names, and say which files were written.
 
-    `up` is a direction in camera axes for the formats that are upright (found from the calibration or the people if
-    None); the others stay in camera axes. InputError for a suffix that is none.
+    `up` is a direction in camera axes or one of `zedo_core.upright.UPS`, as the result was made if None; formats that
+    stay in camera axes keep it for later. InputError for a suffix that is none.
     """
     path = Path(path)
     form = _of_suffix(path, formats())
-    if isinstance(form, UprightFormat):
-        written = cast(UprightFormat, form).write(poses, path, up)
-    else:
-        written = form.write(poses, path)
-    return written or (path,)
+    return form.write(poses if up is None else with_up(poses, up), path) or (path,)
 
 
 def named(text: str) -> tuple[str, ...]:

@@ -13,13 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
 
 from zedo_core.camera import Camera
 from zedo_core.errors import FormatError, InputError
 from zedo_core.skeleton import SKELETONS, Skeleton
+from zedo_core.types import Poses
+from zedo_core.upright import upright
 
 SCHEMA = "zedo-poses-1"
 UNITS = "m"
+_REAL, _WHOLE = ("joints", "score", "spread"), ("chosen", "frame_numbers", "track_ids")
+_LARGEST_M = 1e6
+_FPS = (1e-3, 1e6)  # frames a second, from a picture in a quarter of an hour on
 AXES = "camera: x right, y down, z forward"
 
 
@@ -40,6 +47,31 @@ def check_schema(found: Any, path: Path) -> None:
         raise FormatError(
             f"{path}: expected poses in the form {SCHEMA}, found {str(found)[:40]!a}; update zedo or the file"
         )
+
+
+def check_fields(poses: Poses) -> None:
+    """ValueError for a field of a file that `Poses` takes as it is and that no exporter could write."""
+    t, p = poses.chosen.shape
+    arrays = {name: getattr(poses, name) for name in (*_REAL, *_WHOLE)}
+    arrays |= {} if poses.times_s is None else {"times_s": poses.times_s}
+    for name, array in arrays.items():
+        if array.dtype.kind not in ("iu" if name in _WHOLE else "f"):
+            raise ValueError(f"{name} holds {array.dtype}")
+        if name == "joints" and (np.abs(array) > _LARGEST_M).any():
+            raise ValueError(f"joints hold a value beyond {_LARGEST_M:g} m")
+    if poses.frame_numbers.shape != (t,) or poses.track_ids.shape != (p,) or poses.chosen.min(initial=-1) < -1:
+        raise ValueError("frame_numbers, track_ids and chosen do not fit the joints")
+    if poses.times_s is not None and poses.times_s.shape != (t,):
+        raise ValueError(f"expected {t} times, found {poses.times_s.shape}")
+    if poses.fps is not None and not (isinstance(poses.fps, int | float) and _FPS[0] <= poses.fps <= _FPS[1]):
+        raise ValueError(f"fps is {poses.fps!a:.40}")
+    if poses.filled is not None and poses.filled.dtype != bool:
+        raise ValueError(f"filled holds {poses.filled.dtype}")
+    made_by = poses.provenance
+    texts = (poses.skeleton.name, *poses.skeleton.joints, made_by.method, made_by.weights, made_by.weights_sha256)
+    texts += (made_by.version, *(camera.source for camera in poses.cameras))
+    if not all(isinstance(text, str) for text in texts) or not isinstance(made_by.options, dict):
+        raise ValueError("a name, a source or the options are of another kind")
 
 
 def restored_skeleton(name: str, joints: Sequence[str], parents: Sequence[int]) -> Skeleton:
@@ -74,6 +106,14 @@ def restored_camera(
         R_cam_from_world=None if R is None else tuple(tuple(map(float, row)) for row in R),
         t_cam_from_world=None if t is None else tuple(map(float, t)),
     )
+
+
+def way_up(poses: Poses) -> tuple[Float[ndarray, "u 3 3"], Float[ndarray, "u 3"], str]:
+    """Rotation and shift to y up with the floor at 0, once where all frames share them, and the source of up."""
+    found = upright(poses)
+    R, t = found.R_up_from_cam, found.t_up_from_cam
+    same = len(R) > 0 and bool((R[0] == R).all() and (t == t[0]).all())
+    return (R[:1], t[:1], found.source) if same else (R, t, found.source)
 
 
 def plain(value: Any) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from zedo_core.errors import InputError
-from zedo_core.export._upright import Direction, upright
 from zedo_core.skeleton import Skeleton
 from zedo_core.types import Poses
+from zedo_core.upright import upright
 
 ASSUMED_FPS = 30.0  # of pictures, which have no rate
 
@@ -56,9 +57,9 @@ class Recording:
         return len(self.tracks[0].points)
 
 
-def record(poses: Poses, path: Path, up: Direction | None = None) -> Recording:
+def record(poses: Poses, path: Path) -> Recording:
     """The poses as a recording, for the file `path`; InputError when nobody appears in them."""
-    found = upright(poses, up)
+    found = upright(poses)
     seen = np.any(np.isfinite(found.points).all(-1), axis=(0, 2))
     if not seen.any():
         raise InputError(f"{path}: expected at least one person, found nobody in {len(poses.frame_numbers)} frames")
@@ -85,8 +86,24 @@ def _rows(numbers: Int[ndarray, " t"]) -> tuple[Int[ndarray, " t"], int]:
     return (rows, step) if rows[-1] < _SPARSEST * len(rows) else (np.arange(len(numbers)), 1)
 
 
-def files_of(recording: Recording, path: Path) -> Iterator[tuple[Track, Path]]:
-    """Each person's own file: `path` itself for one person, else with `_person3` for track 3 before the suffix."""
-    for track in recording.tracks:
-        alone = len(recording.tracks) == 1
-        yield track, path if alone else path.with_name(f"{path.stem}_person{track.id}{path.suffix}")
+def write_each(recording: Recording, path: Path, write: Callable[[Track, Path], None]) -> tuple[Path, ...]:
+    """Write a file per person and say which: `path` itself for one person, else `_person3` before the suffix.
+
+    Files that an earlier run with other people left under these names are removed, or they would pass for people of
+    this one.
+    """
+    alone = len(recording.tracks) == 1
+    files = [path if alone else path.with_name(f"{path.stem}_person{t.id}{path.suffix}") for t in recording.tracks]
+    for track, file in zip(recording.tracks, files, strict=True):
+        write(track, file)
+    for old in _earlier(path):
+        if old not in files:
+            _log.warning("%s: left by an earlier run with other people, removed", old.name)
+            old.unlink(missing_ok=True)
+    return tuple(files)
+
+
+def _earlier(path: Path) -> list[Path]:
+    """The files there are under the names that `write_each` gives."""
+    person = re.compile(rf"{re.escape(path.stem)}(_person\d+)?{re.escape(path.suffix)}")
+    return sorted(file for file in path.parent.iterdir() if person.fullmatch(file.name) and file.is_file())

@@ -18,8 +18,7 @@ from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
 from zedo_core.export._rig import Motion, solve
-from zedo_core.export._tracks import Track, files_of, record
-from zedo_core.export._upright import Direction
+from zedo_core.export._tracks import Track, record, write_each
 from zedo_core.files import written_whole
 from zedo_core.types import Poses
 
@@ -40,18 +39,18 @@ _ENDS = {
 _log = logging.getLogger(__name__)
 
 
-def write(poses: Poses, path: Path, up: Direction | None = None) -> tuple[Path, ...]:
+def write(poses: Poses, path: Path) -> tuple[Path, ...]:
     """Write a file per person and say which; OutputError when it cannot be written, InputError for nobody."""
-    recording = record(poses, path, up)
-    written = []
-    for track, file in files_of(recording, path):
+    recording = record(poses, path)
+
+    def write_person(track: Track, file: Path) -> None:
         motion = solve(track.points, recording.skeleton)
         _warn_of_gaps(track, file)
         with written_whole(file) as partial:
             lines = (*_hierarchy(motion), *_motion(motion, recording.fps))
             partial.write_text("\n".join(lines) + "\n", encoding="ascii", newline="")
-        written.append(file)
-    return tuple(written)
+
+    return write_each(recording, path, write_person)
 
 
 def _warn_of_gaps(track: Track, file: Path) -> None:

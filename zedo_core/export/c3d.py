@@ -13,8 +13,7 @@ from types import ModuleType
 import numpy as np
 
 from zedo_core.errors import MissingExtraError, OutputError
-from zedo_core.export._tracks import Recording, Track, files_of, record
-from zedo_core.export._upright import Direction
+from zedo_core.export._tracks import Recording, Track, record, write_each
 from zedo_core.files import written_whole
 from zedo_core.types import Poses
 
@@ -37,20 +36,20 @@ def require() -> ModuleType:
     return ezc3d
 
 
-def write(poses: Poses, path: Path, up: Direction | None = None) -> tuple[Path, ...]:
+def write(poses: Poses, path: Path) -> tuple[Path, ...]:
     """Write a file per person and say which; OutputError when it cannot be written, InputError for nobody."""
     ezc3d = require()
-    recording = record(poses, path, up)
+    recording = record(poses, path)
     if recording.frames > _MOST_FRAMES:
         raise OutputError(f"{path}: C3D holds up to {_MOST_FRAMES} frames, these are {recording.frames}; use trc")
-    written = []
-    for track, file in files_of(recording, path):
+
+    def write_person(track: Track, file: Path) -> None:
         with written_whole(file) as partial:
             _fill(ezc3d.c3d(), recording, track).write(str(partial))
             if partial.stat().st_size < recording.frames * len(recording.skeleton) * _POINT_BYTES:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # which ezc3d does not say
-        written.append(file)
-    return tuple(written)
+
+    return write_each(recording, path, write_person)
 
 
 def _fill(file, recording: Recording, track: Track):
@@ -63,6 +62,7 @@ def _fill(file, recording: Recording, track: Track):
     file["parameters"]["POINT"]["LABELS"]["value"] = recording.skeleton.joints
     file.add_parameter("POINT", "X_SCREEN", ["+X"])
     file.add_parameter("POINT", "Y_SCREEN", ["+Y"])
+    file.add_parameter("ZEDO", "UP", [recording.up_source])
     file["data"]["points"] = points
     file["data"]["meta_points"]["residuals"] = np.where(known, 0.0, -1.0).T[None]
     return file

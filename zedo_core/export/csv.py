@@ -1,6 +1,7 @@
 """The chosen poses as a table: a row per frame, person and joint, in metres and camera axes as in npz and JSON.
 
 Who or what is not known has no row; a spread, score or time that is not known is an empty cell.
+`filled` is 1 where the pose was made up between two frames, `doubtful` where it is not to be trusted.
 """
 
 from __future__ import annotations
@@ -15,7 +16,20 @@ from zedo_core.types import Poses
 
 SUFFIX = ".csv"
 
-_HEAD = ("frame", "time_s", "track", "joint", "x_m", "y_m", "z_m", "spread_m", "score", "hypothesis")
+_HEAD = (
+    "frame",
+    "time_s",
+    "track",
+    "joint",
+    "x_m",
+    "y_m",
+    "z_m",
+    "spread_m",
+    "score",
+    "hypothesis",
+    "filled",
+    "doubtful",
+)
 
 
 def write(poses: Poses, path: Path) -> None:
@@ -27,17 +41,18 @@ def write(poses: Poses, path: Path) -> None:
 
 
 def _rows(poses: Poses) -> Iterator[tuple[object, ...]]:
-    best = poses.best
+    best, filled, doubtful = poses.best, poses.is_filled, poses.doubtful
     for t, number in enumerate(poses.frame_numbers.tolist()):
         time = "" if poses.times_s is None else _cell(float(poses.times_s[t]))
         for p in poses.present[t].nonzero()[0]:
             chosen = int(poses.chosen[t, p])
+            flags = int(filled[t, p]), int(doubtful[t, p])
             score = _cell(float(poses.score[t, p, chosen]))
             for j, joint in enumerate(poses.skeleton.joints):
                 place = [_cell(value) for value in best[t, p, j].tolist()]
                 if all(place):
                     spread = _cell(float(poses.spread[t, p, j]))
-                    yield number, time, int(poses.track_ids[p]), joint, *place, spread, score, chosen
+                    yield number, time, int(poses.track_ids[p]), joint, *place, spread, score, chosen, *flags
 
 
 def _cell(value: float) -> str:

@@ -17,7 +17,6 @@ from scipy.spatial.transform import Rotation
 from zedo_core.export._gltf import INDICES, VERTICES, Buffer
 from zedo_core.export._rig import Motion, solve
 from zedo_core.export._tracks import Recording, Track, record
-from zedo_core.export._upright import Direction
 from zedo_core.files import written_whole
 from zedo_core.skeleton import H36M17
 from zedo_core.types import Poses
@@ -32,9 +31,9 @@ _THICKEST_M, _THICKNESS, _WAIST = 0.04, 0.12, 0.2  # an octahedron's half width,
 _FACES = np.array([(0, 2, 1), (0, 3, 2), (0, 4, 3), (0, 1, 4), (5, 1, 2), (5, 2, 3), (5, 3, 4), (5, 4, 1)])
 
 
-def write(poses: Poses, path: Path, up: Direction | None = None) -> None:
+def write(poses: Poses, path: Path) -> None:
     """Write the scene; OutputError when the place cannot be written to, InputError when nobody appears."""
-    recording = record(poses, path, up)
+    recording = record(poses, path)
     with written_whole(path) as partial:
         partial.write_bytes(_scene(recording))
 

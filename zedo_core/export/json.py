@@ -19,13 +19,15 @@ from zedo_core.export._schema import (
     AXES,
     SCHEMA,
     UNITS,
+    check_fields,
     check_schema,
     plain,
     reading,
     restored_camera,
     restored_skeleton,
+    way_up,
 )
-from zedo_core.files import written_whole
+from zedo_core.files import read_bounded, written_whole
 from zedo_core.types import Poses, Provenance
 
 SUFFIX = ".json"
@@ -47,7 +49,7 @@ def read(path: Path) -> Poses:
     with reading(path):
         skeleton = document["skeleton"]
         frames = document["frames"]
-        return Poses(
+        poses = Poses(
             **_arrays(document),
             skeleton=restored_skeleton(skeleton["name"], skeleton["joints"], skeleton["parents"]),
             cameras=tuple(_camera(camera) for camera in document["cameras"]),
@@ -56,14 +58,18 @@ def read(path: Path) -> Poses:
             provenance=Provenance(**document["provenance"]),
             fps=None if document["fps"] is None else float(document["fps"]),
             times_s=_times([frame["time_s"] for frame in frames]),
+            filled=_filled(document),
         )
+        check_fields(poses)
+    return poses
 
 
 def _lines(poses: Poses) -> Iterator[str]:
     head = json.dumps(_head(poses), allow_nan=False)
     yield head[:-1] + ', "frames": ['
+    flags = poses.is_filled, poses.doubtful
     for t in range(len(poses.frame_numbers)):
-        yield ("," if t else "") + "\n" + json.dumps(_frame(poses, t), separators=(",", ":"), allow_nan=False)
+        yield ("," if t else "") + "\n" + json.dumps(_frame(poses, t, *flags), separators=(",", ":"), allow_nan=False)
     yield "\n]}\n"
 
 
@@ -82,10 +88,16 @@ def _head(poses: Poses) -> dict[str, Any]:
         },
         "skeleton": {"name": skeleton.name, "joints": skeleton.joints, "parents": skeleton.parents},
         "cameras": [_camera_table(camera) for camera in poses.cameras],
+        "upright": _way_up(poses),
         "fps": poses.fps,
         "hypotheses": poses.score.shape[2],
         "track_ids": poses.track_ids.tolist(),
     }
+
+
+def _way_up(poses: Poses) -> dict[str, Any]:
+    R, t, source = way_up(poses)
+    return {"R_up_from_cam": R.tolist(), "t_up_from_cam": t.tolist(), "source": source}
 
 
 def _camera_table(camera: Camera) -> dict[str, Any]:
@@ -99,7 +111,7 @@ def _camera_table(camera: Camera) -> dict[str, Any]:
     }
 
 
-def _frame(poses: Poses, t: int) -> dict[str, Any]:
+def _frame(poses: Poses, t: int, filled: ndarray, doubtful: ndarray) -> dict[str, Any]:
     return {
         "number": int(poses.frame_numbers[t]),
         "time_s": None if poses.times_s is None else float(poses.times_s[t]),
@@ -107,6 +119,8 @@ def _frame(poses: Poses, t: int) -> dict[str, Any]:
             {
                 "track": int(poses.track_ids[p]),
                 "chosen": int(poses.chosen[t, p]),
+                "filled": bool(filled[t, p]),
+                "doubtful": bool(doubtful[t, p]),
                 "score": _with_nulls(poses.score[t, p]),
                 "spread": _with_nulls(poses.spread[t, p], _DECIMALS),
                 "joints": _with_nulls(poses.joints[t, p], _DECIMALS),
@@ -126,7 +140,7 @@ def _with_nulls(values: ndarray, decimals: int | None = None) -> list[Any]:
 
 def _document(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(read_bounded(path))
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         raise FormatError(f"{path}: not a readable JSON of poses ({error})") from None
 
@@ -163,6 +177,19 @@ def _arrays(document: dict[str, Any]) -> dict[str, ndarray]:
                     raise ValueError(f"frame {frame['number']}: {name} has shape {value.shape}, not {array[at].shape}")
                 array[at] = value
     return arrays
+
+
+def _filled(document: dict[str, Any]) -> ndarray:
+    """Marks of filled frames; files of before there were such marks have none."""
+    people = {track: p for p, track in enumerate(document["track_ids"])}
+    filled = np.zeros((len(document["frames"]), len(people)), bool)
+    for row, frame in enumerate(document["frames"]):
+        for person in frame["people"]:
+            mark = person.get("filled", False)
+            if not isinstance(mark, bool):
+                raise ValueError(f"frame {frame['number']}: filled is {mark!a:.40}")
+            filled[row, people[person["track"]]] = mark
+    return filled
 
 
 def _times(values: list[float | None]) -> ndarray | None:

@@ -4,12 +4,15 @@ t frames, p people, h hypotheses, j joints, c cameras (1 for all frames, or t):
     schema                  "zedo-poses-1"
     joints                  (t, p, h, j, 3) m in camera axes with the root's translation, NaN where absent
     score, chosen, spread   (t, p, h); (t, p), -1 where absent; (t, p, j) m
+    filled, doubtful        (t, p): made up between two frames; not to be trusted, which is for readers of the file
     K, image_size           (c, 3, 3) px; (c, 2) width and height in px, 0 where unknown
     distortion              (c, n) in OpenCV's order, NaN beyond a camera's last coefficient
     R_cam_from_world, t_cam_from_world   (c, 3, 3); (c, 3) m; NaN where unknown
     camera_source           (c,) where the intrinsics came from
     frame_numbers, track_ids   (t,); (p,)
     times_s, fps            (t,); number; each left out where unknown
+    R_up_from_cam, t_up_from_cam         (u, 3, 3); (u, 3) m, u is 1 for all frames, or t: to y up, floor at 0
+    up_source               where the upward direction came from; these three are for readers of the file
     skeleton, joint_names, parents       name; (j,); (j,), -1 for a root
     units, axes             "m"; "camera: x right, y down, z forward"
     method, weights, weights_sha256, version, options   texts, options as JSON
@@ -20,6 +23,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
@@ -30,13 +34,15 @@ from zedo_core.export._schema import (
     AXES,
     SCHEMA,
     UNITS,
+    check_fields,
     check_schema,
     plain,
     reading,
     restored_camera,
     restored_skeleton,
+    way_up,
 )
-from zedo_core.files import written_whole
+from zedo_core.files import read_arrays, written_whole
 from zedo_core.types import Poses, Provenance
 
 SUFFIX = ".npz"
@@ -51,8 +57,11 @@ def write(poses: Poses, path: Path) -> None:
     entries = {
         "schema": SCHEMA,
         **{name: getattr(poses, name) for name in _ARRAYS},
+        "filled": poses.is_filled,
+        "doubtful": poses.doubtful,
         **_camera_arrays(poses.cameras),
         **{name: value for name in ("times_s", "fps") if (value := getattr(poses, name)) is not None},
+        **_way_up(poses),
         "skeleton": poses.skeleton.name,
         "joint_names": np.array(poses.skeleton.joints),
         "parents": np.array(poses.skeleton.parents),
@@ -70,7 +79,7 @@ def read(path: Path) -> Poses:
     entries = _entries(path)
     check_schema(str(entries.get("schema")), path)
     with reading(path):
-        return Poses(
+        poses = Poses(
             **{name: entries[name] for name in _ARRAYS},
             skeleton=restored_skeleton(
                 entries["skeleton"].item(), entries["joint_names"].tolist(), entries["parents"].tolist()
@@ -81,13 +90,15 @@ def read(path: Path) -> Poses:
             ),
             fps=entries["fps"].item() if "fps" in entries else None,
             times_s=entries.get("times_s"),
+            filled=entries.get("filled"),
         )
+        check_fields(poses)
+    return poses
 
 
 def _entries(path: Path) -> dict[str, ndarray]:
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
-            return {name: data[name] for name in data.files}
+        return read_arrays(path)
     except Exception as error:  # numpy answers damage with almost any of them
         raise FormatError(f"{path}: not a readable npz of poses ({error})") from None
 
@@ -103,6 +114,11 @@ def _camera_arrays(cameras: tuple[Camera, ...]) -> dict[str, ndarray]:
         "t_cam_from_world": np.array([c.t_cam_from_world or unknown_t for c in cameras], dtype=float),
         "camera_source": np.array([camera.source for camera in cameras], dtype=str),
     }
+
+
+def _way_up(poses: Poses) -> dict[str, Any]:
+    R, t, source = way_up(poses)
+    return {"R_up_from_cam": R, "t_up_from_cam": t, "up_source": source}
 
 
 def _camera(entries: Mapping[str, ndarray], i: int) -> Camera:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from zedo_core.export._tracks import Recording, Track, files_of, record
-from zedo_core.export._upright import Direction
+from zedo_core.export._tracks import Recording, Track, record, write_each
 from zedo_core.files import written_whole
 from zedo_core.types import Poses
 
@@ -21,16 +20,16 @@ _MM = 1000.0
 _RATES = ("DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units", "OrigDataRate", "OrigDataStartFrame")
 
 
-def write(poses: Poses, path: Path, up: Direction | None = None) -> tuple[Path, ...]:
+def write(poses: Poses, path: Path) -> tuple[Path, ...]:
     """Write a file per person and say which; OutputError when the place cannot be written to, InputError for nobody."""
-    recording = record(poses, path, up)
-    written = []
-    for track, file in files_of(recording, path):
+    recording = record(poses, path)
+
+    def write_person(track: Track, file: Path) -> None:
         with written_whole(file) as partial:
             text = "\n".join(_lines(recording, track, " ".join(file.name.split()))) + "\n"
             partial.write_text(text, encoding="utf-8", newline="")
-        written.append(file)
-    return tuple(written)
+
+    return write_each(recording, path, write_person)
 
 
 def _lines(recording: Recording, track: Track, name: str) -> Iterator[str]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from zedo_core.errors import HubError, ZedoError
@@ -19,8 +23,16 @@ OnProgress = Callable[[str, int, int | None], None]
 _PUBLIC_HUB = "https://huggingface.co"
 
 # Read by the hub client when it is first imported; what the user has set stays. Files of a few megabytes need no
-# second protocol (Xet), and the first answer is waited for briefly so that a missing network is told at once.
-_CLIENT_DEFAULTS = {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1", "HF_HUB_ETAG_TIMEOUT": "3"}
+# second protocol (Xet), and answers are waited for briefly so that a missing network is told at once.
+_CLIENT_DEFAULTS = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_XET": "1",
+    "HF_HUB_ETAG_TIMEOUT": "3",
+    "HF_HUB_DOWNLOAD_TIMEOUT": "5",
+}
+_CHUNK = 2**18  # bytes of a download that are written, and shown, at once
+_RETRYING = ("huggingface_hub.file_download", "huggingface_hub.utils._http")  # loggers of the client that say so
+_MOST_RETRIES = 2  # without progress
 
 # Why and what next, by the name of an exception of the hub client, of its transport or of Python; the first that
 # fits the error or one of its causes counts, the HTTP status among them. Names, because the transport's module
@@ -46,45 +58,87 @@ _REASONS = {
     "401": "{host} refuses the token; make a new one and set HF_TOKEN",
     "403": "{host} forbids access to {repo}; check that the token (HF_TOKEN) may read it",
     "404": "{host} has no such file of {repo}; check --repo, --revision and HF_ENDPOINT",
+    "409": "{repo} is there already and differs; choose another --repo",
     "429": "{host} gets too many requests from here; wait a few minutes, or pass a token (HF_TOKEN)",
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Remote:
+    """A file on the hub: its commit and, where the hub says it, the SHA-256 of its content."""
+
+    commit: str
+    sha256: str | None
+
+
+class LeftOffError(HubError):
+    """A download that was ended because another one had failed."""
+
+
 class HubClient:
-    """The hub client at one endpoint, its errors made ours."""
+    """The hub client at one endpoint, its errors made ours; to be used within `opened`."""
 
     def __init__(self, endpoint: str | None, token: str | None) -> None:
         self.endpoint = (endpoint or os.environ.get("HF_ENDPOINT") or _PUBLIC_HUB).strip().rstrip("/")
         self._token = (token or "").strip() or None
+        self._stopped = threading.Event()
+        self._patience = _Patience()
 
-    def commit_of(self, entry: Entry, revision: str, file: str) -> str:
-        """The commit that `file` is at, by a single request: the client's download would first retry for 20 s."""
-        with self._client(entry, file) as client:
+    @contextmanager
+    def opened(self) -> Iterator[HubClient]:
+        """The client silent below errors and less patient than by itself; as it was when done."""
+        for key, value in _CLIENT_DEFAULTS.items():
+            os.environ.setdefault(key, value)
+        from huggingface_hub import constants
+
+        loggers = [logging.getLogger(name) for name in ("huggingface_hub", *_RETRYING)]
+        levels, chunk = [log.level for log in loggers], constants.DOWNLOAD_CHUNK_SIZE
+        constants.DOWNLOAD_CHUNK_SIZE = min(chunk, _CHUNK)  # of a connection that breaks, the last chunk is lost
+        loggers[0].setLevel(logging.ERROR)
+        for log in loggers[1:]:
+            log.setLevel(logging.WARNING)
+            log.addFilter(self._patience)
+        try:
+            yield self
+        finally:
+            self.stop()
+            constants.DOWNLOAD_CHUNK_SIZE = chunk
+            for log, level in zip(loggers, levels, strict=True):
+                log.setLevel(level)
+                log.removeFilter(self._patience)
+
+    def stop(self) -> None:
+        """End the downloads that run."""
+        self._stopped.set()
+
+    def ask(self, entry: Entry, revision: str, file: str) -> Remote:
+        """Where `file` is at, by a single request: the client's download would first retry for 20 s."""
+        with self.told(f"{entry.name} ({file})", entry.repo, entry.revision) as client:
             url = client.hf_hub_url(entry.repo, file, revision=revision, endpoint=self.endpoint)
             seconds = client.constants.HF_HUB_ETAG_TIMEOUT
             found = client.get_hf_file_metadata(url, token=self._token, timeout=seconds, endpoint=self.endpoint)
             if found.commit_hash is None:
                 raise HubError(f"{_host(self.endpoint)} does not answer as a hub does; check HF_ENDPOINT and the proxy")
-            return found.commit_hash
+            etag = str(found.etag).strip('"')
+            return Remote(commit=found.commit_hash, sha256=etag if re.fullmatch("[0-9a-f]{64}", etag) else None)
 
     def fetch(self, entry: Entry, commit: str, file: str, folder: Path, on_progress: OnProgress | None) -> Path:
         """Fetch `file` of a commit into `folder`; its path there."""
-        with self._client(entry, file) as client:
-            bar = _bar_class(client, file, on_progress)
+        with self.told(f"{entry.name} ({file})", entry.repo, entry.revision) as client:
+            bar = self._bar_class(client, file, on_progress)
             source = {"revision": commit, "endpoint": self.endpoint, "token": self._token}
             return Path(client.hf_hub_download(entry.repo, file, local_dir=folder, tqdm_class=bar, **source))
 
+    def api(self, client: Any) -> Any:
+        """The client's interface for what is not a download."""
+        return client.HfApi(endpoint=self.endpoint, token=self._token)
+
     @contextmanager
-    def _client(self, entry: Entry, file: str) -> Iterator[Any]:
-        """The `huggingface_hub` module, silent below errors; whatever it raises becomes one line without secrets."""
-        for key, value in _CLIENT_DEFAULTS.items():
-            os.environ.setdefault(key, value)
+    def told(self, what: str, repo: str, revision: str = "main") -> Iterator[Any]:
+        """The `huggingface_hub` module; whatever it raises becomes one line about `what`, without secrets."""
         import huggingface_hub
 
         outer = sys.exc_info()[1]  # what the caller is busy with: no cause of ours
-        log = logging.getLogger("huggingface_hub")
-        level = log.level
-        log.setLevel(logging.ERROR)
         try:
             yield huggingface_hub
         except ZedoError:
@@ -92,26 +146,56 @@ class HubClient:
         except Exception as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk, told by who asked
-            reason = _reason(error, outer).format(repo=entry.repo, revision=entry.revision, host=_host(self.endpoint))
-            raise HubError(f"{entry.name} ({file}): {reason}") from None
-        finally:
-            log.setLevel(level)
+            reason = _reason(error, outer).format(repo=repo, revision=revision, host=_host(self.endpoint))
+            raise HubError(f"{what}: {reason}") from None
+
+    def _bar_class(self, client: Any, file: str, on_progress: OnProgress | None) -> type:
+        """A class in place of the client's progress bar that shows nothing and calls `on_progress` for every chunk."""
+        patience, stopped = self._patience, self._stopped
+
+        class Bar(client.utils.tqdm):
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                super().__init__(*args, **{**kwargs, "disable": True})
+                self.update(0)
+
+            def update(self, n: float | None = 1) -> None:
+                if stopped.is_set():
+                    raise LeftOffError(f"{file}: left off, since another file failed")
+                if n:
+                    patience.restore()
+                self.n += n or 0
+                if on_progress is not None:
+                    on_progress(file, int(self.n), self.total)
+
+        return Bar
 
 
-def _bar_class(client: Any, file: str, on_progress: OnProgress | None) -> type:
-    """A class in place of the client's progress bar that shows nothing and calls `on_progress`, every 10 MB or less."""
+class _Patience(logging.Filter):
+    """Ends the client's retries after some without progress: each of them begins with a warning in its log."""
 
-    class Bar(client.utils.tqdm):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **{**kwargs, "disable": True})
-            self.update(0)
+    def __init__(self) -> None:
+        super().__init__()
+        self._of_thread = threading.local()
 
-        def update(self, n: float | None = 1) -> None:
-            self.n += n or 0
-            if on_progress is not None:
-                on_progress(file, int(self.n), self.total)
+    def restore(self) -> None:
+        """Something has come: begin to count again."""
+        self._of_thread.retries = 0
 
-    return Bar
+    def filter(self, record: logging.LogRecord) -> bool:
+        status = re.match(r"HTTP Error (\d+)", record.getMessage())
+        if status or "resume" in record.getMessage():
+            self._of_thread.retries = getattr(self._of_thread, "retries", 0) + 1
+            if self._of_thread.retries > (0 if status else _MOST_RETRIES):
+                raise sys.exc_info()[1] or _StatusError(int(status[1]) if status else 0)
+        return record.levelno >= logging.ERROR
+
+
+class _StatusError(Exception):
+    """An answer that the client would wait after, and we do not."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"status {status}")
+        self.response = SimpleNamespace(status_code=status)
 
 
 def _reason(error: Exception, outer: BaseException | None) -> str:
@@ -125,7 +209,7 @@ def _reason(error: Exception, outer: BaseException | None) -> str:
     if status >= 500:
         return f"{{host}} has trouble (status {status}); try again later"
     fitting = (reason for name, reason in _REASONS.items() if name in names or name == str(status))
-    return next(fitting, f"the download failed ({type(error).__name__}); try again")
+    return next(fitting, f"failed on the way ({type(error).__name__}); try again")
 
 
 def _host(endpoint: str) -> str:

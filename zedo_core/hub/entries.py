@@ -14,7 +14,7 @@ KINDS = ("prior", "detector")
 
 _REGISTRY = Path(__file__).parent / "registry.json"
 _FORMAT = "zedo-registry-1"
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -72,7 +72,7 @@ def _entry_of(name: str, fields: dict[str, Any]) -> Entry:
     entry = Entry(name=name, **{**fields, "files": files})
     if entry.kind not in KINDS:
         raise ValueError(f"{name}: unknown kind '{entry.kind}'")
-    if not files or not all(_PLAIN_NAME.fullmatch(part) for part in (name, *(file.name for file in files))):
+    if not files or not all(PLAIN_NAME.fullmatch(part) for part in (name, *(file.name for file in files))):
         raise ValueError(f"{name}: needs files, and plain names")
     if not all(file.sha256 is None or _SHA256.fullmatch(file.sha256) for file in files):
         raise ValueError(f"{name}: a SHA-256 has 64 lower-case hex digits, or is null")

@@ -9,10 +9,13 @@ from pathlib import Path
 
 from zedo_core.errors import InputError, WeightsError
 from zedo_core.files import sha256_of
-from zedo_core.hub.entries import KINDS, Entry, entry_named, registry
+from zedo_core.hub.entries import KINDS, PLAIN_NAME, Entry, entry_named, registry
+from zedo_core.hub.staging import restore
 
+IMPORTED = "imported"  # folder of weights that `zedo import` named
 RECORD = "source.json"  # beside downloaded files: where they are from, and their hashes
 
+_LONGEST_NAME = 100
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -38,11 +41,12 @@ def cache_dir() -> Path:
 def installed(name: str) -> Installed | None:
     """The download of `name`; None when it is not here, not complete, or not what the registry asks for today."""
     entry, folder = entry_named(name), cache_dir() / name
+    restore(folder)
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        found = tuple(record["sha256"][file.name] for file in entry.files)
+        found = tuple(str(record["sha256"][file.name]) for file in entry.files)
         source = {key: str(record[key]) for key in ("repo", "revision", "commit")}
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, MemoryError):
         return None
     if not _complete(entry, folder) or any(f.sha256 not in (None, h) for f, h in zip(entry.files, found, strict=True)):
         return None
@@ -57,6 +61,24 @@ def packaged(name: str) -> Path | None:
     return inside(entry, folder) if folder and _complete(entry, folder) else None
 
 
+def imported() -> dict[str, Path]:
+    """Folders of the weights that were given names by `zedo import`."""
+    folder = cache_dir() / IMPORTED
+    if not folder.is_dir():
+        return {}
+    names = sorted(path.name for path in folder.iterdir() if PLAIN_NAME.fullmatch(path.name))
+    return {name: folder / name for name in names if (folder / name / "prior.safetensors").is_file()}
+
+
+def import_folder(name: str) -> Path:
+    """Where imported weights of this name belong; InputError for a name that is no plain one or that is taken."""
+    if not PLAIN_NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+        raise InputError(f"--name: expected letters, digits, dots, dashes and underscores, got '{name[:80]}'")
+    if name in registry():
+        raise InputError(f"--name: '{name}' is a name of zedo's own weights; choose another")
+    return cache_dir() / IMPORTED / name
+
+
 def find_weights(name_or_path: str | Path, kind: str) -> Path:
     """Path of weights on this machine: a file, or the folder of an entry of several files.
 
@@ -68,8 +90,12 @@ def find_weights(name_or_path: str | Path, kind: str) -> Path:
     if str(name_or_path) and Path(name_or_path).exists():  # an empty text would be the current folder
         return Path(name_or_path)
     name, entries = str(name_or_path), registry()
+    if kind == "prior" and (mine := imported().get(name)):
+        return mine
     if name not in entries or entries[name].kind != kind:
         names = ", ".join(entry.name for entry in entries.values() if entry.kind == kind)
+        if kind == "prior" and imported():
+            names += f", {', '.join(imported())}"
         raise WeightsError(f"'{name}': no such file, and no {kind} of that name; known: {names}")
     here = installed(name)
     path = here.path if here else packaged(name)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 
-from zedo_core.errors import HubError, OutputError
+from zedo_core.errors import HubError
 from zedo_core.files import sha256_of
 from zedo_core.hub.client import HubClient, OnProgress
 from zedo_core.hub.entries import Entry, WeightsFile, entry_named
 from zedo_core.hub.local import RECORD, cache_dir, inside, installed, intact
+from zedo_core.hub.staging import staged
+
+_AT_ONCE = 4  # files of an entry
 
 logger = logging.getLogger(__name__)
 
@@ -46,58 +47,45 @@ def download(
     if offline:
         raise HubError(f"{name}: not downloaded before, and offline; go online (no --offline, no HF_HUB_OFFLINE)")
     final = cache_dir() / name
-    with _staging(final) as staging:
-        _fetch(HubClient(endpoint, token), wanted, staging, on_progress)
-        _put(staging, final)
+    with staged(final) as new, HubClient(endpoint, token).opened() as client:
+        _fetch(client, wanted, new, on_progress)
     return inside(entry, final)
 
 
-def _fetch(hub: HubClient, entry: Entry, staging: Path, on_progress: OnProgress | None) -> None:
-    """Fill `staging/new` with the verified files of `entry` and the record of where they are from."""
-    commit = entry.revision
+def _fetch(hub: HubClient, entry: Entry, new: Path, on_progress: OnProgress | None) -> None:
+    """Fill `new` with the verified files of `entry` and the record of where they are from."""
+    commit, known = entry.revision, {}
     for file in entry.files:  # ask for all before the first is fetched, and take all from one commit
-        commit = hub.commit_of(entry, commit, file.name)
-    hashes = {}
-    for file in entry.files:
-        path = hub.fetch(entry, commit, file.name, staging / "client", on_progress)
-        hashes[file.name] = _verified(entry, file, path)
-        os.replace(path, staging / "new" / file.name)
+        remote = hub.ask(entry, commit, file.name)
+        commit, known[file.name] = remote.commit, file.sha256 or remote.sha256
+
+    def fetch(file: WeightsFile) -> str:
+        path = new / file.name
+        if not (file.sha256 and path.is_file() and sha256_of(path) == file.sha256):  # of a run that was killed
+            fetched = hub.fetch(entry, commit, file.name, new.parent / "client", on_progress)
+            _verify(entry, file, known[file.name], fetched)
+            os.replace(fetched, path)
+        return sha256_of(path)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        futures = {file.name: pool.submit(fetch, file) for file in entry.files}
+        try:
+            for done in as_completed(futures.values()):  # the first to fail says why; the others are left off
+                done.result()
+        except BaseException:
+            hub.stop()
+            pool.shutdown(cancel_futures=True)
+            raise
+    hashes = {name: future.result() for name, future in futures.items()}
     record = {"repo": entry.repo, "revision": entry.revision, "commit": commit, "sha256": hashes}
-    (staging / "new" / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    (new / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-@contextmanager
-def _staging(final: Path) -> Iterator[Path]:
-    """A folder beside `final`, with an empty folder `new`; removed in the end. OutputError when the disk fails."""
-    try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=final.parent, prefix=f".{final.name}-") as folder:
-            (Path(folder) / "new").mkdir()
-            yield Path(folder)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise OutputError(f"{final}: cannot write there ({reason}); free space or set ZEDO_HOME") from None
-
-
-def _put(staging: Path, final: Path) -> None:
-    """Rename `staging/new` to `final`; what was there goes with the staging folder, or back if the renaming fails."""
-    old = staging / "old"
-    if final.exists():
-        final.rename(old)
-    try:
-        (staging / "new").rename(final)
-    except OSError:
-        if old.exists():
-            old.rename(final)
-        raise
-
-
-def _verified(entry: Entry, file: WeightsFile, path: Path) -> str:
-    """SHA-256 of a file that has just arrived; HubError unless it is the known one."""
+def _verify(entry: Entry, file: WeightsFile, expected: str | None, path: Path) -> None:
+    """HubError unless a file that has just arrived is the known one, or at least the one that the hub names."""
     found = sha256_of(path)
+    if expected is not None and found != expected:
+        got = f"expected SHA-256 {expected[:12]}..., got {found[:12]}..."
+        raise HubError(f"{entry.name} ({file.name}): {got}; refused, check --repo and --revision, or upgrade zedo")
     if file.sha256 is None:
         logger.warning("%s: no SHA-256 is known for %s; accepted unverified, it has %s", entry.name, file.name, found)
-    elif found != file.sha256:
-        got = f"expected SHA-256 {file.sha256[:12]}..., got {found[:12]}..."
-        raise HubError(f"{entry.name} ({file.name}): {got}; refused, check --repo and --revision, or upgrade zedo")
-    return found

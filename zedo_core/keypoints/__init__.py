@@ -19,6 +19,7 @@ from zedo_core.keypoints._source import STDIN, Format, apart, is_label, open_sou
 from zedo_core.keypoints.results import write_keypoints
 from zedo_core.types import Keypoints
 
+_FPS = (1e-3, 1e6)  # frames a second; beyond, times have no digits left
 _MAX_PIXELS = 178_000_000  # as for pictures
 
 __all__ = ["formats", "holds_keypoints", "read_keypoints", "write_keypoints"]
@@ -44,6 +45,8 @@ def read_keypoints(
     if fps is not None and not (math.isfinite(fps) and fps > 0):
         raise InputError(f"expected a frame rate above 0, got {fps:g}")
     keypoints = _read(Path(path), image_size or picture_size)
+    if fps is None and keypoints.fps is not None and not _FPS[0] <= keypoints.fps <= _FPS[1]:
+        raise FormatError(f"{path}: expected {_FPS[0]:g} to {_FPS[1]:g} frames a second, found {keypoints.fps:g}")
     if image_size is not None:
         keypoints = replace(keypoints, image_sizes=(tuple(image_size),))
     if fps is not None and fps != keypoints.fps:

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from zedo_core.errors import FormatError
+from zedo_core.files import read_bounded
 
 _LARGEST_INTEGER = 2**53  # beyond it JSON readers of other languages lose digits
 _KEYS_SHOWN = 8
@@ -23,7 +24,7 @@ _KEYS_SHOWN = 8
 def load(path: Path) -> Any:
     """The parsed file; FormatError when it cannot be read or is no JSON."""
     try:
-        return parse(path.read_bytes(), path)
+        return parse(read_bounded(path), path)
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None
 

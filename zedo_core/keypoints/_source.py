@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 from numpy import ndarray
 
 from zedo_core.errors import FormatError
-from zedo_core.files import load_arrays
+from zedo_core.files import LARGEST_TEXT, load_arrays, read_bounded
 from zedo_core.keypoints import _json
 from zedo_core.pickles import array_names, load_object_npz
 from zedo_core.types import Keypoints
@@ -86,7 +86,7 @@ def open_source(path: Path, image_size: tuple[int, int] | None = None) -> Source
     `FILE:PART` names one clip of a file that holds several.
     """
     if path == STDIN:
-        return _parsed(Path("standard input"), sys.stdin.buffer.read(), image_size)
+        return _parsed(Path("standard input"), _of_stdin(), image_size)
     path, part = apart(path)
     if path.is_dir():
         files, labels = _files(path, ".json"), _files(path, ".txt")
@@ -130,9 +130,16 @@ def _parsed(path: Path, content: bytes, image_size: tuple[int, int] | None) -> S
     return Source(path=path, found=_json.kind(document, first=True), document=document, image_size=image_size)
 
 
+def _of_stdin() -> bytes:
+    content = sys.stdin.buffer.read(LARGEST_TEXT + 1)
+    if len(content) > LARGEST_TEXT:
+        raise FormatError(f"standard input: expected at most {LARGEST_TEXT >> 20} MiB, found more; split it")
+    return content
+
+
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_bounded(path)
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None
 

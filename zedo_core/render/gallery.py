@@ -6,11 +6,6 @@ script of its own on <canvas>, and a Content-Security-Policy lets nothing else r
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +18,7 @@ from numpy import ndarray
 from zedo_core.errors import InputError
 from zedo_core.files import written_whole
 from zedo_core.skeleton import H36M17, Skeleton, conversion
+from zedo_core.webpage import page
 
 GROUPS = ("worst", "median", "best")
 
@@ -61,9 +57,9 @@ def write_gallery(cases: Sequence[Case], skeleton: Skeleton, path: Path, *, titl
         raise InputError("gallery: expected at least one case, got none; evaluate some frames first")
     for case in cases:
         _check(case, skeleton)
-    page = _page(title, _data(cases, skeleton))
+    made = page(_TEMPLATE.read_text(encoding="utf-8"), title=title, data=_data(cases, skeleton))
     with written_whole(Path(path)) as partial:
-        partial.write_bytes(page.encode("utf-8", "replace"))  # a file's name may hold what is no text
+        partial.write_bytes(made)
 
 
 def _check(case: Case, skeleton: Skeleton) -> None:
@@ -87,32 +83,6 @@ def _check(case: Case, skeleton: Skeleton) -> None:
                 f"gallery: expected {name} of shape {shape} for {skeleton.name}, got {found}; "
                 f"convert {case.title} to that joint set first"
             )
-
-
-def _page(title: str, data: dict[str, Any]) -> str:
-    """The template with title, data and policy; one pass, so that nothing inserted is taken for a place to insert."""
-    template = _TEMPLATE.read_text(encoding="utf-8")
-    parts = {"title": html.escape(title), "policy": _policy(template), "data": _json(data)}
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
-
-
-def _policy(template: str) -> str:
-    """Only the template's own style and script, known by their hashes; no request of any kind."""
-    style, script = (_hash_of(template, tag) for tag in ("style", "script"))
-    return f"default-src 'none'; style-src {style}; script-src {script}; base-uri 'none'; form-action 'none'"
-
-
-def _hash_of(template: str, tag: str) -> str:
-    """Source expression of the text of an element without attributes (CSP level 3, section 2.3.1)."""
-    text = template.split(f"<{tag}>", 1)[1].split(f"</{tag}>", 1)[0]
-    digest = hashlib.sha256(text.encode("utf-8")).digest()
-    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
-
-
-def _json(data: dict[str, Any]) -> str:
-    """JSON that no HTML parser can mistake for markup; NaN in it would be an error of ours."""
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _data(cases: Sequence[Case], skeleton: Skeleton) -> dict[str, Any]:

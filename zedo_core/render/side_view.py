@@ -72,26 +72,31 @@ def fit_view(points_cam: Float[ndarray, "n 3"], size: tuple[int, int]) -> View:
     low, high = np.percentile(points, (0.5, 99.5), axis=0) if len(points) else _NOBODY
     around = np.array([_AROUND_M, 0.0, _AROUND_M])
     corners = np.stack([low - around, high + around])
-    rotation = _side_rotation()
+    rotation = side_rotation()
     box = np.array([[corners[i, 0], corners[j, 1], corners[k, 2]] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
     shown = (box @ rotation.T)[:, :2]
     extent = np.maximum(np.ptp(shown, axis=0), 0.5)
-    text = text_size(size[1])
-    top = min((_LEGEND_ROWS * _ROW + 1.5) * text, 0.3 * size[1])  # kept for the legend
-    bottom = min(3.5 * text, 0.15 * size[1])  # kept for the scale bar
-    free = np.array([0.92 * size[0], size[1] - top - bottom])
+    middle, free = room_for_people(size)
     scale = float((free / extent).min())
-    middle = np.array([size[0] / 2, top + free[1] / 2])
     offset = middle - (shown.min(0) + shown.max(0)) / 2 * scale
     return View(rotation=rotation, scale_px_per_m=scale, offset_px=offset, ground_m=float(high[1]), corners_m=corners)
 
 
-def _side_rotation() -> Float[ndarray, "3 3"]:
-    """Panel axes (right, down, into the panel) from camera axes: a turn about y, then a tilt."""
-    c, s = math.cos(_TURN), math.sin(_TURN)
-    turn = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+def room_for_people(size: tuple[int, int]) -> tuple[Float[ndarray, " 2"], Float[ndarray, " 2"]]:
+    """Middle and extent in pixels of what legend and scale bar leave free."""
+    text = text_size(size[1])
+    top = min((_LEGEND_ROWS * _ROW + 1.5) * text, 0.3 * size[1])
+    bottom = min(3.5 * text, 0.15 * size[1])
+    free = np.array([0.92 * size[0], size[1] - top - bottom])
+    return np.array([size[0] / 2, top + free[1] / 2]), free
+
+
+def side_rotation(turn: float = _TURN) -> Float[ndarray, "3 3"]:
+    """Panel axes (right, down, into the panel) from camera axes: a turn about y in radians, then a tilt."""
+    c, s = math.cos(turn), math.sin(turn)
+    turned = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
     c, s = math.cos(_TILT), math.sin(_TILT)
-    return np.array([[1, 0, 0], [0, c, -s], [0, s, c]]) @ turn
+    return np.array([[1, 0, 0], [0, c, -s], [0, s, c]]) @ turned
 
 
 class SideView:
@@ -99,9 +104,10 @@ class SideView:
 
     def __init__(self, poses: Poses, size: tuple[int, int]) -> None:
         self._poses = poses
+        self._size = size
         self._view = fit_view(poses.best.reshape(-1, 3), size)
         self._width, self._text = line_width(size[1]), text_size(size[1])
-        self._empty = self._background(size)
+        self._empty = self._background()
 
     def draw(self, t: int) -> Canvas:
         """The panel of the t-th frame."""
@@ -135,7 +141,8 @@ class SideView:
             draw_bones(layer, xy, self._poses.skeleton, max(1, self._width // 2), outline=False)
         cv2.addWeighted(layer, _GHOST_ALPHA, image, 1 - _GHOST_ALPHA, 0, dst=image)
 
-    def _background(self, size: tuple[int, int]) -> Canvas:
+    def _background(self) -> Canvas:
+        size = self._size
         image = np.full((size[1], size[0], 3), BACKGROUND, np.uint8)
         image[:, :1] = _GRID
         self._draw_ground(image)

@@ -1,0 +1,207 @@
+"""BVH files written by hand: a person in a T-pose in the naming conventions of several programs, and random rigs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy import ndarray
+
+# A person's joints in centimetres, y up, facing +z, the left at +x. `waist` is between pelvis and chest.
+PLACES: dict[str, tuple[int, int, int]] = {
+    "hips": (0, 95, 0),
+    "waist": (0, 105, 1),
+    "chest": (0, 122, 2),
+    "neck": (0, 146, 0),
+    "head": (0, 158, 3),
+    "head_end": (0, 176, 3),
+    "collar": (4, 143, 0),
+    "shoulder": (17, 144, 0),
+    "elbow": (45, 144, 0),
+    "wrist": (71, 144, 0),
+    "hip": (9, 91, 0),
+    "knee": (10, 50, 1),
+    "ankle": (10, 9, 0),
+    "toe": (10, 2, 14),
+}
+TREE: dict[str, str] = {
+    "waist": "hips",
+    "chest": "waist",
+    "neck": "chest",
+    "head": "neck",
+    "collar": "chest",
+    "shoulder": "collar",
+    "elbow": "shoulder",
+    "wrist": "elbow",
+    "hip": "hips",
+    "knee": "hip",
+    "ankle": "knee",
+    "toe": "ankle",
+}
+_LIMBS = ("collar", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "toe")
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+# What the programs call these joints; {} stands for the side, in the words after the bar.
+_MIXAMO = (
+    [
+        "Hips",
+        "Spine",
+        "Spine1",
+        "Neck",
+        "Head",
+        "{}Shoulder",
+        "{}Arm",
+        "{}ForeArm",
+        "{}Hand",
+        "{}UpLeg",
+        "{}Leg",
+        "{}Foot",
+        "{}ToeBase",
+    ],
+    ("Left", "Right"),
+)
+_ORDER: tuple[str, ...] = ("hips", "waist", "chest", "neck", "head", *_LIMBS)
+CONVENTIONS: dict[str, tuple[Sequence[str], tuple[str, str]]] = {
+    "CMU": (["Hips", "LowerBack", "Spine1", *_MIXAMO[0][3:]], _MIXAMO[1]),
+    "Mixamo": ([f"mixamorig:{name}" for name in _MIXAMO[0]], _MIXAMO[1]),
+    "MotionBuilder": ([f"Character1_{name}" for name in _MIXAMO[0]], _MIXAMO[1]),
+    "Biovision": (
+        [
+            "Hips",
+            "Chest",
+            "Chest2",
+            "Neck",
+            "Head",
+            "{}Collar",
+            "{}Shoulder",
+            "{}Elbow",
+            "{}Wrist",
+            "{}Hip",
+            "{}Knee",
+            "{}Ankle",
+            "{}Toe",
+        ],
+        ("Left", "Right"),
+    ),
+    "3ds Max Biped": (
+        [
+            *("Bip01 Pelvis", "Bip01 Spine", "Bip01 Spine1", "Bip01 Neck", "Bip01 Head", "Bip01 {} Clavicle"),
+            *("Bip01 {} UpperArm", "Bip01 {} Forearm", "Bip01 {} Hand", "Bip01 {} Thigh", "Bip01 {} Calf"),
+            *("Bip01 {} Foot", "Bip01 {} Toe0"),
+        ],
+        ("L", "R"),
+    ),
+    "Unreal": (
+        [
+            *("pelvis", "spine_01", "spine_02", "neck_01", "head", "clavicle_{}", "upperarm_{}", "lowerarm_{}"),
+            *("hand_{}", "thigh_{}", "calf_{}", "foot_{}", "ball_{}"),
+        ],
+        ("l", "r"),
+    ),
+    "Blender": (
+        [
+            *("hips", "spine", "chest", "neck", "head", "shoulder.{}", "upper_arm.{}", "forearm.{}", "hand.{}"),
+            *("thigh.{}", "shin.{}", "foot.{}", "toe.{}"),
+        ],
+        ("L", "R"),
+    ),
+    "Poser": (
+        [
+            "hip",
+            "abdomen",
+            "chest",
+            "neck",
+            "head",
+            "{}Collar",
+            "{}Shldr",
+            "{}ForeArm",
+            "{}Hand",
+            "{}Thigh",
+            "{}Shin",
+            "{}Foot",
+            "{}Toe",
+        ],
+        ("l", "r"),
+    ),
+}
+
+
+@dataclass
+class Rig:
+    """Nodes by name: parent, offset in the file's units; end sites by the name of their joint."""
+
+    parents: dict[str, str | None] = field(default_factory=dict)
+    offsets: dict[str, ndarray] = field(default_factory=dict)
+    ends: dict[str, ndarray] = field(default_factory=dict)
+
+    def text(self, values: ndarray, channels: str = "Zrotation Xrotation Yrotation", frame_time: float = 1 / 30) -> str:
+        """The file; `values` (t, 3 + 3 * joints): the root's place, then all angles in the order of `order`."""
+        root = next(name for name, parent in self.parents.items() if parent is None)
+        lines = ["HIERARCHY", *self._node(root, "", channels), "MOTION", f"Frames: {len(values)}"]
+        lines += [f"Frame Time: {frame_time:.7f}", *(" ".join(f"{value:.6f}" for value in row) for row in values)]
+        return "\n".join(lines) + "\n"
+
+    def order(self) -> list[str]:
+        """Joints as they come in the file."""
+        root = next(name for name, parent in self.parents.items() if parent is None)
+        return self._below(root)
+
+    def _below(self, name: str) -> list[str]:
+        children = [child for child, parent in self.parents.items() if parent == name]
+        return [name, *(node for child in children for node in self._below(child))]
+
+    def _node(self, name: str, indent: str, channels: str) -> list[str]:
+        root = self.parents[name] is None
+        lines = [f"{indent}{'ROOT' if root else 'JOINT'} {name}", indent + "{"]
+        lines.append(f"{indent}\tOFFSET " + " ".join(f"{value:.6f}" for value in self.offsets[name]))
+        lines.append(
+            f"{indent}\tCHANNELS " + (f"6 Xposition Yposition Zposition {channels}" if root else f"3 {channels}")
+        )
+        children = [child for child, parent in self.parents.items() if parent == name]
+        lines += [line for child in children for line in self._node(child, indent + "\t", channels)]
+        if name in self.ends or not children:
+            end = " ".join(f"{value:.6f}" for value in self.ends.get(name, np.array([0.0, 1.0, 0.0])))
+            lines += [f"{indent}\tEnd Site", indent + "\t{", f"{indent}\t\tOFFSET {end}", indent + "\t}"]
+        return [*lines, indent + "}"]
+
+
+def person(convention: str, unit: float = 1.0, axes: ndarray | None = None) -> tuple[Rig, dict[str, str]]:
+    """A T-pose in a convention, in units of `unit` centimetres and turned by `axes`; and which node is which joint."""
+    names, sides = CONVENTIONS[convention]
+    spelt = dict(zip(_ORDER, names, strict=True))
+    rig, node_of, axes = Rig(), {}, np.eye(3) if axes is None else axes
+
+    def add(joint: str, side: int | None) -> None:
+        name = spelt[joint] if side is None else spelt[joint].format(sides[side])
+        above = TREE.get(joint)
+        parent = None
+        if above is not None:
+            parent = spelt[above].format(sides[side]) if side is not None and above in _LIMBS else spelt[above]
+        offset = place(joint, side) - (place(above, side) if above else 0.0)
+        rig.parents[name], rig.offsets[name] = parent, axes @ offset / unit
+        node_of[joint if side is None else f"{('left', 'right')[side]}_{joint}"] = name
+        if joint == "head":
+            rig.ends[name] = axes @ (place("head_end", None) - place("head", None)) / unit
+
+    for joint in _ORDER:
+        for side in (0, 1) if joint in _LIMBS else (None,):
+            add(joint, side)
+    return rig, node_of
+
+
+def place(joint: str, side: int | None) -> ndarray:
+    """Where a joint is in the T-pose, in centimetres."""
+    x, y, z = PLACES[joint]
+    return np.array([-x if side == 1 else x, y, z], float)
+
+
+def still(rig: Rig, frames: int = 2) -> ndarray:
+    """Channel values of the rest pose at the root's offset."""
+    values = np.zeros((frames, 3 + 3 * len(rig.parents)))
+    values[:, :3] = next(rig.offsets[name] for name, parent in rig.parents.items() if parent is None)
+    return values

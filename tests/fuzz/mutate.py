@@ -1,0 +1,283 @@
+"""A plain mutation fuzzer over every reader: whatever is in a file, a reader gives a value or a ZedoError.
+
+    python -m tests.fuzz.mutate --seconds 600 [--only NAME,NAME] [--cases N] [--jobs 2] [--keep FOLDER]
+
+A case is a sound file (`fuzz_seeds`) with some bytes changed: anywhere, within a member of a zip (whose checksums are
+made right again), within the header of safetensors, or as JSON with a value exchanged. Each reader runs in a process
+of its own with bounded memory, so that one that crashes, hangs or swells is seen; its case is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import logging
+import multiprocessing
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import struct
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+import zipfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+sys.path.append(str(Path(__file__).parent))
+
+from fuzz_seeds import Target, targets
+
+MEMORY = 6 << 30  # bytes of address space; torch alone takes two
+HANG_S = 20  # seconds for one case
+
+_NUMBERS = (
+    *(b"0", b"-1", b"1e999", b"-1e308", b"NaN", b"Infinity", b"null", b"true", b"[]", b"{}", b'""', b"1.5"),
+    *(b"2147483648", b"9223372036854775808", b"99999999999999999999999", b"1e-320", b'"\\ud800"', b'"a"', b"[[]]"),
+)
+_JUNK: tuple[Any, ...] = (
+    *(None, True, 0, -1, 2**31, 2**53 + 1, 2**64, 10**400, 0.5, 1e300, float("nan"), float("inf"), "", "a", "\ud800"),
+    *([], {}, [[]], [None], [[], {}], {"a": {}}, [1.0] * 51, [0.5] * 75, "zedo-keypoints-1", "coco-17", [[0] * 3] * 3),
+)
+_WORDS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 1)
+
+
+@dataclass
+class Tally:
+    """How many cases of a reader ended how; an escape is anything but a value or a ZedoError."""
+
+    cases: int = 0
+    refused: int = 0
+    seconds: float = 0.0
+    slowest_s: float = 0.0
+    escapes: Counter = field(default_factory=Counter)
+
+
+def changed(rng: random.Random, content: bytes, others: tuple[bytes, ...]) -> bytes:
+    """A case from a sound file."""
+    if content[:2] == b"PK" and rng.random() < 0.85:
+        return _within_zip(rng, content, others)
+    if content[:1] in b"{[" and rng.random() < 0.5:
+        return _exchanged(rng, content)
+    if content[2:8] == bytes(6) and rng.random() < 0.5:  # safetensors: the length of its header
+        size = struct.unpack("<Q", content[:8])[0]
+        header = _exchanged(rng, content[8 : 8 + size].rstrip()) if rng.random() < 0.7 else _bytes(rng, content[8:], ())
+        return struct.pack("<Q", len(header)) + header + content[8 + size :]
+    return _bytes(rng, content, others)
+
+
+def _bytes(rng: random.Random, content: bytes, others: tuple[bytes, ...]) -> bytes:
+    data = bytearray(content)
+    for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
+        if not data:
+            data += b"\0"
+        # most of what decides stands near the beginning
+        at = rng.randrange(min(len(data), rng.choice((64, 512, len(data)))))
+        kind = rng.randrange(9)
+        if kind == 0:
+            data[at] ^= 1 << rng.randrange(8)
+        elif kind == 1:
+            data[at] = rng.randrange(256)
+        elif kind == 2:
+            del data[at : at + rng.choice((1, 2, 4, 8, 64, 1000))]
+        elif kind == 3:
+            data[at:at] = rng.randbytes(rng.choice((1, 2, 4, 8)))
+        elif kind == 4:
+            del data[at:]
+        elif kind == 5:
+            size = rng.choice((1, 2, 4, 8))
+            data[at : at + size] = (rng.choice(_WORDS) % 256**size).to_bytes(size, rng.choice(("little", "big")))
+        elif kind == 6:
+            _number(rng, data)
+        elif kind == 7 and others:
+            other = rng.choice(others)
+            start = rng.randrange(len(other))
+            data[at : at + 64] = other[start : start + rng.choice((8, 64, 512))]
+        else:
+            data[at:at] = data[at : at + rng.choice((1, 8, 64))] * rng.choice((1, 2, 50))
+    return bytes(data)
+
+
+def _number(rng: random.Random, data: bytearray) -> None:
+    """Exchange one number of a text."""
+    found = list(re.finditer(rb"-?\d+(\.\d+)?", data[:4096]))
+    if found:
+        place = rng.choice(found)
+        data[place.start() : place.end()] = rng.choice(_NUMBERS)
+
+
+def _within_zip(rng: random.Random, content: bytes, others: tuple[bytes, ...]) -> bytes:
+    """Change a member of a zip, its name, or leave it out."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = [(info.filename, archive.read(info)) for info in archive.infolist()]
+    at = rng.randrange(len(members))
+    name, data = members[at]
+    kind = rng.random()
+    if kind < 0.8:
+        members[at] = name, _bytes(rng, data, ())
+    elif kind < 0.87:
+        del members[at]
+    elif kind < 0.94:
+        members[at] = name, rng.choice(members)[1]
+    else:
+        members[at] = _bytes(rng, name.encode(), ()).decode("latin1").replace("\0", "")[:200], data
+    out = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(out, "w", rng.choice((0, 8))) as archive:
+        warnings.simplefilter("ignore")
+        for name, data in members:
+            archive.writestr(name or "x", data)
+    return out.getvalue()
+
+
+def _exchanged(rng: random.Random, content: bytes) -> bytes:
+    """JSON with one value (or key) exchanged."""
+    try:
+        document = json.loads(content)
+    except ValueError:
+        return _bytes(rng, content, ())
+    parent: Any = None
+    key: Any = None
+    value = document
+    while isinstance(value, dict | list) and value and (parent is None or rng.random() < 0.75):
+        parent, key = value, rng.choice(list(value)) if isinstance(value, dict) else rng.randrange(len(value))
+        value = value[key]
+    if parent is None:
+        return json.dumps(rng.choice(_JUNK)).encode()
+    if isinstance(parent, dict) and rng.random() < 0.2:
+        parent[rng.choice(("", "a", "frame", "K", "people", "\ud800"))] = parent.pop(key)
+    elif rng.random() < 0.1:
+        del parent[key]
+    else:
+        parent[key] = rng.choice(_JUNK)
+    return json.dumps(document).encode()
+
+
+def run(target: Target, seed: int, seconds: float, cases: int, folder: Path, result: Any = None) -> Tally:
+    """Fuzz one reader in this process; every case lies at `folder` while it is read."""
+    from zedo_core.errors import ZedoError
+
+    rng, tally = random.Random(f"{target.name} {seed}"), Tally()
+    for name, content in target.beside:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    others = tuple(content for _, content in target.files)
+    started = told = time.monotonic()
+    while tally.cases < cases and (tally.seconds < seconds):
+        name, content = rng.choice(target.files)
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(changed(rng, content, others))
+        before = time.monotonic()
+        try:
+            target.read(path)
+        except ZedoError as error:
+            tally.refused += 1
+            if "\n" in str(error):
+                tally.escapes["a message of several lines"] += 1
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)
+            own = [frame for frame in place if "zedo" in frame.filename] or place
+            key = f"{type(error).__name__} at {Path(own[-1].filename).name}:{own[-1].lineno}: {str(error)[:100]}"
+            if key not in tally.escapes:
+                shutil.copy(path, folder.parent / f"{target.name}-{len(tally.escapes)}-{type(error).__name__}")
+            tally.escapes[key] += 1
+        now = time.monotonic()
+        tally.slowest_s = max(tally.slowest_s, now - before)
+        tally.cases, tally.seconds = tally.cases + 1, now - started
+        if result is not None and now - told > 1:
+            told = now
+            result.put((target.name, tally))
+        path.unlink(missing_ok=True)
+    if result is not None:
+        result.put((target.name, tally))
+    return tally
+
+
+def _worker(name: str, seed: int, seconds: float, cases: int, folder: Path, result: Any) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    run(targets()[name], seed, seconds, cases, folder, result)
+
+
+def _supervised(name: str, args: argparse.Namespace, kept: Path) -> Tally:
+    """Run a reader's process again and again until its cases are done; a death or a hang is an escape."""
+    whole, seed, context = Tally(), args.seed, multiprocessing.get_context("spawn")
+    while whole.cases < args.cases and whole.seconds < args.seconds:
+        result, folder = context.Queue(), Path(tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
+        (folder / "now").mkdir()
+        left = (args.seconds - whole.seconds, args.cases - whole.cases)
+        worker = context.Process(target=_worker, args=(name, seed, *left, folder / "now", result), daemon=True)
+        worker.start()
+        part, hung = _watch(worker, result)
+        if hung or worker.exitcode:
+            part.escapes["a hang" if hung else f"death by {signal.Signals(-(worker.exitcode or 0)).name}"] += 1
+            for file in [file for file in (folder / "now").rglob("*") if file.is_file()]:
+                shutil.copy(file, folder / f"{name}-dead-{seed}-{file.name}")
+        for file in folder.glob(f"{name}-*"):
+            shutil.copy(file, kept / f"{seed}-{file.name}")
+        shutil.rmtree(folder)
+        seed += 1
+        whole = Tally(
+            cases=whole.cases + part.cases,
+            refused=whole.refused + part.refused,
+            seconds=whole.seconds + max(part.seconds, 0.1),
+            slowest_s=max(whole.slowest_s, part.slowest_s),
+            escapes=whole.escapes + part.escapes,
+        )
+        if not part.cases and sum(whole.escapes.values()) > 20:
+            break
+    return whole
+
+
+def _watch(worker: Any, result: Any) -> tuple[Tally, bool]:
+    """The last tally that a process reported, and whether it had to be ended."""
+    tally, heard = Tally(), time.monotonic()
+    while worker.is_alive() or not result.empty():
+        while not result.empty():
+            _, tally = result.get()
+            heard = time.monotonic()
+        if time.monotonic() - heard > HANG_S + 40:  # it speaks every second, and has to begin
+            worker.kill()
+            worker.join()
+            return tally, True
+        time.sleep(0.05)
+    worker.join()
+    return tally, False
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=60, help="for each reader")
+    parser.add_argument("--cases", type=int, default=100_000, help="at most, for each reader")
+    parser.add_argument("--only", default="", help="names of readers, with commas")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "zedo-fuzz", help="for the cases")
+    args = parser.parse_args()
+    args.keep.mkdir(parents=True, exist_ok=True)
+    for name in args.only.split(",") if args.only else targets():
+        tally = _supervised(name, args, args.keep)
+        rate = tally.cases / max(tally.seconds, 1e-9)
+        print(
+            f"{name:20} {tally.cases:8} cases, {tally.refused:8} refused, {rate:7.0f}/s, "
+            f"slowest {tally.slowest_s:.2f} s, escapes {sum(tally.escapes.values())}",
+            flush=True,
+        )
+        for what, count in tally.escapes.most_common(20):
+            print(f"    {count:6} {what}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""Human3.6M that cannot be read: nothing there, another data set, damaged or missing files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import datasets_h36m as made_of
+import h5py
+import numpy as np
+import pytest
+from datasets_h36m import studio
+from h36m_cases import fails, write_npz, write_videopose, write_zedo
+
+from zedo_core.data.h36m import load
+from zedo_core.errors import InputError
+
+# How it is made, what is asked for, and what the message must say.
+
+
+@pytest.mark.parametrize(
+    ("split", "input", "message"),
+    [("val", "gt", "split 'val' is not known; expected test or train"), ("test", "dt", "input 'dt' is not known; exp")],
+)
+def test_unknown_options(tmp_path: Path, split: str, input: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load(tmp_path, split, input)
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    fails(tmp_path / "nowhere", r"nowhere: expected Human3\.6M as .*data_3d_h36m.*, found no such file or folder$")
+    fails(tmp_path, r"expected Human3\.6M as h36m_test\.pkl .*, found nothing$")
+
+
+def write_ski(folder: Path) -> None:
+    with h5py.File(folder / "ski_test.h5", "w") as file:
+        file["3D"], file["2D"], file["cam_intrinsic"] = np.zeros((2, 51)), np.zeros((2, 34)), np.zeros((2, 3, 3))
+
+
+FOREIGN: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "3DPW": (lambda f: write_npz(f / "pw3d_test.npz", keypoints3d17_relative=np.zeros(3)), "looks like 3DPW"),
+    "3DPW, named as Human3.6M": (
+        lambda f: write_npz(f / "data_3d_h36m.npz", keypoints3d17_relative=np.zeros(3)),
+        r"found data_3d_h36m\.npz \(with keypoints3d17_relative: this looks like 3DPW",
+    ),
+    "3DPW, sequences": (
+        lambda f: made_of.dump(f / "h36m_test.pkl", {"poses2d": 1, "jointPositions": 2}),
+        r"h36m_test\.pkl \(with jointPositions, poses2d: this looks like 3DPW",
+    ),
+    "SkiPose": (write_ski, r"ski_test\.h5 \(with 2D, 3D, cam_intrinsic: this looks like SkiPose"),
+    "MPI-INF-3DHP": (
+        lambda f: made_of.dump(f / "h36m_test.pkl", [{"joint_3d_camera": 1, "joint_2d": 2}]),
+        r"with joint_2d, joint_3d_camera: this looks like MPI-INF-3DHP",
+    ),
+    "MPI-INF-3DHP, folders": (lambda f: (f / "TS1").mkdir(), "found TS1: this looks like MPI-INF-3DHP"),
+    "other content": (
+        lambda f: made_of.dump(f / "h36m_test.pkl", [1, 2]),
+        r"found h36m_test\.pkl \(damaged or of no known form\)",
+    ),
+    "an empty file": (lambda f: (f / "h36m_test.pkl").touch(), r"h36m_test\.pkl \(damaged or of no known form\)"),
+    "a text": (lambda f: (f / "data_3d_h36m.npz").write_text("<html>"), r"data_3d_h36m\.npz \(damaged or of no known"),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_another_data_set(tmp_path: Path, name: str) -> None:
+    write, message = FOREIGN[name]
+    write(tmp_path)
+    fails(tmp_path, r"expected Human3\.6M as .*" + message)
+
+
+def test_a_file_of_another_data_set_beside(tmp_path: Path) -> None:
+    """A file that is named is not passed over for its neighbours."""
+    write_videopose(tmp_path, studio())
+    write_npz(tmp_path / "pw3d_test.npz", keypoints3d17_relative=np.zeros(3))
+    fails(tmp_path / "pw3d_test.npz", r"expected Human3\.6M.*found pw3d_test\.npz \(with.*looks like 3DPW")
+
+
+class Evil:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return eval, ("1/0",)
+
+
+def test_a_pickle_with_code_is_refused(tmp_path: Path) -> None:
+    rows = made_of.entries(studio())
+    rows[5]["extra"] = Evil()  # to run it would divide by zero
+    made_of.dump(tmp_path / "h36m_test.pkl", rows)
+    fails(
+        tmp_path, r"h36m_test\.pkl: expected a pickle of arrays and plain containers alone, refused \(.*builtins.eval"
+    )
+    evil = np.array({"S9": {"Photo": Evil()}}, object)
+    write_npz(tmp_path / "data_3d_h36m.npz", positions_3d=evil)
+    write_npz(tmp_path / "data_2d_h36m_gt.npz", positions_2d=evil)
+    fails(tmp_path / "data_3d_h36m.npz", r"data_3d_h36m\.npz: expected an npz .*, refused \(.*builtins.eval")
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "message"),
+    [
+        ("zedo", "h36m_test.pkl", r"h36m_test\.pkl: expected a pickle .*refused"),
+        ("zedo", "h36m_sh_dt_ft.pkl", r"h36m_sh_dt_ft\.pkl: expected a pickle .*refused"),
+        ("videopose", "data_3d_h36m.npz", r"expected data_3d_h36m\.npz with positions_3d, found .*damaged or of no"),
+        ("videopose", "data_2d_h36m_cpn_ft_h36m_dbb.npz", r"expected data_2d_h36m_cpn\S*npz with positions_2d, found"),
+        (
+            "videopose",
+            "cameras.json",
+            r"cameras\.json: expected the cameras of Human3\.6M .*take it away to use the pub",
+        ),
+        ("hdf5", "cameras.h5", r"cameras\.h5: expected the cameras of Human3\.6M"),
+        ("hdf5", "S9/MyPoses/3D_positions/Photo.h5", r"Photo\.h5: expected HDF5, cannot read it"),
+        ("hdf5", "S11/StackedHourglass/WalkDog.60457274.h5", r"WalkDog\.60457274\.h5: expected HDF5, cannot read it"),
+    ],
+)
+@pytest.mark.parametrize("kept", [0.5, 0.98])
+def test_truncated(tmp_path: Path, form: str, name: str, message: str, kept: float) -> None:
+    write = {"zedo": write_zedo, "videopose": write_videopose, "hdf5": made_of.write_hdf5}[form]
+    write(tmp_path, studio())
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: int(kept * len(content))])
+    fails(tmp_path, message, input="detected")
+
+
+def test_a_damaged_member_of_an_npz(tmp_path: Path) -> None:
+    write_videopose(tmp_path, studio())
+    path = tmp_path / "data_3d_h36m.npz"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    fails(tmp_path, r"data_3d_h36m\.npz: expected an npz .*refused")
+
+
+MISSING: dict[str, tuple[str, str, str, str]] = {
+    "no pickle of samples": (
+        "zedo",
+        "h36m_test.pkl",
+        "gt",
+        r"expected h36m_test\.pkl of the official ZeDO, found h36m_sh",
+    ),
+    "no pickle of detections": (
+        "zedo",
+        "h36m_sh_dt_ft.pkl",
+        "detected",
+        r"one pickle of detections, h36m_sh_dt_ft\.pkl, b",
+    ),
+    "no 3D": (
+        "videopose",
+        "data_3d_h36m.npz",
+        "gt",
+        r"expected data_3d_h36m\.npz with positions_3d, found data_2d_h36m_",
+    ),
+    "no 2D": (
+        "videopose",
+        "data_2d_h36m_gt.npz",
+        "gt",
+        r"expected data_2d_h36m_gt\.npz with positions_2d, found data_2d_",
+    ),
+    "no detections": (
+        *("videopose", "data_2d_h36m_cpn_ft_h36m_dbb.npz", "detected"),
+        r"expected data_2d_h36m_cpn_ft_h36m_dbb\.npz with positions_2d, found data_2d_h36m_gt\.npz",
+    ),
+    "no subject": (
+        *("hdf5", "S11/MyPoses", "gt"),
+        r"expected S11/MyPoses/3D_positions/\*\.h5, for the test split \(S9, S11\), found none",
+    ),
+    "no folder of detections": (
+        *("hdf5", "S*/StackedHourglass", "detected"),
+        r"expected detections in S9/StackedHourglass/\*\.h5, S11/StackedHourglass/\*\.h5, found none",
+    ),
+    "no detections of a camera": (
+        *("hdf5", "S9/StackedHourglass/Photo.58860488.h5", "detected"),
+        r"Photo\.58860488\.h5: no such file; expected the detections of S9/Photo/58860488",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_missing_files(tmp_path: Path, name: str) -> None:
+    form, pattern, input, message = MISSING[name]
+    {"zedo": write_zedo, "videopose": write_videopose, "hdf5": made_of.write_hdf5}[form](tmp_path, studio())
+    gone = list(tmp_path.glob(pattern))
+    assert gone
+    for path in gone:
+        path.rename(tmp_path / "away") if path.is_file() else path.rename(path.with_name("away"))
+    fails(tmp_path, message, input=input)
+
+
+def test_samples_of_the_other_split(tmp_path: Path) -> None:
+    write_zedo(tmp_path, studio())
+    fails(tmp_path, r"expected samples of the train split \(S1, .*S8\), found h36m_test\.pkl with S9, S11", "train")

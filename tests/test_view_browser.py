@@ -1,0 +1,394 @@
+"""The page with the 3D player in a real browser: played, turned, scrubbed, with one person, on a phone, in the dark."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from browser import Browser, chromium, extent, middle, near, size
+from export_cases import couple_with_gaps, poses_of, seen, t_pose, world_clip
+
+from zedo_core.camera import Camera
+from zedo_core.export.html import film_of, write_page
+from zedo_core.render.video import video_writer
+from zedo_core.skeleton import H36M17
+from zedo_core.types import Poses
+
+LIGHT = {"left": (31, 111, 208), "right": (224, 88, 42), "centre": (108, 118, 136)}
+DARK = {"left": (72, 168, 255), "right": (255, 128, 72)}
+WARN = (208, 36, 92)
+DEGREES_PER_PX = np.degrees(0.009)
+CAMERA = Camera(fx=400.0, fy=400.0, cx=159.5, cy=119.5, size=(320, 240))
+
+
+class Player(Browser):
+    """A browser that knows the player."""
+
+    def show(self, poses: Poses, folder: Path, window=(1100, 760), film: Path | None = None, **options: Any) -> None:
+        page = folder / "poses.html"
+        write_page(poses, page, film=None if film is None else film_of(film, page), title="a clip")
+        self.open(page, window, **options)
+
+    def told(self, *names: str) -> list[str]:
+        return [self.run(f"stage.dataset.{name}") for name in names]
+
+    def place(self, selector: str) -> list[int]:
+        box = f"document.querySelector('{selector}').getBoundingClientRect()"
+        return [round(x) for x in self.run(f"['left', 'top', 'width', 'height'].map(n => {box}[n])")]
+
+    def stage(self) -> np.ndarray:
+        """What is seen of the 3D, without the buttons on it."""
+        left, top, width, height = self.place("#stage")
+        return self.window()[top + 60 : top + height, left : left + width]
+
+    def drag(self, by: tuple[float, float]) -> None:
+        left, top, width, height = self.place("#stage")
+        x, y = left + width / 2, top + height / 2
+        self.mouse("mousePressed", (x, y), buttons=1, clickCount=1)
+        self.mouse("mouseMoved", (x + by[0] / 2, y + by[1] / 2), buttons=1)
+        self.mouse("mouseMoved", (x + by[0], y + by[1]), buttons=1)
+        self.mouse("mouseReleased", (x + by[0], y + by[1]), clickCount=1)
+        self.settle()
+
+    def only_people(self) -> None:
+        """Nothing but the bodies, so that colours can be counted."""
+        for name in ("ghosts", "spread", "path", "floor"):
+            if self.run(f"state.layers.{name}"):
+                self.run(f"toggle('{name}')")
+        self.settle()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Player]:
+    yield from chromium(tmp_path_factory.mktemp("profile"), Player)
+
+
+def standing(frames: int = 30, **fields: Any) -> Poses:
+    """A T-pose before the camera that walks a metre towards the camera's right."""
+    shift = np.linspace(0, 1, frames)[:, None, None] * np.array([1.0, 0, 0])
+    return poses_of((seen(t_pose()) + shift)[:, None], **({"fps": 30.0, "cameras": (CAMERA,)} | fields))
+
+
+def film(path: Path, frames: int = 30) -> Path:
+    """Frame i is of grey 8 i."""
+    with video_writer(path, 30) as writer:
+        for i in range(frames):
+            writer.write(np.full((240, 320, 3), 8 * i, np.uint8))
+    return path
+
+
+def test_it_draws_a_person_without_any_complaint(tmp_path, browser):
+    browser.show(standing(), tmp_path)
+    assert browser.complaints() == []
+    assert all(near(browser.stage(), colour).sum() > 300 for colour in LIGHT.values())
+    assert browser.run("[document.title, $('facts').textContent]") == [
+        "a clip",
+        "30 frames at 30 frames a second · 1 person",
+    ]
+    assert browser.run("$('loading').hidden && $('warning').hidden && $('people').hidden && $('film').hidden")
+
+
+def test_bones_are_where_a_projection_of_our_own_has_them(tmp_path, browser):
+    """From the front, heading and tilt 0 but for a little: x to the right, y upwards, all in one scale."""
+    body = t_pose() + np.random.default_rng(3).normal(0, 0.08, (17, 3)) * (1, 1, 0)
+    browser.show(poses_of(seen(body)[None, None], cameras=(CAMERA,)), tmp_path)
+    browser.only_people()
+    browser.run("(eye.asCamera = false, eye.heading = 0, eye.tilt = 0, redraw())")
+    browser.settle()
+    left, top, width, height = browser.place("#stage")
+    image = browser.window()[top : top + height, left : left + width]
+    places = browser.run(
+        "body(0, 0).map(projector(lens(stage.clientWidth, stage.clientHeight, 0))).map(p => [p.x, p.y])"
+    )
+    places = np.array(places)
+    # Perspective of a flat body is one scale and one shift.
+    expected = body[:, :2] * (1, -1)
+    scale = np.ptp(places, axis=0) / np.ptp(expected, axis=0)
+    np.testing.assert_allclose(scale[0], scale[1], rtol=0.15)  # the body turned upright may lean a little in depth
+    for child, parent in H36M17.edges:
+        x, y = np.round(places[[child, parent]].mean(0)).astype(int)
+        assert near(image[y - 4 : y + 5, x - 4 : x + 5], *LIGHT.values()).any(), H36M17.joints[child]
+
+
+def test_it_plays_at_its_speed_pauses_and_begins_again(tmp_path, browser):
+    browser.show(standing(frames=90), tmp_path)
+    browser.click("#play")
+    began = time.monotonic()
+    browser.until("Number(stage.dataset.frame) >= 30")
+    assert time.monotonic() - began > 0.6  # a second, less what the first picture waits
+    assert browser.told("playing") == ["true"] and browser.run("$('play').getAttribute('aria-label')") == "Pause"
+    browser.click("#play")
+    (frame,) = browser.told("frame")
+    time.sleep(0.3)
+    assert browser.told("frame", "playing") == [frame, "false"]
+    browser.run("(pace(4), go(85), play(true))")
+    browser.until("Number(stage.dataset.frame) < 80")  # from the end to the beginning
+    browser.run("play(false)")
+
+
+def test_scrubbing_and_steps(tmp_path, browser):
+    browser.show(standing(), tmp_path)
+    left, top, width, height = browser.place("#seek")
+    at = (left + width * 0.5, top + height / 2)
+    browser.mouse("mousePressed", at, buttons=1, clickCount=1)
+    browser.mouse("mouseReleased", at, clickCount=1)
+    browser.settle()
+    assert abs(int(browser.told("frame")[0]) - 15) <= 1
+    browser.run("go(10)")
+    browser.click("#on")
+    browser.click("#on")
+    browser.click("#back")
+    assert browser.told("frame") == ["11"] and browser.run("seek.value") == "11"
+    assert browser.run("seek.getAttribute('aria-valuetext')") == "frame 11, 0.37 seconds"
+    assert browser.run("$('time').textContent") == "0:00.37 / 0:00.97 · frame 11"
+
+
+def test_the_person_walks_as_the_frames_go(tmp_path, browser):
+    browser.show(standing(), tmp_path)
+    browser.only_people()
+    browser.run("look('front')")
+    browser.run("go(0)")
+    browser.settle()
+    first = middle(near(browser.stage(), *LIGHT.values()))
+    browser.run("go(29)")
+    browser.settle()
+    assert middle(near(browser.stage(), *LIGHT.values()))[0] > first[0] + 80
+
+
+def test_dragging_turns_and_views_set(tmp_path, browser):
+    browser.show(standing(), tmp_path)
+    browser.only_people()
+    browser.click("[data-view=front]")
+    front = browser.stage()
+    left, right = (middle(near(front, LIGHT[side]))[0] for side in ("left", "right"))
+    assert left > right + 60  # who looks at us has the left at our right
+    browser.drag((100, 0))
+    assert int(browser.told("heading")[0]) == pytest.approx(-100 * DEGREES_PER_PX, abs=1)
+    browser.click("[data-view=side]")
+    assert size(near(browser.stage(), *LIGHT.values()))[0] < 0.5 * size(near(front, *LIGHT.values()))[0]
+    browser.click("[data-view=top]")
+    assert size(near(browser.stage(), *LIGHT.values()))[1] < 0.6 * size(near(front, *LIGHT.values()))[1]
+    assert browser.run("document.querySelector('[data-view=top]').getAttribute('aria-pressed')") == "true"
+    browser.drag((0, -60))
+    assert browser.run("document.querySelector('[data-view=top]').getAttribute('aria-pressed')") == "false"
+
+
+def test_as_the_camera_sees_it(tmp_path, browser):
+    """In the camera's view the joints lie where the camera projects them, up to the scale of the window."""
+    poses = poses_of(seen(world_clip(1, 5))[:, None], cameras=(CAMERA,))
+    browser.show(poses, tmp_path)
+    browser.click("[data-view=camera]")
+    places = np.array(browser.run("body(0, 0).map(projector(lens(320, 240, 0))).map(p => [p.x, p.y])"))
+    np.testing.assert_allclose(places, poses.camera(0).project(poses.best[0, 0]) + 0.0, atol=0.7)
+    browser.drag((30, 0))
+    assert browser.told("view") == ["free"]
+
+
+def test_keys(tmp_path, browser):
+    browser.show(standing(), tmp_path)
+    browser.run("stage.focus({focusVisible: false})")
+    heading, zoom = browser.told("heading", "zoom")
+    browser.press("ArrowLeft", times=2)
+    assert int(browser.told("heading")[0]) == int(heading) + 10
+    browser.press("+")
+    assert float(browser.told("zoom")[0]) == pytest.approx(1.15)
+    browser.press("0")
+    assert browser.told("heading", "zoom") == [heading, zoom]
+    browser.press(".", times=3)
+    assert browser.told("frame") == ["3"]
+    browser.press(" ")
+    assert browser.told("playing") == ["true"]
+    browser.press(" ")
+    assert browser.told("playing") == ["false"]
+    for key, layer in (("g", "ghosts"), ("u", "spread"), ("p", "path"), ("o", "floor"), ("f", "follow")):
+        before = browser.run(f"state.layers.{layer}")
+        browser.press(key)
+        hidden = browser.run(f"document.querySelector('[data-layer={layer}]').hidden")
+        assert browser.run(f"state.layers.{layer}") == (before if hidden else not before)
+    browser.press("?")
+    assert not browser.run("$('help').hidden") and "estimated from" in browser.run("$('help').textContent")
+    browser.press("Escape")
+    assert browser.run("$('help').hidden")
+
+
+def test_one_person_or_all(tmp_path, browser):
+    first, second = seen(world_clip(0)), seen(world_clip(3), t_cam_from_world=(1.5, 0.0, 5.0))
+    browser.show(poses_of(np.stack([first, second], axis=1), track_ids=np.array([3, 8])), tmp_path)
+    browser.only_people()
+    assert browser.run("[...$('people').children].map(b => b.textContent)") == ["All", "person 3", "person 8"]
+    both = near(browser.stage(), *LIGHT.values()).sum()
+    browser.click("#people button:nth-child(3)")
+    assert browser.told("person") == ["1"]
+    assert browser.run("$('people').querySelector('[aria-checked=true]').textContent") == "person 8"
+    one = near(browser.stage(), *LIGHT.values()).sum()
+    assert 0.25 * both < one < 0.75 * both
+    browser.press("a")
+    assert near(browser.stage(), *LIGHT.values()).sum() == both
+    browser.run("$('people').children[0].focus()")
+    browser.press("ArrowRight")
+    assert browser.told("person") == ["0"] and browser.run("document.activeElement.textContent") == "person 3"
+
+
+def test_who_is_absent_is_not_drawn(tmp_path, browser):
+    browser.show(couple_with_gaps(), tmp_path)
+    browser.only_people()
+    browser.run("choose(1)")
+    counts = []
+    for frame in (0, 12):
+        browser.run(f"go({frame})")
+        browser.settle()
+        counts.append(near(browser.stage(), *LIGHT.values()).sum())
+    assert counts[0] == 0 and counts[1] > 300
+
+
+def test_what_is_not_to_be_trusted_is_said_and_shown(tmp_path, browser):
+    poses = standing()
+    score = poses.score.copy()
+    score[10:20] = -0.2
+    browser.show(replace(poses, score=score), tmp_path)
+    browser.only_people()
+    assert not near(browser.stage(), WARN).any()
+    browser.run("go(15)")
+    browser.settle()
+    assert browser.run("$('warning').textContent") == "⚠ Not to be trusted — expected error 200 mm"
+    assert near(browser.stage(), WARN).sum() > 100
+    assert browser.run("seek.getAttribute('aria-valuetext')").endswith("not to be trusted")
+    left, top, width, height = browser.place("#lanes")
+    marked = near(browser.window()[top : top + height, left : left + width], WARN)
+    low, high = extent(marked)
+    np.testing.assert_allclose([low[0], high[0]], [width / 3, width * 2 / 3], atol=3)
+
+
+def test_ghosts_spread_path_and_floor_can_be_seen(tmp_path, browser):
+    joints = seen(world_clip(0, 10))[:, None, None] + 0.2 * np.arange(3)[:, None, None] * np.array([1.0, 0, 0])
+    poses = poses_of(joints[:, :, 0])
+    score = np.tile([-0.04, -0.05, -0.06], (10, 1, 1))
+    browser.show(replace(poses, joints=joints, score=score, spread=np.full((10, 1, 17), 0.1)), tmp_path)
+    browser.only_people()
+    plain = browser.stage()
+    for name in ("ghosts", "spread", "path", "floor"):
+        browser.click(f"[data-layer={name}]")
+        assert (browser.stage() != plain).any(-1).sum() > 150, name
+        browser.click(f"[data-layer={name}]")
+    np.testing.assert_array_equal(browser.stage(), plain)
+
+
+def test_dark_light_and_back(tmp_path, browser):
+    browser.show(standing(), tmp_path, scheme="dark")
+    assert all(near(browser.stage(), colour).sum() > 200 for colour in DARK.values())
+    assert browser.window()[3, 3].max() < 60
+    browser.click("#theme")
+    assert near(browser.stage(), LIGHT["left"]).sum() > 200 and browser.window()[3, 3].min() > 200
+    browser.click("#theme")
+    assert browser.run("$('theme').getAttribute('aria-label')") == "Colours: dark"
+    browser.click("#theme")
+    browser.colour_scheme("light")
+    assert near(browser.stage(), LIGHT["left"]).sum() > 200
+
+
+def test_a_phone_can_do_it_all_with_fingers(tmp_path, browser):
+    browser.show(couple_with_gaps(), tmp_path, (360, 740), ratio=3, touch=True)
+    assert browser.run("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [360, 740]
+    assert browser.run("stage.width / stage.clientWidth") == 3
+    small = browser.run(
+        "[...document.querySelectorAll('button, select')].filter(b => b.offsetParent && b.clientHeight < 32).length"
+    )
+    assert small == 0
+    left, top, width, height = browser.place("#stage")
+    x, y = left + width / 2, top + height / 2
+    assert height > 300
+    heading = int(browser.told("heading")[0])
+    browser.touch("touchStart", (x, y))
+    for dx in range(10, 100, 10):
+        browser.touch("touchMove", (x + dx, y))
+    browser.touch("touchEnd")
+    assert int(browser.told("heading")[0]) < heading - 30 and browser.told("zoom") == ["1.00"]
+    browser.touch("touchStart", (x - 30, y), (x + 30, y))
+    for dx in range(30, 61, 5):
+        browser.touch("touchMove", (x - dx, y), (x + dx, y))
+    browser.touch("touchEnd")
+    assert float(browser.told("zoom")[0]) > 1.5
+
+
+@pytest.mark.parametrize("window", [(844, 390), (320, 568), (1920, 1080)])
+def test_nothing_is_outside_of_the_window(tmp_path, browser, window):
+    browser.show(couple_with_gaps(), tmp_path, window)
+    assert browser.run("document.documentElement.scrollWidth") <= window[0]
+    left, top, width, height = browser.place("#play")
+    assert left >= 0 and left + width <= window[0] and top + height <= window[1]
+    assert browser.place("#stage")[3] > 0.3 * window[1]
+
+
+@pytest.mark.parametrize("embedded", [True, False])
+def test_the_video_goes_along(tmp_path, browser, embedded, monkeypatch):
+    monkeypatch.setattr("zedo_core.export.html.EMBEDDED_BYTES", 10**9 if embedded else 0)
+    browser.show(standing(), tmp_path, film=film(tmp_path / "a film.mp4"))
+    browser.until("$('film').dataset.ready === 'true'")
+    for frame in (20, 5):
+        browser.run(f"go({frame})")
+        browser.until("!video.seeking")
+        assert browser.run("Math.floor(video.currentTime * 30 + 0.05)") == frame
+        left, top, _, height = browser.place("#film video")
+        grey = browser.window()[top + height // 2, left + 5]  # beside the person
+        assert np.abs(grey - 8 * frame).max() < 12
+    browser.run("(go(0), play(true))")
+    browser.until("Number(stage.dataset.frame) > 5 && !video.paused")
+    assert abs(browser.run("video.currentTime * 30 - state.frame")) < 3
+    browser.run("play(false)")
+    assert browser.run("video.paused")
+    urls = [e["params"]["request"]["url"] for e in browser.complaints() if e["method"] == "Network.requestWillBeSent"]
+    assert len(urls) == len(browser.complaints()) and all(
+        url.startswith("blob:" if embedded else "file:") for url in urls
+    )
+
+
+def test_a_video_that_cannot_be_played_is_said_and_does_no_harm(tmp_path, browser):
+    (tmp_path / "broken.mp4").write_bytes(b"no film at all")
+    browser.show(standing(), tmp_path, film=tmp_path / "broken.mp4")
+    browser.until("!document.querySelector('#film .note').hidden")
+    assert "cannot play the video" in browser.run("document.querySelector('#film .note').textContent")
+    browser.run("play(true)")
+    browser.until("Number(stage.dataset.frame) > 5")
+    browser.run("play(false)")
+
+
+def test_the_skeleton_on_the_video_is_the_projection(tmp_path, browser):
+    poses = standing()
+    browser.show(poses, tmp_path, film=film(tmp_path / "film.mp4"))
+    browser.until("$('film').dataset.ready === 'true'")
+    left, top, width, height = browser.place("#film canvas")
+    fit = min(width / 320, height / 240)
+    corner = np.array([left + (width - 320 * fit) / 2, top + (height - 240 * fit) / 2])
+    image = browser.window()
+    for joint, colour in (("left_knee", DARK["left"]), ("right_elbow", DARK["right"])):
+        x, y = np.round(corner + (CAMERA.project(poses.best[0, 0, H36M17.index(joint)]) + 0.5) * fit).astype(int)
+        assert near(image[y - 3 : y + 4, x - 3 : x + 4], colour).any()
+
+
+def test_a_single_picture(tmp_path, browser):
+    browser.show(standing(frames=1, fps=None), tmp_path)
+    assert browser.complaints() == [] and near(browser.stage(), *LIGHT.values()).sum() > 500
+    assert browser.run("$('play').disabled") is True
+
+
+def test_long_results_are_ready_soon(tmp_path, browser):
+    """Ten minutes of three people: unpacked in seconds, and a frame far in is drawn."""
+    body = seen(np.tile(world_clip(), (720, 1, 1)))
+    joints = np.stack([body + np.array([k, 0, 0]) for k in (-1.5, 0, 1.5)], axis=1)
+    began = time.monotonic()
+    browser.show(poses_of(joints), tmp_path)
+    browser.until("$('loading').hidden")
+    assert time.monotonic() - began < 20
+    browser.run("go(17990)")
+    browser.settle()
+    assert browser.told("frame") == ["17990"] and near(browser.stage(), *LIGHT.values()).sum() > 300
+    took = browser.run(
+        "(() => { const a = performance.now(); for (let i = 0; i < 20; i++) { state.frame = 900 * i; refresh(); }"
+        " return performance.now() - a; })()"
+    )
+    assert took < 20 * 100  # milliseconds: 10 pictures a second where nothing else draws either

@@ -1,0 +1,89 @@
+"""Several data sets as one: frames of all of them in one joint set, and how often each is drawn."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from zedo_core.data.mocap import Motions
+from zedo_core.errors import InputError
+from zedo_core.skeleton import Skeleton
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """Frames of several data sets; frame i is of data set `part[i]`, whose weight says how often it is drawn."""
+
+    motions: Motions
+    part: Int[ndarray, " n"]
+    weights: tuple[float, ...]
+
+    @classmethod
+    def of(cls, parts: Sequence[Motions], weights: Sequence[float] | None = None) -> Mixture:
+        """Put data sets of one joint set together, of equal weight if not said; InputError when they do not fit."""
+        weights = tuple(weights or [1.0] * len(parts))
+        if not parts or len(weights) != len(parts) or not all(0 < weight < np.inf for weight in weights):
+            raise InputError(f"expected a weight above 0 for each of {len(parts)} data sets, got {list(weights)}")
+        if len({part.skeleton for part in parts}) > 1:
+            raise InputError(f"expected data sets of one joint set, got {', '.join(p.skeleton.name for p in parts)}")
+        first = np.cumsum([0, *(len(part.names) for part in parts)])
+        motions = Motions(
+            positions=np.concatenate([part.positions for part in parts]),
+            sequence=np.concatenate([part.sequence + start for part, start in zip(parts, first, strict=False)]),
+            names=tuple(name for part in parts for name in part.names),
+            sources=tuple(source for part in parts for source in part.sources),
+            fps=tuple(fps for part in parts for fps in part.fps),
+            skeleton=parts[0].skeleton,
+        )
+        return cls(motions=motions, part=np.repeat(np.arange(len(parts)), [len(p) for p in parts]), weights=weights)
+
+    def __len__(self) -> int:
+        return len(self.motions)
+
+    @property
+    def positions(self) -> Float[ndarray, "n j 3"]:
+        """All frames, in metres with y up."""
+        return self.motions.positions
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The joint set of all."""
+        return self.motions.skeleton
+
+    @property
+    def sha256(self) -> str:
+        """Of all that training depends on."""
+        digest = hashlib.sha256(repr((self.skeleton, self.weights)).encode())
+        for array in (self.motions.positions, self.motions.sequence.astype("<i8"), self.part.astype("<i8")):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def take(self, rows: Int[ndarray, " m"]) -> Mixture:
+        """Some of the frames."""
+        return replace(self, motions=self.motions.take(rows), part=self.part[rows])
+
+
+def hold_out(mixture: Mixture, share: float, seed: int) -> tuple[Mixture, Mixture]:
+    """Frames to train on, and those of a random `share` of the sequences of each data set, at least one of them.
+
+    Of a data set that is one sequence the last frames are held out. Where there is but one frame, it is both.
+    """
+    rng = np.random.default_rng(seed)
+    held = np.zeros(len(mixture), bool)
+    for part in range(len(mixture.weights)):
+        rows = np.flatnonzero(mixture.part == part)
+        sequences = np.unique(mixture.motions.sequence[rows])
+        if len(sequences) > 1:
+            count = max(1, round(share * len(sequences)))
+            held[rows] = np.isin(mixture.motions.sequence[rows], rng.permutation(sequences)[:count])
+        elif len(rows) > 1:
+            held[rows[-max(1, round(share * len(rows))) :]] = True
+    kept = ~held
+    if not held.any():
+        kept = held = np.ones(len(mixture), bool)
+    return mixture.take(np.flatnonzero(kept)), mixture.take(np.flatnonzero(held))

@@ -1,0 +1,42 @@
+"""Pictures, videos and folders of pictures as one thing: something that gives upright RGB frames.
+
+A source can be read more than once, and reads in constant memory: `for frame in open_source(path)`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zedo_core.cut import WHOLE, Cut
+from zedo_core.errors import FormatError, InputError
+from zedo_core.source._source import Source
+from zedo_core.source.capture import open_live
+from zedo_core.source.pictures import open_folder, open_picture
+from zedo_core.source.videos import open_video
+
+__all__ = ["Source", "open_live", "open_source"]
+
+
+def open_source(path: str | Path, cut: Cut = WHOLE) -> Source:
+    """The picture, video or folder of pictures at `path`, told by its content; only the frames in `cut` are given.
+
+    `time_s` of a frame is its presentation time in a video, 0 for a picture, and NaN in a folder,
+    where nobody knows; numbers and times are those of the whole input. InputError when nothing is
+    there or in the cut, FormatError when it cannot be read; a file damaged behind its header shows
+    when it is iterated over. In a folder a damaged picture is left out and told.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            return open_folder(path, cut)
+        if not path.is_file():
+            raise InputError(
+                f"{path}: expected a picture, a video or a folder of pictures, found nothing; check the path"
+            )
+        if path.stat().st_size == 0:
+            raise FormatError(f"{path}: expected a picture or a video, found an empty file; copy it again")
+        return open_picture(path, cut) or open_video(path, cut)
+    except (OSError, ValueError) as error:
+        raise FormatError(
+            f"{path}: expected something readable, found '{error}'; check the path and its rights"
+        ) from None
