@@ -189,6 +189,15 @@ class TestKeypoints:
         assert names(tmp_path / "out") == RESULTS | {"overlay.mp4"}
 
 
+def test_the_choice_of_up_goes_with_the_result(clip: Path, tmp_path: Path) -> None:
+    infer(clip, tmp_path / "out", "--up", "0,-1,0", "--format", "npz,html")
+    assert npz_form.read(tmp_path / "out" / "poses.npz").provenance.options["up"] is not None
+    assert "<canvas" in (tmp_path / "out" / "poses.html").read_text()
+    words = ["infer", str(clip), "--out", str(tmp_path / "other"), "--up", "sideways"]
+    refused = CliRunner().invoke(app, words)
+    assert refused.exit_code == 2 and "up: expected" in refused.stderr and not (tmp_path / "other").exists()
+
+
 class TestReport:
     @pytest.mark.parametrize(
         ("words", "source", "focal_px"),

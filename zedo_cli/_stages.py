@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from zedo_core.batch import Outcome
     from zedo_core.request import InferReport
 
-_UNITS = {"detect": "frames", "lift": "poses", "render": "frames"}
+_UNITS = {"detect": "frames", "focal": "poses", "lift": "poses", "render": "frames"}
 
 
 @contextmanager
@@ -44,6 +44,7 @@ def summarise(report: InferReport) -> None:
     if report.reused:
         table.add_row("detections", f"{report.reused} of {report.frames} frames from an earlier run (--redetect: anew)")
     table.add_row("people", str(report.people))
+    table.add_row("poses", f"{report.poses} ({report.doubtful} not to be trusted, {report.filled} filled in gaps)")
     table.add_row("hypotheses", str(report.hypotheses))
     table.add_row("camera", f"f = {report.focal_px:.0f} px, {report.camera}")
     table.add_row("reprojection", f"{report.reprojection_px:.1f} px" if report.people else "nobody was found")

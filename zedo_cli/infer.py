@@ -32,6 +32,7 @@ from zedo_cli._options import (
     path_of,
 )
 from zedo_cli._output import console, print_json
+from zedo_cli._results import Up
 from zedo_cli._stages import shown_stages, summarise, tell, tell_failures
 
 if TYPE_CHECKING:
@@ -108,8 +109,12 @@ def infer(
     smooth: Annotated[
         str, typer.Option("--smooth", help="Of the poses over time: off, light or strong.", metavar="NAME")
     ] = "light",
+    up: Up = None,
     format: Annotated[
-        str, typer.Option("--format", help="Of the poses: npz, json, csv, trc, bvh, c3d, glb.", metavar="NAME,...")
+        str,
+        typer.Option(
+            "--format", help="Of the poses: npz, json, csv, trc, bvh, c3d, glb, html, rrd.", metavar="NAME,..."
+        ),
     ] = "npz,json",
     quiet: Quiet = False,
     json: Json = False,
@@ -146,6 +151,7 @@ def infer(
         fill_s=fill,
         focal=focal,
         heights=None if height is None else parse_heights(height),
+        up=up,
         formats=named(format),
         options=options if iterations is None else options.with_iterations(iterations),
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zedo_cli._options import Device, Json, OutDir, Quiet, path_of
+from zedo_cli._options import Device, Json, OutDir, Quiet
 from zedo_cli._output import console, print_json, progress, set_quiet
 from zedo_core.errors import InputError
 
@@ -219,7 +219,9 @@ def _read(
     """All data with its weights, and a note of what was found."""
     from zedo_core.data.training import load_mixture, weighted_path
 
-    parts = [weighted_path(str(path_of(text))) for text in data]
+    if "" in data:
+        raise InputError("--data: expected a path, got an empty text")
+    parts = [weighted_path(text) for text in data]
     with progress() as bars:
         bar = bars.add_task("reading", total=None, unit="files")
         mixture, sources = load_mixture(

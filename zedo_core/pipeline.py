@@ -34,6 +34,7 @@ from zedo_core.smooth import smooth
 from zedo_core.source import Source, open_source
 from zedo_core.tracks import fill_gaps, join_tracks, one_size
 from zedo_core.types import Keypoints, Poses
+from zedo_core.upright import with_up
 
 __all__ = ["InferReport", "InferRequest", "Models", "demo_assets", "infer", "is_keypoint_input"]
 
@@ -289,6 +290,8 @@ def _in_time(request: InferRequest, poses: Poses, seen: _Observed) -> Poses:
     poses = one_size(select(poses, request.choice)) if seen.follows else select(poses, "best")
     if request.heights is not None:
         poses = with_heights(poses, request.heights)
+    if request.up is not None:
+        poses = with_up(poses, request.up)
     return fill_gaps(smooth(poses, request.smooth), request.fill_s) if seen.follows else smooth(poses, "off")
 
 

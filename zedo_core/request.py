@@ -21,6 +21,7 @@ from zedo_core.methods.zedo import MAX_HYPOTHESES, ZedoLifter, ZedoOptions
 from zedo_core.select import DEFAULT_CHOICE, check_choice
 from zedo_core.smooth import DEFAULT_STRENGTH, strength_of
 from zedo_core.tracks import FILL_S, check_fill
+from zedo_core.upright import up_of
 
 if TYPE_CHECKING:
     from zedo_core.detect.ultralytics import Detector
@@ -54,6 +55,7 @@ class InferRequest:
     fill_s: float = FILL_S  # longest gap of a track in which poses are made up
     focal: str = "guess"  # where nothing tells it: guess, or estimate it from the people
     heights: Heights | None = None  # of the people in metres, where known
+    up: str | None = None  # upward in the exports: see zedo_core.upright; None takes what is known best
     formats: tuple[str, ...] = DEFAULT_FORMATS  # of the poses; see zedo_core.export
     figure: bool = False  # also draw `figure.png`, some frames side by side
 
@@ -118,6 +120,8 @@ def check_request(request: InferRequest) -> None:
     check_way(request.focal)
     if request.heights is not None:
         check_heights(request.heights)
+    if request.up is not None:
+        up_of(request.up)
     check_formats(request.formats)
     check_people(request.person, request.max_people)
     check_tracker(request.tracker)

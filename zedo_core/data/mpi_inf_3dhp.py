@@ -215,9 +215,7 @@ def _fitted_camera(
     if len(rays) == 0:
         return K  # no frame of the sequence will be kept
     if not np.isfinite(rays).all() or max(np.abs(rays).max(), np.abs(pixels).max()) > _LARGEST_VALUE:
-        raise FormatError(
-            f"{path}: expected pixels in annot2 and mm in annot3, found values beyond any picture"
-        )
+        raise FormatError(f"{path}: expected pixels in annot2 and mm in annot3, found values beyond any picture")
     for axis in range(2):
         A = np.stack([rays[:, axis], np.ones(len(rays))], axis=1)
         K[axis, axis], K[axis, 2] = np.linalg.lstsq(A, pixels[:, axis])[0]
