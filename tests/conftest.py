@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -18,6 +19,9 @@ os.environ |= {
     "MPLBACKEND": "agg",
     "MPLCONFIGDIR": str(Path(_home.name) / "matplotlib"),
 }
+
+# A shell's background job ignores Ctrl-C, and so would the processes that the tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 install_import_hook("zedo_core", "typecheck.checked")
 

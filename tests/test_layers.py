@@ -23,7 +23,6 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("diffusion", "nets", "hub", "timeline", "upright"),
     ("checkpoint",),
     (
-        "anatomy",
         "detect",
         "data",
         "export",
@@ -36,7 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "smooth",
         "source",
     ),
-    ("detections", "focal", "height", "lifting", "sampling", "tracks"),
+    ("anatomy", "detections", "focal", "height", "lifting", "sampling", "tracks"),
     ("request",),
     ("bench", "evaluate", "live", "pipeline", "prior_view", "train"),
     ("batch",),

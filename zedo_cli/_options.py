@@ -91,7 +91,7 @@ Fov = Annotated[
     float | None, typer.Option("--fov", help="Horizontal field of view in degrees, for pictures without EXIF.")
 ]
 Preset = Annotated[
-    str, typer.Option("--preset", help="Settings: default, reference (the paper's), h36m, 3dpw, ski, ...")
+    str, typer.Option("--preset", help="Settings: default, fast, reference (the paper's), h36m, 3dpw, ski, ...")
 ]
 Iterations = Annotated[int | None, typer.Option("--iterations", min=1, help="Network calls, at the same sum of steps.")]
 Person = Annotated[str, typer.Option("--person", help="Only this one: an id, largest, or all.", metavar="ID|WORD")]

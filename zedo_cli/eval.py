@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zedo_cli._options import Device, Json, OutDir, Quiet, Seed, Weights
+from zedo_cli._options import Device, Iterations, Json, OutDir, Preset, Quiet, Seed, Weights
 from zedo_cli._output import alert, console, print_json, print_table, progress
 
 
@@ -32,12 +32,8 @@ def evaluate(
     noise: Annotated[float, typer.Option("--noise", min=0.0, help="Noise on the keypoints in pixels.")] = 0.0,
     drop: Annotated[float, typer.Option("--drop", min=0.0, max=0.99, help="Share of the joints to hide.")] = 0.0,
     method: Annotated[str, typer.Option("--method", help="The lifter: zedo.")] = "zedo",
-    preset: Annotated[
-        str, typer.Option("--preset", help="Settings: default, reference (the paper's), h36m, 3dpw, ski, ...")
-    ] = "default",
-    iterations: Annotated[
-        int | None, typer.Option("--iterations", min=1, help="Network calls, at the same sum of steps.")
-    ] = None,
+    preset: Preset = "default",
+    iterations: Iterations = None,
     ablate: Annotated[
         str, typer.Option("--ablate", help="Ablations: any of ro,wu,ra,init,iterations,hypo.", metavar="NAME,NAME")
     ] = "",

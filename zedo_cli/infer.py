@@ -129,7 +129,6 @@ def infer(
     from zedo_core.methods.zedo import preset as options_of
     from zedo_core.request import InferRequest
 
-    options = options_of(preset)
     request = InferRequest(
         input=inputs[0],
         out=out,
@@ -153,7 +152,7 @@ def infer(
         heights=None if height is None else parse_heights(height),
         up=up,
         formats=named(format),
-        options=options if iterations is None else options.with_iterations(iterations),
+        options=options_of(preset, iterations),
     )
     found = expand(inputs)
     failed = (

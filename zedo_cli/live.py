@@ -80,7 +80,6 @@ def live(
     from zedo_core.source import open_live
 
     found = open_live(source)
-    chosen = options_of(preset)
     options = LiveOptions(
         hypotheses=hypo,
         camera=camera_of(camera, fx, fy, cx, cy, fov),
@@ -97,7 +96,7 @@ def live(
             detector=detector,
             weights=weights,
             device=device,
-            options=chosen if iterations is None else chosen.with_iterations(iterations),
+            options=options_of(preset, iterations),
         )
     )
     with _shown(show) as on_frame:

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
+from zedo_core.metrics import bone_lengths
 from zedo_core.skeleton import Skeleton
 
 # Degrees. Wider than textbook ranges of motion by what marker-based positions err.
@@ -34,16 +35,10 @@ def within_limits(poses: Float[ndarray, "n j 3"], skeleton: Skeleton) -> Bool[nd
 
 def asymmetry(poses: Float[ndarray, "n j 3"], skeleton: Skeleton) -> Float[ndarray, " n"]:
     """Largest difference of a left and a right bone in length, as a share of their mean; 0 without pairs."""
-    lengths = np.stack([np.linalg.norm(poses[:, a] - poses[:, b], axis=-1) for a, b in skeleton.edges], axis=-1)
-    edges = {edge: number for number, edge in enumerate(skeleton.edges)}
-    worst = np.zeros(len(poses))
-    for edge, number in edges.items():
-        child, parent = (skeleton.mirror[joint] for joint in edge)
-        other = edges.get((child, parent))
-        if other is not None and other > number:
-            a, b = lengths[:, number], lengths[:, other]
-            worst = np.maximum(worst, 2 * np.abs(a - b) / np.maximum(a + b, 1e-9))
-    return worst
+    if not skeleton.bone_pairs:
+        return np.zeros(len(poses))
+    left, right = (bone_lengths(poses, bones) for bones in zip(*skeleton.bone_pairs, strict=True))
+    return (2 * np.abs(left - right) / np.maximum(left + right, 1e-9)).max(-1)
 
 
 def _flexion_deg(poses: ndarray, skeleton: Skeleton, names: tuple[str, ...]) -> Float[ndarray, " n"]:

@@ -66,6 +66,26 @@ def load_arrays(path: Path) -> dict[str, ndarray]:
         raise FormatError(f"{path}: not a readable npz ({error or type(error).__name__})") from None
 
 
+def load_array_or_arrays(path: Path, name: str, what: str) -> dict[str, ndarray]:
+    """The arrays of an npz, or that of an npy under `name`; FormatError that expected `what` when it is neither."""
+    import numpy as np
+
+    magic = np.lib.format.MAGIC_PREFIX
+    try:
+        with open(path, "rb") as file:
+            if file.read(len(magic)) != magic:
+                return load_arrays(path)
+            file.seek(0)
+            check_sizes(file)
+            return {name: np.load(file, allow_pickle=False)}
+    except FileNotFoundError:
+        raise FormatError(f"{path}: no such file; expected {what} as an npz or npy") from None
+    except FormatError:
+        raise
+    except Exception:  # numpy answers damage with almost any of them
+        raise FormatError(f"{path}: expected {what} as an npz or npy of numbers, cannot read it") from None
+
+
 def read_arrays(path: Path) -> dict[str, ndarray]:
     """As `load_arrays`, with whatever exception numpy has for what it cannot read."""
     import numpy as np  # here, since commands that read no array need not wait for it

@@ -28,7 +28,7 @@ DEFAULT_WEIGHTS = "prior"
 # motions, clean and with 5 px of noise, within 15 % from 3 to 220 mm of spread. A factor alone is off by four times:
 # all hypotheses err together, so that the error is larger than a small spread and smaller than a large one.
 _SPREAD_SCALE_M, _SPREAD_POWER = 0.275, 0.387
-_LEAST_JOINTS = 4  # with fewer, size and so depth are anybody's guess: such a person is a gap
+LEAST_JOINTS = 4  # with fewer, size and so depth are anybody's guess: such a person is a gap
 
 
 def load_lifter(
@@ -97,10 +97,10 @@ def lift(
     cameras = _as_cameras(camera, len(people.frame_numbers))
     lifter = lifter or load_lifter()
     pinhole = people.undistorted(cameras).to_skeleton(lifter.skeleton)
-    present = np.count_nonzero(pinhole.confidence > 0, axis=-1) >= _LEAST_JOINTS
+    present = np.count_nonzero(pinhole.confidence > 0, axis=-1) >= LEAST_JOINTS
     if people.present.any() and not present.any():
         raise InputError(
-            f"camera ({cameras[0].source}): expected people with {_LEAST_JOINTS} usable joints, found none; check the "
+            f"camera ({cameras[0].source}): expected people with {LEAST_JOINTS} usable joints, found none; check the "
             "keypoints and the lens distortion"
         )
     frames = np.nonzero(present)[0]

@@ -21,7 +21,7 @@ from zedo_core.detect.ultralytics import CONFIDENCE, Numbering, numbering
 from zedo_core.errors import InputError
 from zedo_core.export import save
 from zedo_core.keypoints import write_keypoints
-from zedo_core.lifting import lift
+from zedo_core.lifting import LEAST_JOINTS, lift
 from zedo_core.lock import locked
 from zedo_core.methods.zedo import ZedoLifter
 from zedo_core.render.draw import dot_radius, draw_bones, draw_dots, draw_label, line_width, text_size, track_colour
@@ -32,7 +32,6 @@ from zedo_core.source import Source
 from zedo_core.types import Frame, Keypoints, Poses
 
 DEFAULT_HYPOTHESES = 1
-_LEAST_JOINTS = 4  # with fewer there is nobody to lift
 _RATE_OVER = 30  # frames over which the rate is told
 _USUAL_SIZE = 640, 480  # px
 _JOINS_S = 2.0  # how long the end waits for the reader, which may be blocked in a driver
@@ -232,7 +231,7 @@ class _Worker:
         found = self._detector.look(frame)
         seen = Seen(number=frame.number, time_s=frame.time_s, size=frame.size, found=found, image=frame.image)
         usable = (found.confidence >= CONFIDENCE) & (
-            np.count_nonzero(found.joints[..., 2] > 0, axis=-1) >= _LEAST_JOINTS
+            np.count_nonzero(found.joints[..., 2] > 0, axis=-1) >= LEAST_JOINTS
         )
         people = [(row, number) for row, number in self._number(seen) if usable[row]]
         areas = np.prod(found.boxes[:, 2:] - found.boxes[:, :2], axis=-1)

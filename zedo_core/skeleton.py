@@ -353,3 +353,9 @@ def _derive(source: Skeleton, joint: str, pending: frozenset[str]) -> tuple[NDAr
             row = np.mean([weights for weights, _ in parts], axis=0)
             return row, factor * min(part for _, part in parts)
     return np.zeros(len(source)), 0.0
+
+
+def pelvis_joints(skeleton: Skeleton) -> list[int]:
+    """The joints whose mean is the pelvis; all of them when the set has neither pelvis nor hips."""
+    weights = conversion(skeleton, H36M17).weights[H36M17.index("pelvis")]
+    return np.flatnonzero(weights).tolist() or list(range(len(skeleton)))

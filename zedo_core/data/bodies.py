@@ -9,10 +9,9 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from zedo_core.errors import FormatError
-from zedo_core.files import check_sizes, load_arrays
+from zedo_core.files import load_array_or_arrays
 from zedo_core.skeleton import Skeleton
 
-_NPY = np.lib.format.MAGIC_PREFIX
 _NAMES = ("poses", "joints")
 _LARGEST_M = 100.0
 
@@ -23,7 +22,7 @@ def load_bodies(path: Path, skeleton: Skeleton) -> Float[ndarray, "n j 3"]:
     An npy (n, j, 3), an npz with `poses` (n, j, 3), or the `poses.npz` of a result, of which the chosen
     hypotheses of all people are taken. FormatError for anything else.
     """
-    arrays = _arrays(path)
+    arrays = load_array_or_arrays(path, "poses", "poses")
     name = next((name for name in _NAMES if name in arrays), None)
     if name is None:
         raise FormatError(
@@ -48,20 +47,3 @@ def load_bodies(path: Path, skeleton: Skeleton) -> Float[ndarray, "n j 3"]:
     if (largest := float(np.nanmax(np.abs(relative)))) > _LARGEST_M:
         raise FormatError(f"{path}: expected metres, found joints {largest:.0f} from the root; divide by 1000")
     return relative
-
-
-def _arrays(path: Path) -> dict[str, ndarray]:
-    """The arrays of an npz; the one of an npy stands for `poses`."""
-    try:
-        with open(path, "rb") as file:
-            if file.read(len(_NPY)) != _NPY:
-                return load_arrays(path)
-            file.seek(0)
-            check_sizes(file)
-            return {"poses": np.load(file, allow_pickle=False)}
-    except FileNotFoundError:
-        raise FormatError(f"{path}: no such file; expected poses as an npz or npy") from None
-    except FormatError:
-        raise
-    except Exception:  # numpy answers damage with almost any of them
-        raise FormatError(f"{path}: expected poses as an npz or npy of numbers, cannot read it") from None

@@ -10,10 +10,8 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from zedo_core.errors import FormatError
-from zedo_core.files import check_sizes, load_arrays
+from zedo_core.files import load_array_or_arrays
 from zedo_core.skeleton import H36M17, Skeleton, conversion
-
-_NPY = np.lib.format.MAGIC_PREFIX
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +60,9 @@ def load(
     `retargeted` always is h36m-17, an array `joint_names` in the file says which, else their number.
     """
     path = Path(path)
-    arrays = _arrays(path)
+    if not path.is_file():
+        raise FormatError(f"{path}: no such file; expected motion capture as an npz or npy")
+    arrays = load_array_or_arrays(path, "positions", "motion capture")
     key = rig if rig in arrays else next((name for name in ("retargeted", "positions") if name in arrays), None)
     if key is None:
         raise FormatError(
@@ -88,23 +88,6 @@ def _joints_of(path: Path, arrays: dict[str, ndarray], key: str, wanted: Skeleto
     fits = array.ndim == 3 and array.shape[1] == len(wanted)
     as_h36m = key == "retargeted" or (not fits and array.ndim == 3 and array.shape[1] == len(H36M17))
     return H36M17 if as_h36m else wanted
-
-
-def _arrays(path: Path) -> dict[str, ndarray]:
-    """The arrays of an npz; the one of an npy stands for `positions`."""
-    if not path.is_file():
-        raise FormatError(f"{path}: no such file; expected motion capture as an npz or npy")
-    try:
-        with open(path, "rb") as file:
-            if file.read(len(_NPY)) != _NPY:
-                return load_arrays(path)
-            file.seek(0)
-            check_sizes(file)
-            return {"positions": np.load(file, allow_pickle=False)}
-    except FormatError:
-        raise
-    except Exception:  # numpy answers damage with almost any of them
-        raise FormatError(f"{path}: expected motion capture as an npz or npy of numbers, cannot read it") from None
 
 
 def _select(path: Path, arrays: dict[str, ndarray], key: str, split: str | None, own: Skeleton) -> Motions:

@@ -57,8 +57,7 @@ class EvalRequest:
     @property
     def options(self) -> ZedoOptions:
         """The method's settings."""
-        options = preset(self.preset)
-        return options if self.iterations is None else options.with_iterations(self.iterations)
+        return preset(self.preset, self.iterations)
 
     @property
     def identity(self) -> dict[str, Any]:

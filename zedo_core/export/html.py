@@ -22,7 +22,7 @@ from numpy import ndarray
 from zedo_core.errors import InputError
 from zedo_core.export._packed import packed, packed16, rounded16
 from zedo_core.files import written_whole
-from zedo_core.skeleton import H36M17, Skeleton, conversion
+from zedo_core.skeleton import pelvis_joints
 from zedo_core.types import DOUBTFUL_M, Poses
 from zedo_core.upright import Upright, upright
 from zedo_core.webpage import page
@@ -37,7 +37,6 @@ _PLAYER = Path(__file__).with_name("player")
 _MM, _SPREAD_M = 0.001, 0.005
 _NOBODY, _UNKNOWN = 0xFFFF, 0xFF
 _ASSUMED_FPS = 30.0
-_ROOT = "pelvis"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +134,7 @@ def _data(poses: Poses, ghosts: int, film: Film | None) -> dict[str, Any]:
         "people": [{"id": int(track)} for track in poses.track_ids],
         "joints": [{"name": name, "side": skeleton.side(i)} for i, name in enumerate(skeleton.joints)],
         "bones": [list(edge) for edge in skeleton.edges],
-        "root": _root(skeleton),
+        "root": pelvis_joints(skeleton),
         "ghosts": ghosts,
         "hypotheses": poses.joints.shape[2],
         "unit_m": unit_m,
@@ -203,12 +202,6 @@ def _picture_size(poses: Poses) -> tuple[int, int]:
 def _intrinsics(poses: Poses, size: tuple[int, int]) -> list[float]:
     camera = poses.camera(0)
     return [camera.fx, camera.fy, camera.cx, camera.cy, *size]
-
-
-def _root(skeleton: Skeleton) -> list[int]:
-    """The joints whose mean is the pelvis; all of them when the set has neither pelvis nor hips."""
-    weights = conversion(skeleton, H36M17).weights[H36M17.index(_ROOT)]
-    return np.flatnonzero(weights).tolist() or list(range(len(skeleton)))
 
 
 def _summary(poses: Poses) -> str:

@@ -17,13 +17,12 @@ from numpy import ndarray
 
 from zedo_core.errors import InputError
 from zedo_core.files import written_whole
-from zedo_core.skeleton import H36M17, Skeleton, conversion
+from zedo_core.skeleton import Skeleton, pelvis_joints
 from zedo_core.webpage import page
 
 GROUPS = ("worst", "median", "best")
 
 _TEMPLATE = Path(__file__).with_name("gallery.html")
-_ROOT = "pelvis"
 _PER_MM, _PER_TENTH_PX, _PER_HUNDREDTH = 1000.0, 10.0, 100.0
 
 
@@ -92,15 +91,9 @@ def _data(cases: Sequence[Case], skeleton: Skeleton) -> dict[str, Any]:
         "units": {"points": "mm", "pixels": "px"},
         "joints": [{"name": name, "side": skeleton.side(i)} for i, name in enumerate(skeleton.joints)],
         "bones": [list(edge) for edge in skeleton.edges],
-        "root": _root(skeleton),
+        "root": pelvis_joints(skeleton),
         "cases": [_case(case) for case in cases],
     }
-
-
-def _root(skeleton: Skeleton) -> list[int]:
-    """The joints whose mean is the pelvis; all of them when the set has neither pelvis nor hips."""
-    weights = conversion(skeleton, H36M17).weights[H36M17.index(_ROOT)]
-    return np.flatnonzero(weights).tolist() or list(range(len(skeleton)))
 
 
 def _case(case: Case) -> dict[str, Any]:
