@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import torch
 from jaxtyping import install_import_hook
 
 # Set before those who read them are imported.
@@ -23,14 +24,15 @@ os.environ |= {
 # A shell's background job ignores Ctrl-C, and so would the processes that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+if not torch.cuda.is_available():
+    collect_ignore = ["gpu"]
+
 install_import_hook("zedo_core", "typecheck.checked")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     """Small nets are slower with more threads, far slower where the cores are shared."""
-    import torch
-
     torch.set_num_threads(1)
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from zedo_core.bench.record import Ceiling, Machine
+from zedo_core.nets.fused import FusedScore
 from zedo_core.nets.score_mlp import ScoreMLP
 from zedo_core.nets.tabled import TabledScore
 
@@ -166,7 +167,7 @@ def rows_through(run: Run) -> int:
     seen: list[int] = []
 
     def count(module: nn.Module, inputs: tuple[Any, ...], output: object) -> None:
-        if isinstance(module, TabledScore):
+        if isinstance(module, (TabledScore, FusedScore)):
             seen.append(len(inputs[0]))
 
     hook = nn.modules.module.register_module_forward_hook(count)

@@ -92,8 +92,9 @@ class Measurement:
     scaled_by: float
     repeats: int
     flops: float  # of the products with the network's weights, all that has to be done
-    ceiling_share: float | None  # of the float32 product's rate; None where no network takes part
+    ceiling_share: float | None  # of the rate of one product with `products`; None where no network takes part
     peak_bytes: int | None  # on the device; None where it is not known
+    products: str = "float32"  # in what the network multiplies
 
     @property
     def frames_per_s(self) -> float:

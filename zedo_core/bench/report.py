@@ -122,7 +122,7 @@ def _machine(found: Bench) -> Table:
         shown = f"{_mb(found.memory.peak_bytes)} and {found.memory.bytes_per_person:.0f} bytes for each person"
         rows.append(("peak memory, default preset, S = 1", shown))
     rows.append(("networks", f"{PACKAGED}; {WIDE}: the paper's size, 1024 wide, with random weights"))
-    rows.append(("in the tables", "of ceiling: share of the float32 product; timed: the part timed, then scaled up"))
+    rows.append(("in the tables", "of ceiling: share of one product of the same type; timed: the part, then scaled up"))
     return Table("Machine", ("", ""), tuple(rows))
 
 

@@ -194,7 +194,8 @@ class _Bencher:
         timing, done = timed_part(make, options.iterations, self.device, self.request.budget_s, _FEWEST)
         size = (people, hypotheses, options.iterations)
         flops = float(people * hypotheses * options.iterations * flops_per_row(lifter.prior.net))
-        return self._entry(group, what, network, size, timing, done / options.iterations, flops)
+        products = "float32" if what == "plain loop" else lifter.products
+        return self._entry(group, what, network, size, timing, done / options.iterations, flops, products)
 
     def _lifting(
         self, group: str, network: str, rows: int, hypotheses: int, iterations: int | None = None, whole: bool = False
@@ -209,10 +210,21 @@ class _Bencher:
         timing, done = timed_part(make, rows, self.device, self.request.budget_s, first)
         size = (rows, hypotheses, lifter.options.iterations)
         flops = float(rows * calls * flops_per_row(lifter.prior.net))
-        return self._entry(group, "default preset", network, size, timing, done / rows, flops)
+        return self._entry(group, "default preset", network, size, timing, done / rows, flops, lifter.products)
+
+    def _ceiling_of(self, products: str) -> float:
+        return next(c.flops_per_s for c in self.ceilings if c.dtype == products)
 
     def _entry(
-        self, group: str, what: str, network: str, size: tuple[int, int, int], timing: Timing, part: float, flops: float
+        self,
+        group: str,
+        what: str,
+        network: str,
+        size: tuple[int, int, int],
+        timing: Timing,
+        part: float,
+        flops: float,
+        products: str = "float32",
     ) -> Measurement:
         """A measurement of which a part was timed; `size` is people, hypotheses and iterations."""
         rows, hypotheses, iterations = size
@@ -228,8 +240,9 @@ class _Bencher:
             scaled_by=1 / part,
             repeats=timing.repeats,
             flops=flops,
-            ceiling_share=flops / seconds / self.ceilings[0].flops_per_s if flops else None,
+            ceiling_share=flops / seconds / self._ceiling_of(products) if flops else None,
             peak_bytes=timing.peak_bytes,
+            products=products,
         )
 
 

@@ -18,10 +18,12 @@ class TabledScore(nn.Module):
     follows a matrix product works in place.
     """
 
+    products = "float32"  # in what the numbers that are multiplied are given
+
     def __init__(self, net: ScoreMLP, times: Float[Tensor, " n"]) -> None:
         super().__init__()
         rows = net.time_rows(times)
-        self.layers = nn.ModuleList(_TabledLayer(layer, rows[:, k]) for k, layer in enumerate(net.layers))
+        self.layers = nn.ModuleList(TabledLayer(layer, rows[:, k]) for k, layer in enumerate(net.layers))
         self.head = net.head
 
     def forward(self, pose: Float[Tensor, "b joints 3"], i: int) -> Float[Tensor, "b joints 3"]:
@@ -33,7 +35,7 @@ class TabledScore(nn.Module):
         return self.head(h).unflatten(1, (-1, 3))
 
 
-class _TabledLayer(nn.Module):
+class TabledLayer(nn.Module):
     """SiLU(GroupNorm(W x + row)) with weights and rows whose groups have a mean of 0."""
 
     weight: Tensor

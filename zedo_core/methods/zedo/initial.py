@@ -64,7 +64,7 @@ def _different(
     chosen = [torch.zeros_like(row)]
     cost, nearest = misfit_m.clone(), distance[:, 0]
     for _ in range(min(count, poses.shape[1]) - 1):
-        cost[row, chosen[-1]] = torch.inf  # not again
+        cost.scatter_(1, chosen[-1][:, None], torch.inf)  # not again
         chosen.append((cost - diversity * nearest).argmin(1))
         nearest = torch.minimum(nearest, distance[row, chosen[-1]])
     return torch.stack(chosen, dim=1)
@@ -72,8 +72,8 @@ def _different(
 
 def bone_length(pose: Float[Tensor, "*b j 3"], skeleton: Skeleton) -> Float[Tensor, "*b"]:
     """Sum of the lengths of all bones in metres."""
-    children, parents = (list(ends) for ends in zip(*skeleton.edges, strict=True))
-    return (pose[..., children, :] - pose[..., parents, :]).norm(dim=-1).sum(-1)
+    bones = [pose[..., child, :] - pose[..., parent, :] for child, parent in skeleton.edges]
+    return torch.stack(bones, dim=-2).norm(dim=-1).sum(-1)
 
 
 def _far_headings(options: ZedoOptions, device: torch.device) -> Tensor:

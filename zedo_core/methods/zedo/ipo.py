@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
@@ -103,12 +104,18 @@ def _reprojection_of_all(
 
 def heading_grid(options: ZedoOptions, like: Tensor) -> Float[Tensor, "a 3 3"]:
     """Rotations of the grid: a heading about the vertical, then a tilt about the horizontal image axis."""
-    headings = torch.arange(options.headings, device=like.device, dtype=like.dtype) * (2 * math.pi / options.headings)
-    tilts = torch.tensor([math.radians(tilt) for tilt in options.tilts_deg], device=like.device, dtype=like.dtype)
-    turn, tilt = torch.zeros(len(headings), 4).to(like), torch.zeros(len(tilts), 4).to(like)
+    return _heading_grid(options.headings, tuple(options.tilts_deg), like.dtype, like.device)
+
+
+@lru_cache(maxsize=8)
+def _heading_grid(count: int, tilts_deg: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Kept, since its numbers come from the host, which the lifting does not wait for otherwise."""
+    headings = torch.arange(count, dtype=dtype) * (2 * math.pi / count)
+    tilts = torch.tensor([math.radians(tilt) for tilt in tilts_deg], dtype=dtype)
+    turn, tilt = headings.new_zeros(len(headings), 4), tilts.new_zeros(len(tilts), 4)
     turn[:, 0], turn[:, 2] = (headings / 2).cos(), (headings / 2).sin()
     tilt[:, 0], tilt[:, 1] = (tilts / 2).cos(), (tilts / 2).sin()
-    return (quaternion_to_matrix(tilt)[:, None] @ quaternion_to_matrix(turn)[None]).flatten(0, 1)
+    return (quaternion_to_matrix(tilt)[:, None] @ quaternion_to_matrix(turn)[None]).flatten(0, 1).to(device)
 
 
 def reprojection_l1(

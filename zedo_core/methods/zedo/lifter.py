@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,8 @@ from zedo_core.methods.zedo.plausibility import (
     spread_about,
     votes,
 )
+from zedo_core.methods.zedo.recorded import Find, Recorded, capture
+from zedo_core.nets.fused import FusedScore
 from zedo_core.nets.tabled import TabledScore
 from zedo_core.skeleton import Skeleton
 from zedo_core.types import Lifted
@@ -36,6 +38,7 @@ from zedo_core.types import Lifted
 MAX_HYPOTHESES = 200
 # Rows in one batch of the loop: enough to keep the processor busy, small enough for its caches (CPU) or memory (GPU).
 ROWS_CPU, ROWS_GPU = 512, 32768
+_RECORDED_ROWS = 4096  # on a GPU, batches up to here are bound by the launches of their kernels, and are recorded
 _log = logging.getLogger(__name__)
 
 
@@ -73,6 +76,11 @@ class ZedoLifter:
         return self.prior.skeleton
 
     @property
+    def products(self) -> str:
+        """In what the network's matrix products take their numbers: float32, or float16 where they are fused."""
+        return self._denoise.noise.products
+
+    @property
     def settings(self) -> dict[str, Any]:
         """All options, for the record."""
         return asdict(self.options)
@@ -95,9 +103,7 @@ class ZedoLifter:
         if not 1 <= hypotheses <= MAX_HYPOTHESES:
             raise InputError(f"expected 1 to {MAX_HYPOTHESES} hypotheses, got {hypotheses}")
         count = max(hypotheses, self.options.candidates)
-        tried = min(self.options.shapes, max(self.clusters)) if self._searches else 0
-        shapes = standard_poses(self.clusters, max(count, tried))
-        model = _Model(shapes, self._denoise, DenoisingResidual.of(self.prior, self._judge, seed))
+        find, recorded = self._finders(count, hypotheses, seed)
         people, j = len(xy), len(self.skeleton)
         sizes = ((hypotheses, j, 3), (hypotheses, 3), (hypotheses,), (j,))
         results = tuple(np.empty((people, *size), np.float32) for size in sizes)
@@ -105,7 +111,8 @@ class ZedoLifter:
         while done < people:
             rows = slice(done, min(done + step, people))
             try:
-                found = self._lift_some(xy[rows], confidence[rows], K[rows], model, count, hypotheses)
+                several = (rows.stop - rows.start) * count > _RECORDED_ROWS
+                found = self._lift_some(xy[rows], confidence[rows], K[rows], find if several else recorded)
             except torch.OutOfMemoryError:
                 step = self._fewer(rows.stop - rows.start)
                 continue
@@ -121,7 +128,7 @@ class ZedoLifter:
         return DenoisingSteps.of(self.prior, self.options)
 
     @cached_property
-    def _judge(self) -> TabledScore:
+    def _judge(self) -> TabledScore | FusedScore:
         return judging_network(self.prior)
 
     def _fewer(self, people: int) -> int:
@@ -134,12 +141,25 @@ class ZedoLifter:
         _log.warning("the memory of '%s' is too small for %d people at a time; going on with half", self.device, people)
         return people // 2
 
-    def _lift_some(
-        self, xy: ndarray, confidence: ndarray, K: ndarray, model: _Model, count: int, hypotheses: int
-    ) -> tuple[Tensor, ...]:
+    def _lift_some(self, xy: ndarray, confidence: ndarray, K: ndarray, find: Find) -> tuple[Tensor, ...]:
         """The arrays of `Lifted` for a few people, on the device."""
-        tensors = (torch.from_numpy(np.asarray(array, np.float32)).to(self.device) for array in (xy, confidence, K))
-        return self._decide(*self._lift(Observations.from_pixels(*tensors), model, count), hypotheses)
+        return find(*(torch.from_numpy(np.asarray(array, np.float32)).to(self.device) for array in (xy, confidence, K)))
+
+    @cached_property
+    def _finders(self) -> Callable[[int, int, int], tuple[Find, Find]]:
+        """From candidates, hypotheses and seed to what lifts people, and to the same as a recording on a GPU."""
+        return lru_cache(maxsize=4)(self._make_finders)
+
+    def _make_finders(self, count: int, hypotheses: int, seed: int) -> tuple[Find, Find]:
+        tried = min(self.options.shapes, max(self.clusters)) if self._searches else 0
+        shapes = standard_poses(self.clusters, max(count, tried))
+        model = _Model(shapes, self._denoise, DenoisingResidual.of(self.prior, self._judge, seed))
+
+        def find(*seen: Tensor) -> tuple[Tensor, ...]:
+            return self._decide(*self._lift(Observations.from_pixels(*seen), model, count), hypotheses)
+
+        recordable = self.device.type == "cuda" and self._searches
+        return find, Recorded(find, capture) if recordable else find
 
     def _decide(
         self, pose: Float[Tensor, "b n j 3"], T: Float[Tensor, "b n 1 3"], plausible: Float[Tensor, "b n"], count: int

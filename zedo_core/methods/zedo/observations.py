@@ -64,12 +64,13 @@ def depth_bounds(observed: Observations, spread_m: tuple[float, float] | None) -
     The spread is the root mean square distance of the joints from their mean, across the line of
     sight. Without `spread_m` any depth in front of the camera is allowed.
     """
-    bounds = torch.tensor(spread_m or (0.0, torch.inf), dtype=observed.slopes.dtype, device=observed.slopes.device)
+    slopes = observed.slopes
     if spread_m is None:
-        return bounds.expand(len(observed), 2)
-    centre = weighted_mean(observed.slopes, observed.weights)
-    variance = weighted_mean((observed.slopes - centre).square(), observed.weights).sum(-1)
-    return bounds / variance.sqrt().clamp_min(1e-6)
+        return torch.stack([slopes.new_zeros(len(slopes)), slopes.new_full((len(slopes),), torch.inf)], dim=1)
+    centre = weighted_mean(slopes, observed.weights)
+    variance = weighted_mean((slopes - centre).square(), observed.weights).sum(-1)
+    near, far = (variance.sqrt().clamp_min(1e-6).reciprocal() * end for end in spread_m)
+    return torch.cat([near, far], dim=1)
 
 
 def solve_translation(

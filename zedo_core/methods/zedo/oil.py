@@ -13,6 +13,7 @@ from zedo_core.checkpoint import Prior
 from zedo_core.diffusion.schedule import geometric_times, linear_times, relaxed_steps, reverse_schedule
 from zedo_core.methods.zedo.observations import Observations, bounded_translation, solve_translation
 from zedo_core.methods.zedo.options import ZedoOptions
+from zedo_core.nets.fused import FusedScore, fused_or_tabled
 from zedo_core.nets.tabled import TabledScore
 
 _NEAR_M = 0.1
@@ -23,7 +24,7 @@ Trace = Callable[[int, Tensor], None]
 class DenoisingSteps:
     """The prior's part of every iteration, made once for all batches."""
 
-    noise: TabledScore
+    noise: TabledScore | FusedScore
     keep: list[float]
     pull: list[float]
 
@@ -36,7 +37,7 @@ class DenoisingSteps:
         else:
             times, shares = geometric_times(*ends, count), linear_times(*options.relaxation, count)
             schedule = reverse_schedule(prior.sde, times, relaxed_steps(prior.sde, times, shares))
-        noise = TabledScore(prior.net, schedule.times.to(next(prior.net.parameters())))
+        noise = fused_or_tabled(prior.net, schedule.times.to(next(prior.net.parameters())))
         return cls(noise, schedule.keep.tolist(), schedule.pull.tolist())
 
     def __call__(self, pose: Float[Tensor, "b j 3"], i: int) -> Float[Tensor, "b j 3"]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from zedo_core.checkpoint import Prior
 from zedo_core.methods.zedo.observations import Observations
+from zedo_core.nets.fused import FusedScore, fused_or_tabled
 from zedo_core.nets.tabled import TabledScore
 
 _TIME = 0.05  # diffusion time at which the residual tells good poses from bad ones best (measured on training poses)
@@ -28,13 +29,13 @@ class DenoisingResidual:
     The draws of z are the same for every pose.
     """
 
-    noise: TabledScore
+    noise: TabledScore | FusedScore
     draws: Float[Tensor, "n j 3"]
     mean: float
     std: float
 
     @classmethod
-    def of(cls, prior: Prior, noise: TabledScore, seed: int = 0) -> DenoisingResidual:
+    def of(cls, prior: Prior, noise: TabledScore | FusedScore, seed: int = 0) -> DenoisingResidual:
         """For one prior, its `judging_network`, and one seed of the draws."""
         t = torch.tensor(_TIME, dtype=torch.float64)
         draws = torch.randn(_DRAWS, len(prior.skeleton), 3, generator=torch.Generator().manual_seed(seed))
@@ -43,16 +44,16 @@ class DenoisingResidual:
 
     def __call__(self, pose: Float[Tensor, "b j 3"]) -> Float[Tensor, " b"]:
         """The residual of each pose; the less, the more plausible."""
-        total = torch.zeros(len(pose)).to(pose)
+        total = pose.new_zeros(len(pose))
         for z in self.draws:
             total += (self.noise(self.mean * pose + self.std * z, 0) - z).square().mean((1, 2))
         return total / len(self.draws)
 
 
-def judging_network(prior: Prior) -> TabledScore:
+def judging_network(prior: Prior) -> TabledScore | FusedScore:
     """The prior's network at the time at which poses are judged."""
     like = next(prior.net.parameters())
-    return TabledScore(prior.net, torch.full((1,), _TIME, dtype=like.dtype, device=like.device))
+    return fused_or_tabled(prior.net, torch.full((1,), _TIME, dtype=like.dtype, device=like.device))
 
 
 def angle_to_rays(observed: Observations, joints_cam: Float[Tensor, "b j 3"]) -> Float[Tensor, " b"]:
@@ -89,12 +90,12 @@ def expected_error(joints: Float[Tensor, "b h j 3"], weights: Float[Tensor, "b h
     Choosing the smallest is minimum Bayes risk decision: it prefers a pose in the middle of the
     plausible ones to a lone one that the noise in the keypoints happens to favour.
     """
-    return (pose_distances(joints - joints[:, :, [root]]) @ weights[..., None])[..., 0]
+    return (pose_distances(joints - joints[:, :, root : root + 1]) @ weights[..., None])[..., 0]
 
 
 def pose_distances(poses: Float[Tensor, "b h j 3"]) -> Float[Tensor, "b h h"]:
     """Mean distance of the joints of every pose from those of every other, row by row."""
-    total = torch.zeros(*poses.shape[:2], poses.shape[1]).to(poses)
+    total = poses.new_zeros(*poses.shape[:2], poses.shape[1])
     for joint in poses.unbind(2):  # joint after joint, to save memory
         total += torch.cdist(joint, joint, compute_mode="donot_use_mm_for_euclid_dist")
     return total / poses.shape[2]
@@ -104,6 +105,6 @@ def spread_about(
     chosen: Float[Tensor, "b j 3"], joints: Float[Tensor, "b h j 3"], weights: Float[Tensor, "b h"], root: int
 ) -> Float[Tensor, "b j"]:
     """Root mean square distance in metres of the weighted hypotheses from the chosen one, per joint, root-relative."""
-    relative = joints - joints[:, :, [root]]
-    distance = (relative - (chosen - chosen[:, [root]])[:, None]).square().sum(-1)
+    relative = joints - joints[:, :, root : root + 1]
+    distance = (relative - (chosen - chosen[:, root : root + 1])[:, None]).square().sum(-1)
     return (distance * weights[..., None]).sum(1).sqrt()
