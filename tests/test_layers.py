@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("camera", "skeleton_files"),
     ("camera_choice", "camera_exif", "camera_files", "types"),
     ("diffusion", "nets", "hub", "timeline", "upright"),
-    ("checkpoint",),
+    ("checkpoint", "packed"),
     (
         "detect",
         "data",

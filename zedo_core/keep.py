@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from zedo_core.cut import WHOLE, Cut
 from zedo_core.errors import InputError
+from zedo_core.packed import packed, relabelled, unpacked
 from zedo_core.types import Keypoints
 
 EVERYBODY, LARGEST = "all", "largest"
@@ -53,6 +54,7 @@ def _rows(keypoints: Keypoints, rows: list[int]) -> Keypoints:
         frame_numbers=keypoints.frame_numbers[rows],
         times_s=None if times_s is None else times_s[rows],
         image_sizes=sizes if sizes is None or len(sizes) == 1 else tuple(sizes[row] for row in rows),
+        who=None if keypoints.who is None else keypoints.who[rows],
     )
 
 
@@ -77,28 +79,28 @@ def keep_people(keypoints: Keypoints, person: str = EVERYBODY, most: int | None 
     if person not in (EVERYBODY, LARGEST) and int(person) not in ids:
         known = ", ".join(map(str, ids[:20])) + (", ..." if len(ids) > 20 else "")
         raise InputError(f"expected the id of a person who appears ({known or 'nobody does'}), got {person}")
-    by_size = np.argsort(-areas_px2(keypoints).sum(0), kind="stable")
+    people = packed(keypoints)
+    by_size = np.argsort(-_sums(people), kind="stable")
     if person == LARGEST:
         rows = by_size[:1]
     elif person == EVERYBODY:
         rows = by_size[:most]
     else:
         rows = np.array([ids.index(int(person))])
-    rows = np.sort(rows)
-    return replace(
-        keypoints,
-        xy=keypoints.xy[:, rows],
-        confidence=keypoints.confidence[:, rows],
-        track_ids=keypoints.track_ids[rows],
-    )
+    kept = relabelled(people, np.arange(len(ids)), np.sort(rows))
+    return kept if keypoints.who is not None else unpacked(kept)
+
+
+def _sums(people: Keypoints) -> Float[ndarray, " p"]:
+    """The areas of each track of packed people, over all frames."""
+    assert people.who is not None
+    t, column = np.nonzero(people.present)
+    areas = areas_px2(people)[t, column]
+    return np.bincount(people.who[t, column], areas, len(people.track_ids))
 
 
 def areas_px2(keypoints: Keypoints) -> Float[ndarray, "t p"]:
-    """Area of the upright box around the seen joints of each person, 0 for who is absent."""
-    frames, people = keypoints.confidence.shape[:2]
-    areas = np.zeros((frames, people))
-    for p in range(people):  # one by one: a long clip of many people has no room for copies
-        seen, xy = (keypoints.confidence[:, p] > 0)[..., None], keypoints.xy[:, p]
-        low, high = np.where(seen, xy, np.inf).min(1), np.where(seen, xy, -np.inf).max(1)
-        areas[:, p] = np.prod(np.where(seen.any(1), high - low, 0.0), axis=-1)
-    return areas
+    """Area of the upright box around the seen joints in each column, 0 for who is absent."""
+    seen, xy = (keypoints.confidence > 0)[..., None], keypoints.xy
+    low, high = np.where(seen, xy, np.inf).min(2), np.where(seen, xy, -np.inf).max(2)
+    return np.prod(np.where(seen.any(2), high - low, 0.0), axis=-1)

@@ -6,12 +6,13 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy import ndarray
 
 from zedo_core.camera import Camera
 from zedo_core.cut import WHOLE
@@ -19,13 +20,14 @@ from zedo_core.detections import Detected, detect_in
 from zedo_core.errors import InputError, OutputError
 from zedo_core.export import save
 from zedo_core.focal import estimate_focal
-from zedo_core.height import check_ids, with_heights
+from zedo_core.height import Heights, check_ids, with_heights
 from zedo_core.keep import keep_frames, keep_numbers, keep_people
 from zedo_core.keypoints import holds_keypoints, read_keypoints, write_keypoints
 from zedo_core.lifting import lift
 from zedo_core.lock import locked
 from zedo_core.methods.zedo import ZedoLifter
 from zedo_core.metrics import reprojection_px
+from zedo_core.packed import each_track, packed, unpacked
 from zedo_core.render.figure import save_figure
 from zedo_core.render.overlay import render_overlay
 from zedo_core.request import InferReport, InferRequest, Models, check_request
@@ -49,7 +51,7 @@ OnProgress = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True, kw_only=True)
 class _Observed:
-    """The people of the input in 2D, and how they came."""
+    """The people of the input in 2D, packed (see zedo_core.packed), and how they came."""
 
     keypoints: Keypoints
     detected: Detected | None = None
@@ -106,25 +108,34 @@ def is_keypoint_input(path: Path) -> bool:
 
 def mean_reprojection_px(poses: Poses, keypoints: Keypoints) -> float:
     """Mean distance in pixels between the chosen poses and the keypoints; NaN when nobody was lifted."""
-    t, p = np.nonzero(poses.present)  # alone: who is absent takes memory as well
+    poses, keypoints = packed(poses), packed(keypoints)
+    assert poses.who is not None and keypoints.who is not None
+    t, column = np.nonzero(poses.present)
     if len(t) == 0:
         return float("nan")
-    there = replace(
-        keypoints,
-        xy=keypoints.xy[t, p][:, None],
-        confidence=keypoints.confidence[t, p][:, None],
-        frame_numbers=np.arange(len(t)),
-        track_ids=np.zeros(1, int),
-        image_sizes=None,
-        times_s=None,
-    ).to_skeleton(poses.skeleton)
-    joints = poses.joints[t, p, poses.chosen[t, p]]
+    same = keypoints.present[t] & (keypoints.who[t] == poses.who[t, column][:, None])
+    there = _in_one_column(keypoints, t, same.argmax(1), same.any(1)).to_skeleton(poses.skeleton)
+    joints = poses.joints[t, column, poses.chosen[t, column]]
     if len(poses.cameras) == 1:
         projected = poses.cameras[0].project(joints)
     else:
         projected = np.stack([poses.cameras[row].project(person) for row, person in zip(t, joints, strict=True)])
     errors = reprojection_px(projected[:, None], there.xy, there.confidence)
     return float(np.nanmean(errors)) if np.isfinite(errors).any() else float("nan")
+
+
+def _in_one_column(keypoints: Keypoints, t: ndarray, column: ndarray, seen: ndarray) -> Keypoints:
+    """People one below the other, as if each were a frame; joints are missing where not `seen`."""
+    return replace(
+        keypoints,
+        xy=np.where(seen[:, None, None], keypoints.xy[t, column], 0.0)[:, None],
+        confidence=np.where(seen[:, None], keypoints.confidence[t, column], 0.0)[:, None],
+        frame_numbers=np.arange(len(t)),
+        track_ids=np.zeros(1, int),
+        image_sizes=None,
+        times_s=None,
+        who=None,
+    )
 
 
 class _Clock:
@@ -189,10 +200,10 @@ def _read(request: InferRequest, source: Source | None) -> _Observed:
             raise InputError(
                 f"{request.input}: holds keypoints already; drop --keypoints, or give pictures as the input"
             )
-        found = read_keypoints(request.input, image_size=request.image_size)
+        found = packed(read_keypoints(request.input, image_size=request.image_size))
         return _Observed(keypoints=keep_frames(found, request.cut))
     assert request.keypoints is not None
-    saved = read_keypoints(request.keypoints, picture_size=source.size)
+    saved = packed(read_keypoints(request.keypoints, picture_size=source.size))
     return _Observed(keypoints=_fitting(saved, source, request.keypoints), follows=source.sequence)
 
 
@@ -231,6 +242,7 @@ def _detect(source: Source, request: InferRequest, models: Models, on_progress: 
         redetect=request.redetect,
         on_frame=lambda done: on_progress("detect", done, source.count),
     )
+    detected = replace(detected, keypoints=packed(detected.keypoints))
     return _Observed(
         keypoints=detected.keypoints, detected=detected, follows=source.sequence and request.tracker != "off"
     )
@@ -254,8 +266,12 @@ def _with_focal(
     if len(cameras) > 1 or guess.size is None or guess != Camera.guess(guess.size):
         _log.warning("the focal length is not estimated: it is known, or there are several cameras")
         return cameras
+    assert keypoints.who is not None
+    t, column = np.nonzero(keypoints.present)
+    by_track = np.argsort(keypoints.who[t, column], kind="stable")
+    people = _in_one_column(keypoints, t[by_track], column[by_track], np.ones(len(t), bool))
     found = estimate_focal(
-        keypoints, guess, lifter, seed=request.seed, on_progress=lambda done, total: on_progress("focal", done, total)
+        people, guess, lifter, seed=request.seed, on_progress=lambda done, total: on_progress("focal", done, total)
     )
     return (found.applied(guess),)
 
@@ -272,7 +288,7 @@ def _lifted(
     gigabytes = 4e-9 * 3 * len(lifter.skeleton) * frames * people * request.hypotheses  # float32
     if gigabytes > _MUCH_GB:
         _log.warning(
-            "%d people in %d frames take %.0f GB of memory; --max-people, a smaller --hypo or a part take less",
+            "%d people at a time in %d frames take %.0f GB of memory; --max-people, a smaller --hypo or a part help",
             *(people, frames, gigabytes),
         )
     return lift(
@@ -287,12 +303,22 @@ def _lifted(
 
 def _in_time(request: InferRequest, poses: Poses, seen: _Observed) -> Poses:
     """What the frames of a track know of each other: the choice, the size, smoothing, and gaps filled."""
-    poses = one_size(select(poses, request.choice)) if seen.follows else select(poses, "best")
-    if request.heights is not None:
-        poses = with_heights(poses, request.heights)
-    if request.up is not None:
-        poses = with_up(poses, request.up)
-    return fill_gaps(smooth(poses, request.smooth), request.fill_s) if seen.follows else smooth(poses, "off")
+
+    def work(track: Poses) -> Poses:
+        track = one_size(select(track, request.choice)) if seen.follows else select(track, "best")
+        if request.heights is not None:
+            track = with_heights(track, _of_these(request.heights, track.track_ids))
+        if request.up is not None:
+            track = with_up(track, request.up)
+        return fill_gaps(smooth(track, request.smooth), request.fill_s) if seen.follows else smooth(track, "off")
+
+    return each_track(poses, work)
+
+
+def _of_these(heights: Heights, track_ids: ndarray) -> Heights:
+    """Those of the heights that are of these people."""
+    ids = set(track_ids.tolist())
+    return {track: h for track, h in heights.items() if track in ids} if isinstance(heights, Mapping) else heights
 
 
 def _write(request: InferRequest, poses: Poses, seen: _Observed) -> tuple[Path, ...]:
@@ -300,7 +326,7 @@ def _write(request: InferRequest, poses: Poses, seen: _Observed) -> tuple[Path, 
     if not poses.present.any():
         formats = tuple(name for name in formats if name in _WITHOUT_PEOPLE)
     files = [file for name in formats for file in save(poses, request.out / f"poses.{name}")]
-    write_keypoints(seen.keypoints, request.out / "keypoints.json")
+    write_keypoints(unpacked(seen.keypoints), request.out / "keypoints.json")
     kept = () if seen.detected is None else (seen.detected.file,)
     return *files, request.out / "keypoints.json", *kept
 

@@ -6,13 +6,14 @@ import logging
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy.interpolate import CubicHermiteSpline
 
 from zedo_core.errors import InputError
 from zedo_core.keypoints.linking import MAX_DISTANCE, distances
 from zedo_core.metrics import bone_lengths
+from zedo_core.packed import packed, places, relabelled, unpacked
 from zedo_core.timeline import times_of
 from zedo_core.types import Keypoints, Poses
 
@@ -30,36 +31,39 @@ def join_tracks(keypoints: Keypoints, longest_gap_s: float = JOIN_S) -> Keypoint
 
     The second track begins after the first has ended; of several that would fit, the nearest. The id is the first's.
     """
-    present, times_s = keypoints.present, times_of(keypoints)
-    heirs = _heirs(keypoints, present, times_s, longest_gap_s)
-    xy, confidence = keypoints.xy.copy(), keypoints.confidence.copy()
-    ids = keypoints.track_ids
-    for later in sorted(heirs.values(), key=lambda p: -int(present[:, p].argmax())):
-        earlier = next(a for a, b in heirs.items() if b == later)
-        rows = np.any(confidence[:, later] > 0, axis=-1)
-        xy[rows, earlier], confidence[rows, earlier] = xy[rows, later], confidence[rows, later]
+    people = packed(keypoints)
+    heirs = _heirs(people, times_of(keypoints), longest_gap_s)
+    ids = people.track_ids
+    becomes = np.arange(len(ids))
+    for earlier, later in heirs.items():
+        becomes[later] = earlier
         _log.info("person %d is taken for person %d, who left shortly before", ids[later], ids[earlier])
-    kept = [p for p in range(len(ids)) if p not in heirs.values()]
-    return replace(keypoints, xy=xy[:, kept], confidence=confidence[:, kept], track_ids=ids[kept])
+    while (becomes[becomes] != becomes).any():  # who came back twice
+        becomes = becomes[becomes]
+    joined = relabelled(people, becomes, np.unique(becomes))
+    return joined if keypoints.who is not None else unpacked(joined)
 
 
-def _heirs(
-    keypoints: Keypoints, present: Bool[ndarray, "t p"], times_s: Float[ndarray, " t"], longest_gap_s: float
-) -> dict[int, int]:
-    """Which track goes on in which, as columns."""
-    if len(times_s) == 0:
-        return {}
-    first, last = present.argmax(0), len(present) - 1 - present[::-1].argmax(0)
+def _heirs(people: Keypoints, times_s: Float[ndarray, " t"], longest_gap_s: float) -> dict[int, int]:
+    """Which track goes on in which, as places in the ids."""
+    where = {p: found for p in range(len(people.track_ids)) if len((found := places(people, p))[0])}
+    tracks = np.array(list(where), int)
+    first, last = (np.array([t[i] for t, _ in where.values()], int) for i in (0, -1))
+    begins, ends = (
+        {p: _person(people, int(t[i]), int(column[i])) for p, (t, column) in where.items()} for i in (0, -1)
+    )
     gaps_s = times_s[first][None] - times_s[last][:, None]
-    ever = np.any(present, axis=0)
-    fits = (gaps_s > 0) & (gaps_s <= longest_gap_s) & np.outer(ever, ever)
-    people = np.concatenate([keypoints.xy, keypoints.confidence[..., None]], axis=-1)
-    pairs = [(float(distances(people[last[a], a], people[None, first[b], b])[0]), a, b) for a, b in np.argwhere(fits)]
+    fits = tracks[np.argwhere((gaps_s > 0) & (gaps_s <= longest_gap_s))].tolist()
+    pairs = [(float(distances(ends[a], begins[b][None])[0]), a, b) for a, b in fits]
     heirs: dict[int, int] = {}
     for distance, a, b in sorted(pairs):
         if distance < MAX_DISTANCE and a not in heirs and b not in heirs.values():
-            heirs[int(a)] = int(b)
+            heirs[a] = b
     return heirs
+
+
+def _person(people: Keypoints, t: int, column: int) -> Float[ndarray, "j 3"]:
+    return np.concatenate([people.xy[t, column], people.confidence[t, column, :, None]], axis=-1)
 
 
 def one_size(poses: Poses) -> Poses:

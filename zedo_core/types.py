@@ -17,9 +17,9 @@ from zedo_core.camera import Camera
 from zedo_core.errors import InputError
 from zedo_core.skeleton import Skeleton, conversion
 
-# Expected error in metres above which a pose is not to be trusted. Chosen on training motions, where it finds 86 % of
-# the poses that are wrong by more than 150 mm; of 100 that it marks 16 are as wrong as that, most others by half of it.
-DOUBTFUL_M = 0.08
+# Expected error in metres above which a pose is not to be trusted. Of held-out motions with up to 8 px of noise it
+# marks 6 %: half of the poses that are wrong by more than 150 mm, and three of four marked ones by half of that.
+DOUBTFUL_M = 0.095
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,17 +43,18 @@ class Keypoints:
 
     `xy` in pixels; `confidence` 0..1, 0 means that the joint was not seen (its `xy` is then 0). A
     person who is absent in a frame has confidence 0 in every joint: a gap in the track.
-    `image_sizes` holds (width, height), once for all frames or once per frame.
+    `image_sizes` holds (width, height), once for all frames or once per frame. `who` as in `Poses`.
     """
 
     xy: Float[ndarray, "t p j 2"]
     confidence: Float[ndarray, "t p j"]
     skeleton: Skeleton
     frame_numbers: Int[ndarray, " t"]
-    track_ids: Int[ndarray, " p"]
+    track_ids: Int[ndarray, " tracks"]
     image_sizes: tuple[tuple[int, int], ...] | None = None
     fps: float | None = None
     times_s: Float[ndarray, " t"] | None = None
+    who: Int[ndarray, "t p"] | None = None
 
     def __post_init__(self) -> None:
         t, p, j = self.confidence.shape
@@ -62,8 +63,9 @@ class Keypoints:
                 f"keypoints: expected xy (t, p, {len(self.skeleton)}, 2) and confidence (t, p, {len(self.skeleton)}) "
                 f"for {self.skeleton.name}, got {self.xy.shape} and {self.confidence.shape}"
             )
-        if self.frame_numbers.shape != (t,) or self.track_ids.shape != (p,):
-            raise InputError(f"keypoints: expected {t} frame numbers and {p} track ids")
+        if self.frame_numbers.shape != (t,):
+            raise InputError(f"keypoints: expected {t} frame numbers, got {self.frame_numbers.shape}")
+        _check_tracks(self.track_ids, self.who, (t, p))
         if self.times_s is not None and self.times_s.shape != (t,):
             raise InputError(f"keypoints: expected {t} frame times, got {self.times_s.shape}")
         if self.fps is not None and not (np.isfinite(self.fps) and self.fps > 0):
@@ -88,6 +90,10 @@ class Keypoints:
     def present(self) -> Bool[ndarray, "t p"]:
         """Where a person was seen at all."""
         return np.any(self.confidence > 0, axis=-1)
+
+    def tracks(self, t: int) -> Int[ndarray, " p"]:
+        """Whose each column is in the t-th frame, as places in `track_ids`."""
+        return np.arange(len(self.track_ids)) if self.who is None else self.who[t]
 
     def to_skeleton(self, target: Skeleton) -> Keypoints:
         """The same people in another joint set, by joint name."""
@@ -144,6 +150,9 @@ class Poses:
     use (-1 where absent), `spread` the error to expect of each joint in metres, root mean square, relative to the root.
     `cameras` holds one camera for all frames or one per frame. `filled` marks poses that were made up between two
     frames, None where none was.
+
+    A column is a track, p = len(track_ids), unless `who` says whose each column is in each frame: as a place in
+    `track_ids`, -1 for nobody. Such columns come from `zedo_core.packed`, for clips of many who are not there at once.
     """
 
     joints: Float[ndarray, "t p h j 3"]
@@ -153,16 +162,17 @@ class Poses:
     skeleton: Skeleton
     cameras: tuple[Camera, ...]
     frame_numbers: Int[ndarray, " t"]
-    track_ids: Int[ndarray, " p"]
+    track_ids: Int[ndarray, " tracks"]
     provenance: Provenance
     fps: float | None = None
     times_s: Float[ndarray, " t"] | None = None
     filled: Bool[ndarray, "t p"] | None = None
+    who: Int[ndarray, "t p"] | None = None
 
     def __post_init__(self) -> None:
-        t, p, h, j, _ = self.joints.shape
+        t, p, h, j, axes = self.joints.shape
         shapes = (self.score.shape, self.chosen.shape, self.spread.shape)
-        if shapes != ((t, p, h), (t, p), (t, p, j)) or j != len(self.skeleton):
+        if shapes != ((t, p, h), (t, p), (t, p, j)) or (j, axes) != (len(self.skeleton), 3):
             raise InputError(f"poses: arrays of shapes {self.joints.shape}, {shapes} do not fit together")
         if len(self.cameras) not in (1, t):
             raise InputError(f"poses: expected 1 or {t} cameras, got {len(self.cameras)}")
@@ -170,6 +180,7 @@ class Poses:
             raise InputError(f"poses: a chosen hypothesis is {self.chosen.max()}, there are only {h}")
         if self.filled is not None and self.filled.shape != (t, p):
             raise InputError(f"poses: expected marks of filled frames of shape {(t, p)}, got {self.filled.shape}")
+        _check_tracks(self.track_ids, self.who, (t, p))
 
     @property
     def present(self) -> Bool[ndarray, "t p"]:
@@ -193,6 +204,10 @@ class Poses:
         missing = ~np.isfinite(self.best).all((-1, -2))
         return self.present & (missing | (np.nan_to_num(self.expected_error_m) > DOUBTFUL_M))
 
+    def tracks(self, t: int) -> Int[ndarray, " p"]:
+        """Whose each column is in the t-th frame, as places in `track_ids`."""
+        return np.arange(len(self.track_ids)) if self.who is None else self.who[t]
+
     def camera(self, t: int) -> Camera:
         """The camera of the t-th frame."""
         return self.cameras[t if len(self.cameras) > 1 else 0]
@@ -202,3 +217,10 @@ class Poses:
         """The chosen hypothesis of every person and frame; NaN where absent."""
         index = np.maximum(self.chosen, 0)[:, :, None, None, None]
         return np.take_along_axis(self.joints, index, axis=2)[:, :, 0]
+
+
+def _check_tracks(track_ids: ndarray, who: ndarray | None, shape: tuple[int, int]) -> None:
+    if who is None and track_ids.shape != shape[1:]:
+        raise InputError(f"people: expected {shape[1]} track ids, got {track_ids.shape}")
+    if who is not None and (who.shape != shape or who.max(initial=-1) >= len(track_ids)):
+        raise InputError(f"people: expected places among {len(track_ids)} tracks in shape {shape}, got {who.shape}")

@@ -18,6 +18,7 @@ from numpy import ndarray
 
 from zedo_core.camera import Camera
 from zedo_core.errors import FormatError, InputError
+from zedo_core.packed import packed
 from zedo_core.skeleton import SKELETONS, Skeleton
 from zedo_core.types import Poses
 from zedo_core.upright import upright
@@ -57,7 +58,7 @@ def check_fields(poses: Poses) -> None:
     for name, array in arrays.items():
         if array.dtype.kind not in ("iu" if name in _WHOLE else "f"):
             raise ValueError(f"{name} holds {array.dtype}")
-        if name == "joints" and (np.abs(array) > _LARGEST_M).any():
+        if name == "joints" and any((np.abs(frame) > _LARGEST_M).any() for frame in array):  # a copy might not fit
             raise ValueError(f"joints hold a value beyond {_LARGEST_M:g} m")
     if poses.frame_numbers.shape != (t,) or poses.track_ids.shape != (p,) or poses.chosen.min(initial=-1) < -1:
         raise ValueError("frame_numbers, track_ids and chosen do not fit the joints")
@@ -110,7 +111,7 @@ def restored_camera(
 
 def way_up(poses: Poses) -> tuple[Float[ndarray, "u 3 3"], Float[ndarray, "u 3"], str]:
     """Rotation and shift to y up with the floor at 0, once where all frames share them, and the source of up."""
-    found = upright(poses)
+    found = upright(packed(poses))
     R, t = found.R_up_from_cam, found.t_up_from_cam
     same = len(R) > 0 and bool((R[0] == R).all() and (t == t[0]).all())
     return (R[:1], t[:1], found.source) if same else (R, t, found.source)

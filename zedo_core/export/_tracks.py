@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from zedo_core.errors import InputError
+from zedo_core.packed import packed, places
 from zedo_core.skeleton import Skeleton
 from zedo_core.types import Poses
 from zedo_core.upright import upright
@@ -59,17 +60,24 @@ class Recording:
 
 def record(poses: Poses, path: Path) -> Recording:
     """The poses as a recording, for the file `path`; InputError when nobody appears in them."""
+    poses = packed(poses)
     found = upright(poses)
-    seen = np.any(np.isfinite(found.points).all(-1), axis=(0, 2))
-    if not seen.any():
+    assert poses.who is not None
+    seen = np.unique(poses.who[poses.present & np.isfinite(found.points).all(-1).any(-1)]).tolist()
+    if not seen:
         raise InputError(f"{path}: expected at least one person, found nobody in {len(poses.frame_numbers)} frames")
     rows, step = _rows(poses.frame_numbers)
-    points = np.full((rows[-1] + 1, *found.points.shape[1:]), np.nan)
-    points[rows] = found.points
+
+    def points(p: int) -> Float[ndarray, "t j 3"]:
+        of_person = np.full((rows[-1] + 1, len(poses.skeleton), 3), np.nan)
+        t, column = places(poses, p)
+        of_person[rows[t]] = found.points[t, column]
+        return of_person
+
     if poses.fps is None:
         _log.warning("%s: the frame rate is not known; %g frames a second are assumed", path.name, ASSUMED_FPS)
     return Recording(
-        tracks=tuple(Track(id=int(poses.track_ids[p]), points=points[:, p]) for p in np.flatnonzero(seen)),
+        tracks=tuple(Track(id=int(poses.track_ids[p]), points=points(p)) for p in seen),
         skeleton=poses.skeleton,
         fps=(poses.fps or ASSUMED_FPS) / step,
         up_source=found.source,

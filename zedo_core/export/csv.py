@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zedo_core.files import written_whole
+from zedo_core.packed import packed
 from zedo_core.types import Poses
 
 SUFFIX = ".csv"
@@ -41,18 +42,19 @@ def write(poses: Poses, path: Path) -> None:
 
 
 def _rows(poses: Poses) -> Iterator[tuple[object, ...]]:
+    poses = packed(poses)
     best, filled, doubtful = poses.best, poses.is_filled, poses.doubtful
     for t, number in enumerate(poses.frame_numbers.tolist()):
         time = "" if poses.times_s is None else _cell(float(poses.times_s[t]))
         for p in poses.present[t].nonzero()[0]:
-            chosen = int(poses.chosen[t, p])
+            chosen, track = int(poses.chosen[t, p]), int(poses.track_ids[poses.tracks(t)[p]])
             flags = int(filled[t, p]), int(doubtful[t, p])
             score = _cell(float(poses.score[t, p, chosen]))
             for j, joint in enumerate(poses.skeleton.joints):
                 place = [_cell(value) for value in best[t, p, j].tolist()]
                 if all(place):
                     spread = _cell(float(poses.spread[t, p, j]))
-                    yield number, time, int(poses.track_ids[p]), joint, *place, spread, score, chosen, *flags
+                    yield number, time, track, joint, *place, spread, score, chosen, *flags
 
 
 def _cell(value: float) -> str:

@@ -28,6 +28,7 @@ from zedo_core.export._schema import (
     way_up,
 )
 from zedo_core.files import read_bounded, written_whole
+from zedo_core.packed import packed
 from zedo_core.types import Poses, Provenance
 
 SUFFIX = ".json"
@@ -65,6 +66,7 @@ def read(path: Path) -> Poses:
 
 
 def _lines(poses: Poses) -> Iterator[str]:
+    poses = packed(poses)
     head = json.dumps(_head(poses), allow_nan=False)
     yield head[:-1] + ', "frames": ['
     flags = poses.is_filled, poses.doubtful
@@ -117,7 +119,7 @@ def _frame(poses: Poses, t: int, filled: ndarray, doubtful: ndarray) -> dict[str
         "time_s": None if poses.times_s is None else float(poses.times_s[t]),
         "people": [
             {
-                "track": int(poses.track_ids[p]),
+                "track": int(poses.track_ids[track]),
                 "chosen": int(poses.chosen[t, p]),
                 "filled": bool(filled[t, p]),
                 "doubtful": bool(doubtful[t, p]),
@@ -125,7 +127,8 @@ def _frame(poses: Poses, t: int, filled: ndarray, doubtful: ndarray) -> dict[str
                 "spread": _with_nulls(poses.spread[t, p], _DECIMALS),
                 "joints": _with_nulls(poses.joints[t, p], _DECIMALS),
             }
-            for p in np.flatnonzero(poses.present[t])
+            for p, track in enumerate(poses.tracks(t))
+            if poses.chosen[t, p] >= 0
         ],
     }
 

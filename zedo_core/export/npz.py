@@ -21,12 +21,15 @@ t frames, p people, h hypotheses, j joints, c cameras (1 for all frames, or t):
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
+from numpy.lib import format as npy
 
 from zedo_core.camera import Camera
 from zedo_core.errors import FormatError
@@ -43,11 +46,13 @@ from zedo_core.export._schema import (
     way_up,
 )
 from zedo_core.files import read_arrays, written_whole
+from zedo_core.packed import wide_frames
 from zedo_core.types import Poses, Provenance
 
 SUFFIX = ".npz"
 
-_ARRAYS = ("joints", "score", "chosen", "spread", "frame_numbers", "track_ids")
+_ABSENT = {"joints": np.nan, "score": np.nan, "chosen": -1, "spread": np.nan}
+_ARRAYS = (*_ABSENT, "frame_numbers", "track_ids")
 _EXTRINSICS = ("R_cam_from_world", "t_cam_from_world")
 _PROVENANCE = ("method", "weights", "weights_sha256", "version")
 
@@ -56,9 +61,11 @@ def write(poses: Poses, path: Path) -> None:
     """Write the compressed npz; OutputError when the place cannot be written to."""
     entries = {
         "schema": SCHEMA,
-        **{name: getattr(poses, name) for name in _ARRAYS},
-        "filled": poses.is_filled,
-        "doubtful": poses.doubtful,
+        **{name: _per_track(poses, getattr(poses, name), absent) for name, absent in _ABSENT.items()},
+        "frame_numbers": poses.frame_numbers,
+        "track_ids": poses.track_ids,
+        "filled": _per_track(poses, poses.is_filled, False),
+        "doubtful": _per_track(poses, poses.doubtful, False),
         **_camera_arrays(poses.cameras),
         **{name: value for name in ("times_s", "fps") if (value := getattr(poses, name)) is not None},
         **_way_up(poses),
@@ -70,8 +77,9 @@ def write(poses: Poses, path: Path) -> None:
         **{name: getattr(poses.provenance, name) for name in _PROVENANCE},
         "options": json.dumps(plain(poses.provenance.options)),
     }
-    with written_whole(path) as partial, open(partial, "wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **entries)
+    with written_whole(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, entry in entries.items():
+            _write_entry(archive, name, entry)
 
 
 def read(path: Path) -> Poses:
@@ -94,6 +102,34 @@ def read(path: Path) -> Poses:
         )
         check_fields(poses)
     return poses
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wide:
+    """An array of packed poses, to be written with a place per track without ever being made."""
+
+    poses: Poses
+    array: ndarray
+    absent: Any
+
+    def head(self) -> dict[str, Any]:
+        """What an npy says of the array."""
+        t, _, *rest = self.array.shape
+        shape = (t, len(self.poses.track_ids), *rest)
+        return {"descr": npy.dtype_to_descr(self.array.dtype), "fortran_order": False, "shape": shape}
+
+
+def _per_track(poses: Poses, array: ndarray, absent: Any) -> ndarray | _Wide:
+    return array if poses.who is None else _Wide(poses=poses, array=array, absent=absent)
+
+
+def _write_entry(archive: zipfile.ZipFile, name: str, entry: Any) -> None:
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+        if isinstance(entry, _Wide):
+            npy.write_array_header_1_0(file, entry.head())
+            file.writelines(frame.tobytes() for frame in wide_frames(entry.poses, entry.array, entry.absent))
+        else:
+            npy.write_array(file, np.asanyarray(entry), allow_pickle=False)
 
 
 def _entries(path: Path) -> dict[str, ndarray]:

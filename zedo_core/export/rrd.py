@@ -15,6 +15,7 @@ from numpy import ndarray
 
 from zedo_core.errors import InputError, MissingExtraError
 from zedo_core.files import written_whole
+from zedo_core.packed import unpacked
 from zedo_core.types import Poses
 from zedo_core.upright import Upright, upright
 
@@ -39,6 +40,7 @@ def require() -> ModuleType:
 def write(poses: Poses, path: Path) -> None:
     """Write the recording; OutputError when the place cannot be written to, InputError when nobody appears."""
     rerun = require()
+    poses = unpacked(poses)
     found = upright(poses)
     seen = np.flatnonzero(np.any(np.isfinite(found.points).all(-1), axis=(0, 2)))
     if not len(seen):

@@ -16,6 +16,7 @@ from PIL import Image
 
 from zedo_core.errors import InputError, OutputError
 from zedo_core.files import written_whole
+from zedo_core.packed import packed
 from zedo_core.render.draw import BACKGROUND, Canvas, draw_text, text_size
 from zedo_core.render.footage import Footage, even
 from zedo_core.render.turning_view import TurningView
@@ -54,7 +55,7 @@ def render(
     """
     path = Path(path)
     _check(kind, path, len(poses.frame_numbers))
-    footage = Footage(poses=poses, keypoints=keypoints, source=source)
+    footage = Footage(poses=packed(poses), keypoints=keypoints, source=source)
     footage.check()
     if kind == "sheet":
         _save(_sheet(footage, moments, on_frame), path)

@@ -69,6 +69,16 @@ def draw_line(image: Canvas, start: ndarray, end: ndarray, colour: Colour, width
         cv2.line(image, _fixed(start), _fixed(end), colour, width, cv2.LINE_AA, _SHIFT)
 
 
+def draw_dashes(image: Canvas, start: ndarray, end: ndarray, colour: Colour, width: int) -> None:
+    """A straight line in dashes, three widths long and as far apart, one at either end."""
+    if not drawable(np.stack([start, end])).all():
+        return
+    dashes = max(1, round(float(np.linalg.norm(end - start)) / (6 * width) + 0.5))
+    places = np.linspace(start, end, 2 * dashes)
+    for a, b in zip(places[::2], places[1::2], strict=True):
+        cv2.line(image, _fixed(a), _fixed(b), colour, width, cv2.LINE_AA, _SHIFT)
+
+
 def draw_bones(image: Canvas, xy: Float[ndarray, "j 2"], skeleton: Skeleton, width: int, outline: bool = True) -> None:
     """The bones of a person, coloured by side, with a dark rim."""
     if outline:

@@ -15,6 +15,7 @@ from numpy import ndarray
 
 from zedo_core.errors import InputError, OutputError
 from zedo_core.files import written_whole
+from zedo_core.packed import packed, places
 from zedo_core.skeleton import Skeleton
 from zedo_core.types import Keypoints, Poses
 
@@ -32,8 +33,7 @@ def save_figure(poses: Poses, keypoints: Keypoints, path: str | Path) -> None:
     path = Path(path)
     if not poses.present.any():
         raise InputError("figure: expected a frame with a pose, got none; look at the keypoints' confidences")
-    person = int(poses.present.sum(0).argmax())
-    figure = _figure(poses, keypoints, person)
+    figure = _figure(packed(poses), keypoints)
     with written_whole(path) as partial:
         try:
             figure.savefig(partial, dpi=150)
@@ -41,19 +41,22 @@ def save_figure(poses: Poses, keypoints: Keypoints, path: str | Path) -> None:
             raise OutputError(f"{path}: {error}; choose a name ending in .png") from None
 
 
-def _figure(poses: Poses, keypoints: Keypoints, person: int) -> Figure:
-    present = np.flatnonzero(poses.present[:, person])
-    rows = present[np.unique(np.linspace(0, len(present) - 1, _FRAMES).round().astype(int))].tolist()
-    half_m = _half_extent(poses.best[rows, person])
+def _figure(poses: Poses, keypoints: Keypoints) -> Figure:
+    assert poses.who is not None
+    person = int(np.bincount(poses.who[poses.present]).argmax())
+    present, columns = places(poses, person)
+    picked = np.unique(np.linspace(0, len(present) - 1, _FRAMES).round().astype(int))
+    rows = list(zip(present[picked].tolist(), columns[picked].tolist(), strict=True))
+    half_m = _half_extent(poses.best[present[picked], columns[picked]])
     figure = Figure(figsize=(2.6 * max(len(rows), 2), 6.0), layout="constrained")
     figure.suptitle(
         f"person {poses.track_ids[person]}: 2D keypoints in pixels, 3D in metres (camera axes)", fontsize=11
     )
-    for column, t in enumerate(rows, start=1):
+    for column, (t, place) in enumerate(rows, start=1):
         flat = figure.add_subplot(2, len(rows), column, title=f"frame {poses.frame_numbers[t]}")
         _draw_keypoints(flat, keypoints, int(poses.frame_numbers[t]), int(poses.track_ids[person]))
         solid = figure.add_subplot(2, len(rows), len(rows) + column, projection="3d")
-        _draw_hypotheses(solid, poses, t, person, half_m)
+        _draw_hypotheses(solid, poses, t, place, half_m)
     return figure
 
 
@@ -64,7 +67,8 @@ def _draw_keypoints(axes: Axes, keypoints: Keypoints, number: int, track_id: int
     axes.tick_params(labelsize=7)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     for k in np.flatnonzero(keypoints.frame_numbers == number):
-        for p in np.flatnonzero(keypoints.track_ids == track_id):
+        whose = keypoints.tracks(int(k))
+        for p in np.flatnonzero((whose >= 0) & (keypoints.track_ids[whose] == track_id)):
             seen = keypoints.confidence[k, p] > 0
             xy = np.where(seen[:, None], keypoints.xy[k, p], np.nan)
             for bone, colour in zip(keypoints.skeleton.edges, _bone_colours(keypoints.skeleton), strict=True):
@@ -73,7 +77,7 @@ def _draw_keypoints(axes: Axes, keypoints: Keypoints, number: int, track_id: int
 
 
 def _draw_hypotheses(axes: Axes3D, poses: Poses, t: int, person: int, half_m: float) -> None:
-    """All hypotheses faintly, the chosen one strongly, the camera's up shown upwards."""
+    """All hypotheses of a column faintly, the chosen one strongly, the camera's up shown upwards."""
     chosen = poses.chosen[t, person]
     for h, joints in enumerate(poses.joints[t, person]):
         if h != chosen:

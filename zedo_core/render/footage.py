@@ -13,17 +13,8 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from zedo_core.errors import InputError
-from zedo_core.render.draw import (
-    BACKGROUND,
-    Canvas,
-    dot_radius,
-    draw_bones,
-    draw_dots,
-    draw_label,
-    line_width,
-    text_size,
-    track_colour,
-)
+from zedo_core.render.draw import BACKGROUND, Canvas, dot_radius, draw_dots, line_width, text_size
+from zedo_core.render.people import draw_name, draw_person
 from zedo_core.types import Frame, Keypoints, Poses
 
 if TYPE_CHECKING:
@@ -146,11 +137,11 @@ def _draw_people(canvas: Canvas, poses: Poses, t: int, keypoints: Keypoints, num
     camera = poses.camera(t)
     people = np.flatnonzero(poses.present[t]).tolist()
     bodies = [place(camera.project(poses.joints[t, p, poses.chosen[t, p]])) for p in people]
-    for xy in bodies:
-        draw_bones(canvas, xy, poses.skeleton, line_width(height))
+    for p, xy in zip(people, bodies, strict=True):
+        draw_person(canvas, xy, poses, (t, p), line_width(height))
     _draw_keypoints(canvas, keypoints, number, place)
     for p, xy in zip(people, bodies, strict=True):
-        draw_label(canvas, xy, poses.skeleton, str(poses.track_ids[p]), text_size(height), track_colour(p))
+        draw_name(canvas, xy, poses, (t, p), text_size(height))
 
 
 def _draw_keypoints(canvas: Canvas, keypoints: Keypoints, number: int, place: _Place) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from zedo_core.errors import OutputError
 from zedo_core.files import written_whole
+from zedo_core.packed import packed
 from zedo_core.render.draw import Canvas
 from zedo_core.render.footage import Footage, even
 from zedo_core.render.side_view import SideView
@@ -45,7 +46,7 @@ def render_overlay(
             f"{path}: expected a name ending in .mp4, or in .png for a single frame, to draw "
             f"{len(poses.frame_numbers)} frames; choose another name"
         )
-    footage = Footage(poses=poses, keypoints=keypoints, source=source)
+    footage = Footage(poses=packed(poses), keypoints=keypoints, source=source)
     with closing(_drawn(footage)) as pictures:
         if suffix == ".png":
             picture, _ = next(pictures)

@@ -21,16 +21,16 @@ from zedo_core.render.draw import (
     Canvas,
     dot_radius,
     draw_bones,
+    draw_dashes,
     draw_dot,
-    draw_label,
     draw_line,
     draw_polygon,
     draw_text,
     line_width,
     text_size,
     text_width,
-    track_colour,
 )
+from zedo_core.render.people import MADE_UP, draw_name, draw_person, pale
 from zedo_core.types import Poses
 
 _TURN, _TILT = math.radians(65), math.radians(16)
@@ -120,8 +120,8 @@ class SideView:
         for p in people:
             self._draw_ghosts(image, t, p)
             xy = self._view.pixels(joints[p, chosen[p]])
-            draw_bones(image, xy, self._poses.skeleton, self._width)
-            draw_label(image, xy, self._poses.skeleton, str(self._poses.track_ids[p]), self._text, track_colour(p))
+            draw_person(image, xy, self._poses, (t, p), self._width)
+            draw_name(image, xy, self._poses, (t, p), self._text)
         return image
 
     def _draw_shadow(self, image: Canvas, joints: Float[ndarray, "j 3"]) -> None:
@@ -176,6 +176,11 @@ class SideView:
         y = (1.2 + _ROW * lines[-1][0] + _ROW) * size
         draw_dot(image, np.array([1.5 * size, y]), SIDES["centre"], dot_radius(image.shape[0]))
         draw_text(image, "2D keypoint", (2.8 * size, y), size)
+        if self._poses.is_filled.any():
+            y += _ROW * size
+            start, end = np.array([0.8 * size, y]), np.array([2.2 * size, y])
+            draw_dashes(image, start, end, pale(SIDES["centre"]), max(1, width // 2))
+            draw_text(image, f"{MADE_UP} between two frames", (2.8 * size, y), size)
 
     def _draw_scale_bar(self, image: Canvas) -> None:
         height, width = image.shape[:2]
