@@ -122,6 +122,16 @@ def test_spread_error_and_what_is_not_to_be_trusted(tmp_path):
     assert np.argwhere(doubtful).tolist() == [[0, 3], [0, 10]]  # too large an error; a head that is not known
 
 
+def test_what_was_made_up(tmp_path):
+    poses = couple_with_gaps()
+    filled = np.zeros(poses.present.shape, bool)
+    filled[3, 0] = True
+    data = made(replace(poses, filled=filled), tmp_path)
+    found = np.frombuffer(inflated(data["blobs"]["filled"]), np.uint8).reshape(2, 25)
+    assert np.argwhere(found).tolist() == [[0, 3]]
+    assert ["made up in gaps", "1"] in data["facts"]
+
+
 def test_times_numbers_and_camera(tmp_path):
     times = np.array([0.5, 0.6, 0.9])
     R, t = tuple(map(tuple, LEVEL)), (0.3, 1.5, 5.0)

@@ -264,6 +264,25 @@ def test_what_is_not_to_be_trusted_is_said_and_shown(tmp_path, browser):
     np.testing.assert_allclose([low[0], high[0]], [width / 3, width * 2 / 3], atol=3)
 
 
+def test_what_was_made_up_is_said_and_drawn_dashed(tmp_path, browser):
+    filled = np.zeros((30, 1), bool)
+    filled[10:20] = True
+    browser.show(replace(standing(), filled=filled), tmp_path)
+    browser.only_people()
+    assert browser.run("$('warning').hidden")
+    seen_px = sum(int(near(browser.stage(), colour).sum()) for colour in LIGHT.values())
+    browser.run("go(12)")
+    browser.settle()
+    assert browser.run("$('warning').textContent") == "Not seen — made up between two frames"
+    assert browser.run("$('seek').getAttribute('aria-valuetext')").endswith(", made up")
+    assert sum(int(near(browser.stage(), colour).sum()) for colour in LIGHT.values()) < 0.1 * seen_px
+    assert (size(np.ptp(browser.stage().astype(int), axis=-1) > 30) > 100).all()  # somebody pale is there
+    browser.run("go(25)")
+    browser.settle()
+    assert browser.run("$('warning').hidden")
+    assert browser.complaints() == []
+
+
 def test_ghosts_spread_path_and_floor_can_be_seen(tmp_path, browser):
     joints = seen(world_clip(0, 10))[:, None, None] + 0.2 * np.arange(3)[:, None, None] * np.array([1.0, 0, 0])
     poses = poses_of(joints[:, :, 0])

@@ -22,6 +22,7 @@ from numpy import ndarray
 from zedo_core.errors import InputError
 from zedo_core.export._packed import packed, packed16, rounded16
 from zedo_core.files import written_whole
+from zedo_core.packed import unpacked
 from zedo_core.skeleton import pelvis_joints
 from zedo_core.types import DOUBTFUL_M, Poses
 from zedo_core.upright import Upright, upright
@@ -66,6 +67,7 @@ def write_page(
 
     OutputError when the place cannot be written to, InputError when nobody appears or the video cannot be read.
     """
+    poses = unpacked(poses)
     if not np.isfinite(poses.best).all(-1).any():
         raise InputError(f"{path}: expected at least one person, found nobody in {len(poses.frame_numbers)} frames")
     parts = {"film": _film_text(film) if film is not None and film.embedded else "", "media": _media(film)}
@@ -124,6 +126,7 @@ def _data(poses: Poses, ghosts: int, film: Film | None) -> dict[str, Any]:
         "pixels": packed16(rounded16(_pixels(poses), pixel_unit)) if film is not None else None,
         "spread": packed(_spread(poses)),
         "doubtful": packed(poses.doubtful.T.astype(np.uint8)),
+        "filled": packed(poses.is_filled.T.astype(np.uint8)),
         "error": packed(_error_mm(poses)),
         "times": packed(_times(poses).astype("<f4")),
         "numbers": packed(poses.frame_numbers.astype("<i4")),
@@ -217,6 +220,7 @@ def _facts(poses: Poses, found: Upright) -> list[list[str]]:
     return [
         ["frames", _summary(poses)],
         ["not to be trusted", f"{unsure} of {_counted(int(poses.present.sum()), 'pose')}"],
+        ["made up in gaps", str(poses.is_filled.sum())],
         ["up", found.source],
         ["camera", f"f = {camera.fx:.0f} px, {camera.source}"],
         ["method", " ".join(filter(None, (made_by.method, made_by.weights, made_by.version)))],

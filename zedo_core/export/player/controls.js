@@ -53,7 +53,7 @@ function paintOver() {
   }
 }
 
-// One lane a person: where they are, and where they are not to be trusted.
+// One lane a person: where they are, where they are not to be trusted, and, faintly, where they are made up.
 function paintLanes() {
   const { context, width, height } = canvasOf(lanes), rows = Math.max(1, PEOPLE), gap = 2, tall = (height - gap * (rows - 1)) / rows;
   context.clearRect(0, 0, width, height);
@@ -63,8 +63,8 @@ function paintLanes() {
     context.globalAlpha = 0.25;
     context.fillStyle = colours.grid;
     context.fillRect(0, y, width, tall);
-    runs(frame => (present(p, frame) ? (doubtful(p, frame) ? 2 : 1) : 0), (kind, from, to) => {
-      context.globalAlpha = quiet ? 0.25 : kind === 2 ? 1 : 0.7;
+    runs(frame => (present(p, frame) ? (madeUp(p, frame) ? 3 : doubtful(p, frame) ? 2 : 1) : 0), (kind, from, to) => {
+      context.globalAlpha = quiet ? 0.25 : [0, 0.7, 1, 0.35][kind];
       context.fillStyle = kind === 2 ? colours.warn : personColour(p);
       context.fillRect(from * scale, y, Math.max(1, (to - from) * scale), tall);
     });
@@ -86,12 +86,14 @@ function tell() {
   const now = READ.times[frame] - begin, number = READ.numbers[frame];
   $("time").replaceChildren(make("b", {}, clock(now)), ` / ${clock(end - begin)}`, make("span", {}, ` · frame ${number}`));
   seek.value = frame;
-  const unsure = shownPeople().filter(p => doubtful(p, frame));
-  seek.setAttribute("aria-valuetext", `frame ${number}, ${now.toFixed(2)} seconds${unsure.length ? ", not to be trusted" : ""}`);
-  $("warning").hidden = !unsure.length;
-  if (unsure.length) {
-    const errors = unsure.map(p => `${DATA.people.length > 1 ? `person ${DATA.people[p].id}: ` : ""}expected error ${errorOf(p, frame)} mm`);
-    $("warning").replaceChildren(make("b", {}, "⚠ Not to be trusted"), ` — ${errors.join(", ")}`);
+  const made = shownPeople().filter(p => madeUp(p, frame)), unsure = shownPeople().filter(p => doubtful(p, frame) && !madeUp(p, frame));
+  const words = [unsure.length ? ", not to be trusted" : "", made.length ? ", made up" : ""].join("");
+  seek.setAttribute("aria-valuetext", `frame ${number}, ${now.toFixed(2)} seconds${words}`);
+  $("warning").hidden = !words;
+  if (words) {
+    const named = (p, what) => `${DATA.people.length > 1 ? `person ${DATA.people[p].id}: ` : ""}${what}`;
+    const told = [...unsure.map(p => named(p, `expected error ${errorOf(p, frame)} mm`)), ...made.map(p => named(p, "made up between two frames"))];
+    $("warning").replaceChildren(make("b", {}, unsure.length ? "⚠ Not to be trusted" : "Not seen"), ` — ${told.join(", ")}`);
   }
   const degrees = x => Math.round(x * 180 / Math.PI);
   Object.assign(stage.dataset, { frame, number, heading: ((degrees(eye.heading) + 180) % 360 + 360) % 360 - 180, tilt: degrees(eye.tilt), zoom: eye.zoom.toFixed(2), view: eye.asCamera ? "camera" : "free", person: state.person, playing: state.playing });
@@ -354,7 +356,7 @@ function setUpHelp() {
     rows([["drag, one finger", "turn"], ["wheel, two fingers", "zoom"], ["double click, twice", "reset"], [keys("space"), "play, pause"], [keys(", ."), "a frame back, on"], [keys("[ ]"), "slower, faster"],
       [keys("← → ↑ ↓"), "turn"], [keys("+ − 0"), "zoom, reset"], [keys("V"), "next view"], [keys("1 … 9"), "one person"], [keys("A"), "all people"], [keys("G U P O F S T"), "ghosts, uncertainty, path, floor, follow, turn, colours"]]),
     make("h2", {}, "What is shown"),
-    rows([[colour("left"), "left limbs"], [colour("right"), "right limbs"], [colour("centre"), "trunk and head"], [colour("warn"), "not to be trusted: " + DATA.doubt],
+    rows([[colour("left"), "left limbs"], [colour("right"), "right limbs"], [colour("centre"), "trunk and head"], [colour("warn"), "not to be trusted: " + DATA.doubt], ["dashed", "made up between two frames in which the person was seen"],
       ["ghosts", GHOSTS ? `the ${GHOSTS === 1 ? "next best hypothesis" : `${GHOSTS} next best hypotheses`} of ${DATA.hypotheses}` : "none in this file"], ["circles", "how far plausible hypotheses are from the joint"], ["floor", "squares of 0.5 m, stronger lines each metre; 1 or 2 m in large rooms"]]),
     make("h2", {}, "This result"), rows(DATA.facts));
 }

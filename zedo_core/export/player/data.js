@@ -35,7 +35,7 @@ async function unpacked16(text) {
 async function unpack() {
   const { blobs } = DATA;
   for (const name of ["chosen", "ghosts", "pixels"]) READ[name] = blobs[name] ? await unpacked16(blobs[name]) : null;
-  for (const name of ["spread", "doubtful"]) READ[name] = await inflated(blobs[name]);
+  for (const name of ["spread", "doubtful", "filled"]) READ[name] = await inflated(blobs[name]);
   for (const name of ["times", "camera"]) READ[name] = new Float32Array((await inflated(blobs[name])).buffer);
   for (const name of ["error"]) READ[name] = new Uint16Array((await inflated(blobs[name])).buffer);
   for (const name of ["numbers"]) READ[name] = new Int32Array((await inflated(blobs[name])).buffer);
@@ -50,6 +50,7 @@ const body = (person, frame) => DATA.joints.map((_, j) => point(READ.chosen, per
 const ghost = (person, k, frame) => DATA.joints.map((_, j) => point(READ.ghosts, (person * GHOSTS + k) * JOINTS + j, frame));
 const present = (person, frame) => READ.error[person * FRAMES + frame] !== 0xffff;
 const doubtful = (person, frame) => READ.doubtful[person * FRAMES + frame] === 1;
+const madeUp = (person, frame) => READ.filled[person * FRAMES + frame] === 1;
 const errorOf = (person, frame) => READ.error[person * FRAMES + frame];
 
 function spreadOf(person, joint, frame) {

@@ -105,7 +105,7 @@ function paint(context, width, height, frame, shown) {
     if (shown.ghosts) for (let k = 0; k < GHOSTS; k++) addGhost(faint, project, ghost(p, k, frame));
     if (shown.spread) addSpread(faint, project, joints, p, frame);
   }
-  const solid = bodies.map(({ p, joints }) => bodyOf(project, joints, doubtful(p, frame))).filter(body => body);
+  const solid = bodies.map(({ p, joints }) => (madeUp(p, frame) ? madeUpBodyOf(project, joints) : bodyOf(project, joints, doubtful(p, frame)))).filter(body => body);
   for (const some of [faint, solid]) some.sort((a, b) => b.depth - a.depth).forEach(part => part.paint(context));
   context.globalAlpha = 1;
   if (DATA.people.length > 1) bodies.forEach(({ p, joints }) => paintName(context, project, p, joints));
@@ -213,18 +213,41 @@ function addSpread(parts, project, joints, p, frame) {
   });
 }
 
-// A person: one outline around all, then the limbs from the farthest to the nearest.
-function bodyOf(project, joints, unsure) {
+// Limbs from the farthest to the nearest; pale where they are not to be taken for observed.
+function limbsOf(project, joints, pale) {
   const ends = joints.map(project);
-  const limbs = DATA.bones.flatMap(([child, parent]) => {
+  return DATA.bones.flatMap(([child, parent]) => {
     const a = ends[child], b = ends[parent];
     if (!a || !b) return [];
     const colour = colours[DATA.joints[child].side];
     return [{ a, b, depth: (a.depth + b.depth) / 2, width: Math.max(2.5, girth[child] * (a.scale + b.scale)),
-      flesh: unsure ? blend(colour, colours.pale, 0.5) : colour, dark: blend(colour, "#000000", 0.45) }];
+      flesh: pale ? blend(colour, colours.pale, 0.5) : colour, dark: blend(colour, "#000000", 0.45) }];
   }).sort((a, b) => b.depth - a.depth);
+}
+
+const meanDepth = limbs => limbs.reduce((total, limb) => total + limb.depth, 0) / limbs.length;
+
+// A person who was not seen, but before and after: thin and dashed.
+function madeUpBodyOf(project, joints) {
+  const limbs = limbsOf(project, joints, true);
   if (!limbs.length) return null;
-  return { depth: limbs.reduce((total, limb) => total + limb.depth, 0) / limbs.length, paint: context => {
+  return { depth: meanDepth(limbs), paint: context => {
+    context.lineCap = "butt";
+    for (const { a, b, width, flesh } of limbs) {
+      const thin = Math.max(1.5, 0.4 * width);
+      context.setLineDash([2 * thin, 1.5 * thin]);
+      line(context, a, b, flesh, thin);
+    }
+    context.setLineDash([]);
+    context.lineCap = "round";
+  } };
+}
+
+// A person: one outline around all, then the limbs.
+function bodyOf(project, joints, unsure) {
+  const limbs = limbsOf(project, joints, unsure);
+  if (!limbs.length) return null;
+  return { depth: meanDepth(limbs), paint: context => {
     for (const { a, b, width, dark } of limbs) line(context, a, b, unsure ? colours.warn : dark, width + (unsure ? 6 : 3));
     limbs.forEach(limb => paintLimb(context, limb));
   } };
