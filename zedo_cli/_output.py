@@ -12,10 +12,12 @@ from typing import Any, Protocol
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from zedo_cli._harmless import harmless
 from zedo_core.errors import OutputError
 
 # Notes and progress bars; `--quiet` silences them.
@@ -34,16 +36,22 @@ def set_quiet(quiet: bool) -> bool:
 
 def alert(kind: str, message: str) -> None:
     """One line `kind: message` on stderr, whatever `--quiet` says; kind is `error`, `warning` or `info`."""
-    line = Text.assemble((f"{kind}:", _ALERT_STYLES.get(kind, "bold")), f" {message}")
+    line = Text.assemble((f"{kind}:", _ALERT_STYLES.get(kind, "bold")), f" {harmless(message)}")
     _alerts.print(line, soft_wrap=True)
+
+
+def say(line: str) -> None:
+    """One line for people on stderr, as it stands: names in it are no markup and steer no terminal."""
+    console.print(harmless(line), soft_wrap=True, markup=False)
 
 
 def print_json(value: Any) -> None:
     """Write strict JSON to stdout; NaN and infinities become null, arrays lists, dataclasses objects."""
     if sys.stdout is None:
         raise OutputError("stdout is closed; the report cannot be written to it")
-    json.dump(_plain(value), sys.stdout, indent=2, allow_nan=False, ensure_ascii=False)
-    sys.stdout.write("\n")
+    text = json.dumps(_plain(value), indent=2, allow_nan=False, ensure_ascii=False)
+    # half a surrogate pair, of a name that is not UTF-8, is written as JSON writes it
+    sys.stdout.write(text.encode(errors="backslashreplace").decode() + "\n")
     sys.stdout.flush()  # a closed pipe shows here, where it is handled, and not when the interpreter ends
 
 
@@ -66,7 +74,7 @@ def print_table(table: Table) -> None:
     for i, head in enumerate(table.header):
         shown.add_column(head, justify="left" if i == 0 else "right", no_wrap=i > 0 and len(table.header) > 2)
     for row in table.rows:
-        shown.add_row(*row)
+        shown.add_row(*(escape(harmless(cell)) for cell in row))
     console.print(shown)
     for note in getattr(table, "notes", ()):
         console.print(note, style="dim", markup=False)

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
 from rich.table import Table
 
-from zedo_cli._output import alert, console, progress
+from zedo_cli._harmless import harmless
+from zedo_cli._output import alert, console, progress, say
 
 if TYPE_CHECKING:
     from zedo_core.batch import Outcome
@@ -30,7 +32,7 @@ def shown_stages() -> Iterator[Callable[..., None]]:
             if (input, stage) not in tasks:
                 for old in [key for key in tasks if key[0] != input]:
                     bars.remove_task(tasks.pop(old))
-                name = f"{input} {stage}".strip()
+                name = escape(harmless(f"{input} {stage}".strip()))
                 tasks[input, stage] = bars.add_task(name, total=total, unit=_UNITS.get(stage, "it"))
             bars.update(tasks[input, stage], completed=done, total=total)
 
@@ -51,7 +53,7 @@ def summarise(report: InferReport) -> None:
     table.add_row("time", ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items()))
     console.print(table)
     for file in report.files:
-        console.print(str(file), soft_wrap=True, markup=False)
+        say(str(file))
 
 
 def tell(outcome: Outcome) -> None:
@@ -65,7 +67,7 @@ def tell(outcome: Outcome) -> None:
     else:
         reused = f", {report.reused} detected before" if report.reused else ""
         said = f"{report.frames} frames ({report.frames_with_people} with people{reused}), {report.people} people"
-    console.print(f"{outcome.input}: {said}, in {outcome.out}", soft_wrap=True, markup=False)
+    say(f"{outcome.input}: {said}, in {outcome.out}")
 
 
 def tell_failures(failures: Sequence[tuple[str, str]]) -> None:

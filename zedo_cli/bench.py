@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zedo_cli._options import Device, Json, OutDir, Quiet
-from zedo_cli._output import alert, console, print_json, print_table, progress
+from zedo_cli._output import alert, print_json, print_table, progress, say
 
 
 def bench(
@@ -51,7 +51,7 @@ def bench(
     for note in found.notes:
         alert("info", note)
     for file in files:
-        console.print(str(file), soft_wrap=True, markup=False)
+        say(str(file))
     if json:
         print_json(as_json(found))
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from zedo_cli._options import Json, Quiet, path_of
-from zedo_cli._output import console, print_json
+from zedo_cli._output import print_json, say
 from zedo_cli._results import Result, Up, file_of, load_poses
 from zedo_core.errors import InputError
 
@@ -51,8 +51,8 @@ def convert(
     source = upright(poses).source if any(map(is_upright, formats)) else None
     files = tuple(file for target in targets for file in save(poses, target))
     if source is not None:
-        console.print(f"up: {source}", markup=False)
+        say(f"up: {source}")
     for file in files:
-        console.print(str(file), soft_wrap=True, markup=False)
+        say(str(file))
     if json:
         print_json(_Report(files=files, up=source))

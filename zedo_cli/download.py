@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.table import Table
 
 from zedo_cli._options import Json, Quiet
-from zedo_cli._output import console, print_json
+from zedo_cli._output import console, print_json, say
 from zedo_core import hub
 from zedo_core.errors import InputError
 
@@ -89,7 +89,7 @@ def download(
                 on_progress=bars.show,
             )
         row = _row(name)
-        console.print(f"{name} is here ({'verified' if row.verified else 'unverified'}); licence: {row.licence}")
+        say(f"{name} is here ({'verified' if row.verified else 'unverified'}); licence: {row.licence}")
         if not as_json:
             typer.echo(row.path)
     if as_json:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zedo_cli._options import Device, Iterations, Json, OutDir, Preset, Quiet, Seed, Weights
-from zedo_cli._output import alert, console, print_json, print_table, progress
+from zedo_cli._output import alert, print_json, print_table, progress, say
 
 
 def evaluate(
@@ -99,7 +99,7 @@ def evaluate(
     for table in tables(found):
         print_table(table)
     for file in files:
-        console.print(str(file), soft_wrap=True, markup=False)
+        say(str(file))
     if json:
         print_json(as_json(found))
 

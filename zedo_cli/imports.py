@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zedo_cli._options import Json, Quiet, path_of
-from zedo_cli._output import console, print_json
+from zedo_cli._output import print_json, say
 from zedo_core.errors import WeightsError
 
 
@@ -46,7 +46,7 @@ def import_weights(
         stored = load_prior(new).net.state_dict()
         if any(not value.equal(stored[key]) for key, value in prior.net.state_dict().items()):
             raise WeightsError(f"{checkpoint}: what was stored differs from what was read; check the disk")
-    console.print(f"stored as '{name}': zedo infer INPUT --weights {name}", soft_wrap=True, markup=False)
+    say(f"stored as '{name}': zedo infer INPUT --weights {name}")
     if as_json:
         print_json({"name": name, "path": final, "checkpoint_sha256": prior.sha256, "clusters": list(poses)})
     else:

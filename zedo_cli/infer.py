@@ -31,7 +31,7 @@ from zedo_cli._options import (
     camera_of,
     path_of,
 )
-from zedo_cli._output import console, print_json
+from zedo_cli._output import print_json, say
 from zedo_cli._results import Up
 from zedo_cli._stages import shown_stages, summarise, tell, tell_failures
 
@@ -168,7 +168,7 @@ def _one(request: InferRequest, resume: bool, json: bool) -> bool:
     from zedo_core.pipeline import infer as run
 
     if resume and is_finished(request):
-        console.print(f"{request.out}: all results are there already", soft_wrap=True, markup=False)
+        say(f"{request.out}: all results are there already")
         if json:
             print_json(Outcome(input=request.input, out=request.out))
         return False

@@ -31,7 +31,7 @@ from zedo_cli._options import (
     camera_of,
     folder_of,
 )
-from zedo_cli._output import console, print_json
+from zedo_cli._output import console, print_json, say
 from zedo_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -102,9 +102,9 @@ def live(
     with _shown(show) as on_frame:
         report = run_live(found, detector=models.detector, lifter=models.lifter, options=options, on_frame=on_frame)
     said = f"{report.frames} frames, {report.rate_hz:.1f} frames/s, {report.dropped} dropped, camera: {report.camera}"
-    console.print(said, soft_wrap=True, markup=False)
+    say(said)
     for file in report.files:
-        console.print(str(file), soft_wrap=True, markup=False)
+        say(str(file))
     if json:
         print_json(report)
 

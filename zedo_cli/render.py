@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zedo_cli._options import Json, Quiet, path_of
-from zedo_cli._output import alert, console, print_json, progress
+from zedo_cli._output import alert, print_json, progress, say
 from zedo_cli._results import Result, Up, file_of, load_poses
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def render(
         )
     report = _Report(file=target, kind=kind, frames=frames, up=upright(poses).source)
     if kind != "overlay":
-        console.print(f"up: {report.up}", markup=False)
-    console.print(str(target), soft_wrap=True, markup=False)
+        say(f"up: {report.up}")
+    say(str(target))
     if json:
         print_json(report)
 

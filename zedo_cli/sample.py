@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zedo_cli._options import Device, Json, OutDir, Quiet, Seed, Weights, path_of
-from zedo_cli._output import console, print_json, progress
+from zedo_cli._output import print_json, progress, say
 
 
 def sample(
@@ -56,11 +56,10 @@ def sample(
         bar = bars.add_task("sampling", total=None, unit="poses")
         report = view_prior(request, lambda done, total: bars.update(bar, completed=done, total=total))
     moved = "" if report.moved_m is None else f", given joints moved by {1000 * report.moved_m:.0f} mm"
-    console.print(
+    say(
         f"{report.poses} poses {report.task}: {report.within_limits:.1%} within the limits of joints, "
-        f"{report.symmetric:.1%} with left and right bones within 15 %{moved}",
-        soft_wrap=True,
+        f"{report.symmetric:.1%} with left and right bones within 15 %{moved}"
     )
-    console.print(f"written to {out}", soft_wrap=True, markup=False)
+    say(f"written to {out}")
     if json:
         print_json(report)

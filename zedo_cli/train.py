@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zedo_cli._options import Device, Json, OutDir, Quiet
-from zedo_cli._output import console, print_json, progress, set_quiet
+from zedo_cli._output import print_json, progress, say, set_quiet
 from zedo_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def prior(
         def row(now: TrainProgress) -> None:
             bars.update(bar, description=_said(now))
             if now.task:
-                console.print(f"step {now.step}: {_said(now)}", soft_wrap=True)
+                say(f"step {now.step}: {_said(now)}")
 
         record = train_prior(
             mixture,
@@ -147,7 +147,7 @@ def prior(
             on_row=row,
             on_step=lambda step: bars.update(bar, completed=step),
         )
-    console.print(f"prior written to {out}", soft_wrap=True)
+    say(f"prior written to {out}")
     if as_json and leads:
         print_json({"out": out, **record})
 
@@ -197,7 +197,7 @@ def clusters(
             mixture, _ = _read(data or [], joints, split, scale, up)
             frames = len(mixture)
             made = train_clusters(mixture, out, counts, seed, kind=kind, on_count=lambda _: bars.advance(bar))
-    console.print(f"initial poses written to {out}", soft_wrap=True)
+    say(f"initial poses written to {out}")
     if as_json:
         sizes = [len(poses) for poses in made.values()]
         print_json({"out": out, "kind": kind, "counts": sizes, "frames": frames, "seed": seed})
@@ -237,7 +237,7 @@ def _read(
         note = (
             f"{one.path} ({one.kind}): {one.frames} poses in {one.sequences} sequences{left_out}, weight {one.weight:g}"
         )
-        console.print(note, soft_wrap=True, markup=False)
+        say(note)
     return mixture, sources
 
 

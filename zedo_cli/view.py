@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from zedo_cli._options import Json, Quiet, path_of
-from zedo_cli._output import alert, console, print_json
+from zedo_cli._output import alert, print_json, say
 from zedo_cli._results import Result, Up, file_of, load_poses
 from zedo_core.errors import InputError
 
@@ -64,8 +64,8 @@ def view(
     if film is not None and not film.embedded:
         alert("warning", f"{film.file}: larger than 32 MB, the page plays it from {film.path}: keep it there")
     report = _Report(page=page, bytes=page.stat().st_size, up=upright(poses).source, video=shown)
-    console.print(f"up: {report.up}", markup=False)
-    console.print(f"{page} ({report.bytes / 1e6:.1f} MB)", soft_wrap=True, markup=False)
+    say(f"up: {report.up}")
+    say(f"{page} ({report.bytes / 1e6:.1f} MB)")
     if json:
         print_json(report)
     if open:

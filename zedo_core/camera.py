@@ -16,6 +16,7 @@ from numpy import ndarray
 from zedo_core.errors import CameraError
 
 _FOCAL_PX = (1e-2, 1e7)  # what a camera can have
+_FARTHEST_PX = 1e7  # of the centre from the picture's corner
 _UNDISTORT_STEPS = 20  # of Newton's method; a usual lens needs four
 _UNDISTORTED_PX = 0.01  # largest error of an undistorted pixel, distorted again
 
@@ -52,6 +53,11 @@ class Camera:
             raise CameraError(
                 f"camera ({self.source}): expected focal lengths of {least:g} to {most:g} px, got fx={self.fx:g} "
                 f"fy={self.fy:g}"
+            )
+        if max(abs(self.cx), abs(self.cy)) > _FARTHEST_PX:
+            raise CameraError(
+                f"camera ({self.source}): expected a centre within {_FARTHEST_PX:g} px, got cx={self.cx:g} "
+                f"cy={self.cy:g}"
             )
         if len(self.distortion) not in (0, 4, 5, 8, 12, 14):
             raise CameraError(

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from zedo_core.errors import OutputError
+from zedo_core.errors import FormatError, OutputError
+from zedo_core.files import read_bounded
 
 NAME = ".zedo.lock"
+_LARGEST = 2**16  # bytes
 _TRIES = 3  # of taking the place of a dead run, which another run may do at the same time
 
 
@@ -74,10 +76,11 @@ def _this_process() -> dict[str, Any]:
 def _read(path: Path) -> dict[str, Any] | None:
     """Who holds it; None for a file that says nothing, as a run leaves it that is killed while it writes it."""
     try:
-        holder = json.loads(path.read_text(encoding="utf-8"))
-        return {"pid": int(holder["pid"]), "started": float(holder["started"]), "host": str(holder["host"])}
-    except (OSError, ValueError, TypeError, KeyError):
+        holder = json.loads(read_bounded(path, _LARGEST))
+        found = {"pid": int(holder["pid"]), "started": float(holder["started"]), "host": str(holder["host"])}
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError, FormatError):
         return None
+    return found if 0 < found["pid"] < 2**31 and len(found["host"].splitlines()) == 1 else None
 
 
 def _is_alive(holder: dict[str, Any]) -> bool:

@@ -48,6 +48,7 @@ class Hub:
     storage_status: int | None = None  # answer every request to the storage with this status
     cuts: int = 0  # how many answers of the storage still break off in the middle
     stalls: int = 0  # how many answers of the storage still stop in the middle and stay silent
+    slow_stalls: int = 0  # as `stalls`, at `bytes_a_second` until then
     corrupt: bool = False  # the storage flips a bit
     bytes_a_second: int | None = None  # how fast the storage sends
     redirects: int = 0  # how many more times the hub sends every question elsewhere
@@ -228,6 +229,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.hub.stalls -= 1
             self.wfile.write(body[: len(body) // 2])
             self.wfile.flush()
+            self.hub.closing.wait()
+            self.close_connection = True
+        elif self.hub.slow_stalls:
+            self.hub.slow_stalls -= 1
+            self._write(body[: len(body) // 2])
             self.hub.closing.wait()
             self.close_connection = True
         else:

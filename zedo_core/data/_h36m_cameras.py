@@ -293,7 +293,7 @@ def _mapping(where: str, value: Any) -> Mapping[str, Any]:
 def _numbers(where: str | Path, name: str, value: Any, count: int) -> Float[ndarray, " n"]:
     try:
         array = np.asarray(value, float).ravel()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         array = np.array([])
     if len(array) != count or not np.isfinite(array).all():
         raise CameraError(f"{where}: expected '{name}' to be {count} finite numbers, found {str(value)[:80]}")

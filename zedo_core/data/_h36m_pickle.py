@@ -107,12 +107,12 @@ def _stacked(
         array = np.array([value(entry) for entry in entries], float)
         if array.shape[1:] == shape:
             return array
-    except (KeyError, TypeError, ValueError, IndexError):
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
         pass
     for i, entry in enumerate(entries):
         try:
             found = np.asarray(value(entry), float).shape
-        except (KeyError, TypeError, ValueError, IndexError):
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError):
             raise FormatError(
                 f"{path}: entry {i}: expected {name} to be numbers of shape {shape}, found none in {listed(entry)}"
             ) from None

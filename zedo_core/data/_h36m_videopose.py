@@ -39,10 +39,10 @@ def read(root: Path, split: str, input: str) -> Samples:
     """The samples of a split; 2D of the npz with `gt` in its name or of the one without, freed of lens distortion."""
     path_3d = _one(root, MARKS_3D, holding(root, MARKS_3D), "data_3d_h36m.npz")
     path_2d = _path_2d(root, input)
-    positions = _takes(path_3d, load_object_npz(path_3d)[MARKS_3D], split)
+    positions = _takes(path_3d, load_object_npz(path_3d).get(MARKS_3D), split)
     arrays = load_object_npz(path_2d)
     layout = _layout(path_2d, arrays.get("metadata"))
-    keypoints = _takes(path_2d, arrays.pop(MARKS_2D), split)
+    keypoints = _takes(path_2d, arrays.pop(MARKS_2D, None), split)
     cameras, source = find_cameras(path_3d.parent)
     return assembled(list(_sequences(path_3d, positions, path_2d, keypoints, layout, cameras, source, input)))
 
@@ -69,11 +69,13 @@ def _folder(root: Path) -> Path:
     return root if root.is_dir() else root.parent
 
 
-def _takes(path: Path, table: ndarray, split: str) -> dict[Take, Any]:
+def _takes(path: Path, table: ndarray | None, split: str) -> dict[Take, Any]:
     """What the file has for every take of the split's subjects."""
-    content = table.item() if table.shape == () else None
+    # the name may be there without the array: a member of the zip that is no npy
+    content = table.item() if table is not None and table.shape == () else None
     if not isinstance(content, dict) or not all(isinstance(actions, dict) for actions in content.values()):
-        raise FormatError(f"{path}: expected values by subject and action, found an array {table.dtype} {table.shape}")
+        found = "none" if table is None else f"an array {table.dtype} {table.shape}"
+        raise FormatError(f"{path}: expected values by subject and action, found {found}")
     missing = [subject for subject in SPLITS[split] if not content.get(subject)]
     if missing:
         raise FormatError(

@@ -21,6 +21,9 @@ _MARKS = {
     "motion capture ('mocap')": ("mocap_", "retargeted"),
 }
 
+_FREE_BYTES = 2**30  # that any array may have
+_MOST_RATIO = 100  # beyond those, to what is stored of it: chunks that nobody wrote take no room
+
 ZIP, HDF5, MATLAB = b"PK\x03\x04", b"\x89HDF", b"MATLAB 7.3"  # how npz, HDF5 and HDF5 written by MATLAB begin
 
 
@@ -47,10 +50,9 @@ def read_hdf5(path: Path, names: Collection[str]) -> dict[str, ndarray]:
         with h5py.File(path, "r") as file:
             found = [str(name) for name in file]  # one that is no text comes as bytes
             for name in names:
-                # a link may lead to any other file of the machine: it is not followed
-                own = name in file and not isinstance(file.get(name, getlink=True), h5py.ExternalLink)
-                entry = file[name] if own else None
+                entry = file[name] if _is_own(file, name) else None
                 if isinstance(entry, h5py.Dataset) and entry.dtype.kind in "fiub":
+                    _check_stored(name, entry)
                     arrays[name] = np.asarray(entry[()])
     except Exception as error:  # damage makes h5py raise almost any of them
         raise FormatError(f"{path}: expected HDF5, cannot read it ({error}); fetch the file again") from None
@@ -58,6 +60,25 @@ def read_hdf5(path: Path, names: Collection[str]) -> dict[str, ndarray]:
     if missing:
         raise FormatError(f"{path}: expected arrays of numbers {', '.join(missing)}, found {listed(found)}")
     return arrays
+
+
+def _is_own(file: Any, name: str) -> bool:
+    """Whether a name is there and no link on the way to it leads to another file of the machine."""
+    import h5py
+
+    parts = name.split("/")
+    ways = ["/".join(parts[: i + 1]) for i in range(len(parts))]
+    return all(way in file and not isinstance(file.get(way, getlink=True), h5py.ExternalLink) for way in ways)
+
+
+def _check_stored(name: str, entry: Any) -> None:
+    """ValueError for an array whose values lie in other files, or that is far larger than what is stored of it."""
+    if entry.is_virtual or entry.external:
+        raise ValueError(f"'{name}' is kept in another file")
+    if entry.nbytes > max(_FREE_BYTES, _MOST_RATIO * entry.id.get_storage_size()):
+        raise ValueError(
+            f"'{name}' says that it is {entry.dtype} of shape {entry.shape}, which is far more than it has"
+        )
 
 
 def listed(names: Iterable[str]) -> str:
@@ -98,7 +119,7 @@ def floats(path: Path, name: str, values: Any, shape: tuple[int | None, ...]) ->
     wanted = str(shape).replace("None", "n")
     try:
         array = np.asarray(values, float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise FormatError(f"{path}: expected '{name}' to be numbers of shape {wanted}, found other objects") from None
     if array.ndim != len(shape) or any(
         size not in (None, found) for size, found in zip(shape, array.shape, strict=True)

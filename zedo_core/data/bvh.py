@@ -20,6 +20,7 @@ from zedo_core.files import read_bounded
 _LARGEST = 2**29  # bytes
 _MOST_NODES = 1000
 _MOST_VALUES = 10_000_000  # of the motion: an hour of most rigs
+_FRAME_TIMES_S = (1e-5, 60.0)
 _AXES = "XYZ"
 _CHANNELS = frozenset(f"{axis}{kind}" for axis in _AXES for kind in ("POSITION", "ROTATION"))
 
@@ -54,7 +55,7 @@ def read(path: Path) -> Bvh:
     if not lines or lines[0].upper() != "HIERARCHY" or start is None:
         raise FormatError(f"{path}: expected a BVH file with HIERARCHY and MOTION, found none or it is truncated")
     names, parents, offsets, channels = _hierarchy(path, lines[1:start])
-    values, frame_time_s = _motion(path, lines[start + 1 :], sum(map(len, channels)))
+    values, frame_time_s = _motion(path, lines[start + 1 :], sum(map(len, channels)), len(names))
     return Bvh(
         names=names, parents=parents, offsets=offsets, channels=channels, values=values, frame_time_s=frame_time_s
     )
@@ -119,24 +120,23 @@ def _hierarchy(path: Path, lines: list[str]) -> _Hierarchy:
 
 
 def _channels(path: Path, rest: str, line: str) -> tuple[str, ...]:
-    count, *names = rest.upper().split()
+    count, *names = rest.upper().split() or [""]
     turns = [name[0] for name in names if name.endswith("ROTATION")]
     if count != str(len(names)) or not _CHANNELS.issuperset(names) or len(set(names)) < len(names) or len(turns) > 3:
         raise _damaged(path, line)
     return tuple(names)
 
 
-def _motion(path: Path, lines: list[str], columns: int) -> tuple[Float[ndarray, "t c"], float]:
+def _motion(path: Path, lines: list[str], columns: int, nodes: int) -> tuple[Float[ndarray, "t c"], float]:
     head, body = lines[:2], lines[2:]
     stated = [line.partition(":") for line in head]
     if len(stated) < 2 or stated[0][0].strip().upper() != "FRAMES" or stated[1][0].strip().upper() != "FRAME TIME":
         raise FormatError(f"{path}: expected 'Frames:' and 'Frame Time:' after MOTION, found {' '.join(head)[:60]}")
     count, frame_time = _floats(path, stated[0][2], head[0], 1)[0], _floats(path, stated[1][2], head[1], 1)[0]
-    if count != int(count) or count < 1 or not 0 < frame_time < 60 or columns == 0:
+    if count != int(count) or count < 1 or not _FRAME_TIMES_S[0] <= frame_time <= _FRAME_TIMES_S[1] or columns == 0:
         raise FormatError(f"{path}: expected at least one frame and a frame time in seconds, found {' '.join(head)}")
-    if count * columns > _MOST_VALUES:
-        found = f"{count * columns:.0f}"
-        raise FormatError(f"{path}: expected at most {_MOST_VALUES} values, found {found}; split the file")
+    if (size := count * max(columns, nodes)) > _MOST_VALUES:  # a node without channels takes room as well
+        raise FormatError(f"{path}: expected at most {_MOST_VALUES} values, found {size:.0f}; split the file")
     values = _floats(path, " ".join(body), "the motion", None)
     if len(values) != count * columns:
         raise FormatError(

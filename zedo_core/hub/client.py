@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,17 +23,20 @@ OnProgress = Callable[[str, int, int | None], None]
 
 _PUBLIC_HUB = "https://huggingface.co"
 
+_DOWNLOAD_TIMEOUT = "HF_HUB_DOWNLOAD_TIMEOUT"
 # Read by the hub client when it is first imported; what the user has set stays. Files of a few megabytes need no
 # second protocol (Xet), and answers are waited for briefly so that a missing network is told at once.
 _CLIENT_DEFAULTS = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_XET": "1",
     "HF_HUB_ETAG_TIMEOUT": "3",
-    "HF_HUB_DOWNLOAD_TIMEOUT": "5",
+    _DOWNLOAD_TIMEOUT: "5",
 }
-_CHUNK = 2**18  # bytes of a download that are written, and shown, at once
+_CHUNK = 2**16  # bytes of a download that are written, and shown, at once
 _RETRYING = ("huggingface_hub.file_download", "huggingface_hub.utils._http")  # loggers of the client that say so
-_MOST_RETRIES = 2  # without progress
+_MOST_RETRIES = 2  # of connections that break, without progress
+_MOST_SILENCES = 1.5  # of HF_HUB_DOWNLOAD_TIMEOUT, less what has come since; the second in a row ends it
+_BYTES_FOR_SILENCE = 2**21  # that make up for one
 
 # Why and what next, by the name of an exception of the hub client, of its transport or of Python; the first that
 # fits the error or one of its causes counts, the HTTP status among them. Names, because the transport's module
@@ -53,7 +57,7 @@ _REASONS = {
     "gaierror": "the name {host} cannot be resolved; check the network and HF_ENDPOINT",
     "ConnectionRefusedError": "{host} refuses connections; check HF_ENDPOINT, or try again later",
     "SSLError": "{host} has no certificate that is trusted here; check proxy, clock and SSL_CERT_FILE",
-    "TimeoutException": "{host} does not answer; check the network, or raise HF_HUB_ETAG_TIMEOUT (seconds)",
+    "TimeoutException": "{host} does not answer; check the network, or raise {timeout} (seconds)",
     "TransportError": "the connection to {host} broke; check the network and try again",
     "401": "{host} refuses the token; make a new one and set HF_TOKEN",
     "403": "{host} forbids access to {repo}; check that the token (HF_TOKEN) may read it",
@@ -93,6 +97,7 @@ class HubClient:
 
         loggers = [logging.getLogger(name) for name in ("huggingface_hub", *_RETRYING)]
         levels, chunk = [log.level for log in loggers], constants.DOWNLOAD_CHUNK_SIZE
+        self._patience.silence_s = float(constants.HF_HUB_DOWNLOAD_TIMEOUT)
         constants.DOWNLOAD_CHUNK_SIZE = min(chunk, _CHUNK)  # of a connection that breaks, the last chunk is lost
         loggers[0].setLevel(logging.ERROR)
         for log in loggers[1:]:
@@ -124,7 +129,8 @@ class HubClient:
 
     def fetch(self, entry: Entry, commit: str, file: str, folder: Path, on_progress: OnProgress | None) -> Path:
         """Fetch `file` of a commit into `folder`; its path there."""
-        with self.told(f"{entry.name} ({file})", entry.repo, entry.revision) as client:
+        self._patience.begin()
+        with self.told(f"{entry.name} ({file})", entry.repo, entry.revision, _DOWNLOAD_TIMEOUT) as client:
             bar = self._bar_class(client, file, on_progress)
             source = {"revision": commit, "endpoint": self.endpoint, "token": self._token}
             return Path(client.hf_hub_download(entry.repo, file, local_dir=folder, tqdm_class=bar, **source))
@@ -134,8 +140,11 @@ class HubClient:
         return client.HfApi(endpoint=self.endpoint, token=self._token)
 
     @contextmanager
-    def told(self, what: str, repo: str, revision: str = "main") -> Iterator[Any]:
-        """The `huggingface_hub` module; whatever it raises becomes one line about `what`, without secrets."""
+    def told(self, what: str, repo: str, revision: str = "main", timeout: str = "HF_HUB_ETAG_TIMEOUT") -> Iterator[Any]:
+        """The `huggingface_hub` module; whatever it raises becomes one line about `what`, without secrets.
+
+        `timeout` is the variable that says how long an answer is waited for.
+        """
         import huggingface_hub
 
         outer = sys.exc_info()[1]  # what the caller is busy with: no cause of ours
@@ -146,7 +155,9 @@ class HubClient:
         except Exception as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk, told by who asked
-            reason = _reason(error, outer).format(repo=repo, revision=revision, host=_host(self.endpoint))
+            reason = _reason(error, outer).format(
+                repo=repo, revision=revision, host=_host(self.endpoint), timeout=timeout
+            )
             raise HubError(f"{what}: {reason}") from None
 
     def _bar_class(self, client: Any, file: str, on_progress: OnProgress | None) -> type:
@@ -162,7 +173,7 @@ class HubClient:
                 if stopped.is_set():
                     raise LeftOffError(f"{file}: left off, since another file failed")
                 if n:
-                    patience.restore()
+                    patience.restore(n)
                 self.n += n or 0
                 if on_progress is not None:
                     on_progress(file, int(self.n), self.total)
@@ -170,24 +181,57 @@ class HubClient:
         return Bar
 
 
+@dataclass
+class _Trouble(threading.local):
+    """Of the download of a thread: retries in vain, silences not made up for, and when something came."""
+
+    retries: int = 0
+    silences: float = 0.0
+    heard_s: float | None = None  # None after a silence
+
+
 class _Patience(logging.Filter):
-    """Ends the client's retries after some without progress: each of them begins with a warning in its log."""
+    """Ends the client's retries after some without progress: each of them begins with a warning in its log.
+
+    A silence costs seconds, and another one is waited for only if enough has come in between: seconds in which
+    something came, or bytes. So a slow connection goes on, and one that is dead is told after two silences.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._of_thread = threading.local()
+        self._of_thread = _Trouble()
+        self.silence_s = 5.0  # after which the client gives a connection up
 
-    def restore(self) -> None:
-        """Something has come: begin to count again."""
-        self._of_thread.retries = 0
+    def begin(self) -> None:
+        """A new download in this thread."""
+        self._of_thread.retries, self._of_thread.silences, self._of_thread.heard_s = 0, 0.0, None
+
+    def restore(self, size: float) -> None:
+        """So many bytes have come."""
+        trouble, now_s = self._of_thread, time.monotonic()
+        made_up = size / _BYTES_FOR_SILENCE
+        if trouble.heard_s is not None:
+            made_up += (now_s - trouble.heard_s) / self.silence_s
+        trouble.retries, trouble.silences, trouble.heard_s = 0, max(0.0, trouble.silences - made_up), now_s
 
     def filter(self, record: logging.LogRecord) -> bool:
         status = re.match(r"HTTP Error (\d+)", record.getMessage())
         if status or "resume" in record.getMessage():
-            self._of_thread.retries = getattr(self._of_thread, "retries", 0) + 1
-            if self._of_thread.retries > (0 if status else _MOST_RETRIES):
-                raise sys.exc_info()[1] or _StatusError(int(status[1]) if status else 0)
+            error = sys.exc_info()[1]
+            if self._is_over(is_silence="TimeoutException" in _kinds(error), most=0 if status else _MOST_RETRIES):
+                raise error or _StatusError(int(status[1]) if status else 0)
         return record.levelno >= logging.ERROR
+
+    def _is_over(self, is_silence: bool, most: int) -> bool:
+        trouble = self._of_thread
+        trouble.retries, trouble.heard_s = trouble.retries + 1, None
+        trouble.silences += is_silence
+        return trouble.retries > most or trouble.silences > _MOST_SILENCES
+
+
+def _kinds(error: BaseException | None) -> set[str]:
+    """Names of an exception's class and of those it derives from."""
+    return {kind.__name__ for kind in type(error).__mro__}
 
 
 class _StatusError(Exception):
@@ -203,7 +247,7 @@ def _reason(error: Exception, outer: BaseException | None) -> str:
     names: set[str] = set()
     status, cause = 0, error
     while cause is not None and cause is not outer:
-        names |= {kind.__name__ for kind in type(cause).__mro__}
+        names |= _kinds(cause)
         status = status or getattr(getattr(cause, "response", None), "status_code", 0)
         cause = cause.__cause__ or cause.__context__
     if status >= 500:

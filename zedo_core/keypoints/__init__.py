@@ -14,12 +14,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+
 from zedo_core.errors import FormatError, InputError
-from zedo_core.keypoints._source import STDIN, Format, apart, is_label, open_source
+from zedo_core.keypoints._source import STDIN, Format, apart, head_of, is_label, open_source
 from zedo_core.keypoints.results import write_keypoints
 from zedo_core.types import Keypoints
 
-_FPS = (1e-3, 1e6)  # frames a second; beyond, times have no digits left
+_FPS = (1e-3, 1e5)  # frames a second; beyond, times have no digits left for smoothing
+_LONGEST_S = 1e13  # from the first frame to the last; beyond, a video has no ticks left
 _MAX_PIXELS = 178_000_000  # as for pictures
 
 __all__ = ["formats", "holds_keypoints", "read_keypoints", "write_keypoints"]
@@ -45,13 +48,34 @@ def read_keypoints(
     if fps is not None and not (math.isfinite(fps) and fps > 0):
         raise InputError(f"expected a frame rate above 0, got {fps:g}")
     keypoints = _read(Path(path), image_size or picture_size)
-    if fps is None and keypoints.fps is not None and not _FPS[0] <= keypoints.fps <= _FPS[1]:
-        raise FormatError(f"{path}: expected {_FPS[0]:g} to {_FPS[1]:g} frames a second, found {keypoints.fps:g}")
     if image_size is not None:
         keypoints = replace(keypoints, image_sizes=(tuple(image_size),))
     if fps is not None and fps != keypoints.fps:
         keypoints = replace(keypoints, fps=float(fps), times_s=None)
+    _check_extent(path, keypoints)
     return keypoints
+
+
+def _check_extent(path: str | Path, keypoints: Keypoints) -> None:
+    """FormatError for a rate, a duration or a picture that no recording has: others make room for what they say."""
+    fps, times_s, numbers = keypoints.fps, keypoints.times_s, keypoints.frame_numbers
+    if times_s is not None and len(times_s) > 1 and np.ptp(times_s) > 0:
+        fps = (len(times_s) - 1) / float(np.ptp(times_s))
+    if fps is not None and not _FPS[0] <= fps <= _FPS[1]:
+        raise FormatError(
+            f"{path}: expected {_FPS[0]:g} to {_FPS[1]:g} frames a second, found {fps:g}; correct it, in seconds"
+        )
+    if len(numbers):
+        long_s = float(np.ptp(times_s)) if times_s is not None else (int(numbers[-1]) - int(numbers[0])) / (fps or 1.0)
+        if long_s > _LONGEST_S:
+            raise FormatError(
+                f"{path}: expected frames within {_LONGEST_S:g} s, found {long_s:.3g} s between them; split the file"
+            )
+    if keypoints.image_sizes:  # what all of them are drawn on
+        width, height = (max(sides) for sides in zip(*keypoints.image_sizes, strict=True))
+        if width * height > _MAX_PIXELS:
+            most = f"{_MAX_PIXELS / 1e6:g} megapixels"
+            raise FormatError(f"{path}: expected pictures up to {most}, found {width}x{height}; give --image-size")
 
 
 def holds_keypoints(path: Path) -> bool:
@@ -78,7 +102,7 @@ def holds_keypoints(path: Path) -> bool:
 def _folder_holds_keypoints(files: list[Path]) -> bool:
     suffixes = {file.suffix.lower() for file in files}
     if suffixes == {".txt"}:
-        return any(is_label(file.read_bytes()[:256]) for file in files)
+        return any(is_label(head_of(file)) for file in files if file.is_file())
     return ".json" in suffixes and suffixes.isdisjoint({".jpg", ".jpeg", ".png"})
 
 

@@ -23,6 +23,7 @@ _ZIP_MAGIC = b"PK\x03\x04"
 _DIGITS = re.compile("([0-9]+)")
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]*$")
 _MOST_DIGITS = 15
+_HEAD = 256  # bytes
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _LABEL = re.compile(rb"[0-9]+([ \t]+[-+.0-9eE]+){5}")  # how a label txt begins: class and box
 _OF_OBJECTS = "positions_2d"  # the one known npz of Python objects
@@ -118,6 +119,15 @@ def is_label(head: bytes) -> bool:
     return _LABEL.match(head.lstrip(_BLANK)) is not None
 
 
+def head_of(path: Path) -> bytes:
+    """The first bytes of a file, as many as `is_label` looks at; FormatError when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(_HEAD)
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
 def _parsed(path: Path, content: bytes, image_size: tuple[int, int] | None) -> Source:
     """Text of one of the kinds: a label, JSON lines or JSON."""
     if is_label(content[:256]) and path.suffix.lower() == ".txt":
@@ -157,6 +167,7 @@ def _starts_with(path: Path, magic: bytes) -> bool:
 def _files(folder: Path, suffix: str) -> tuple[Path, ...]:
     try:
         files = [file for file in folder.iterdir() if file.suffix.lower() == suffix and file.name[0] != "."]
+        files = [file for file in files if file.is_file()]  # a pipe would be waited for
     except OSError as error:
         raise FormatError(f"{folder}: cannot be read ({error.strerror or error})") from None
     return tuple(sorted(files, key=lambda file: _natural(file.name)))

@@ -17,8 +17,9 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from zedo_core.errors import FormatError
+from zedo_core.files import read_bounded
 from zedo_core.keypoints._people import Person, as_keypoints, checked
-from zedo_core.keypoints._source import Source, is_label, numbered
+from zedo_core.keypoints._source import Source, head_of, is_label, numbered
 from zedo_core.skeleton import COCO17
 from zedo_core.types import Keypoints
 
@@ -27,6 +28,7 @@ FORM = "Ultralytics labels, a folder of txt"
 _BOX = 5  # class, centre, width, height
 _WITH_V, _WITHOUT_V = _BOX + 3 * len(COCO17), _BOX + 2 * len(COCO17)
 _OF_VIDEO = re.compile("(.+)_([1-9][0-9]{0,14})")
+_LARGEST = 2**24  # bytes; some ten thousand people in one picture
 _FARTHEST = 10.0  # pictures; farther out it is no part of one
 
 
@@ -49,7 +51,7 @@ class _Row:
 
 def reads(source: Source) -> bool:
     """Whether any of the txt files begins with a row of numbers."""
-    return any(is_label(_text(path)[:256].encode()) for path in source.labels)
+    return any(is_label(head_of(path)) for path in source.labels)
 
 
 def read(source: Source) -> Keypoints:
@@ -70,7 +72,7 @@ def read(source: Source) -> Keypoints:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig", errors="replace")
+        return read_bounded(path, _LARGEST).decode("utf-8-sig", errors="replace")
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None
 

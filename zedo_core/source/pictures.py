@@ -32,7 +32,8 @@ _SUFFIXES = {
     *(".jp2", ".heic", ".heif"),
 }
 
-_ORIENTATION = 0x0112  # EXIF tag; 5 to 8 exchange width and height
+_ORIENTATION = 0x0112  # EXIF tag; damaged, it may be a text
+_LYING = (5, 6, 7, 8)  # orientations that exchange width and height
 _MAX_PIXELS = 178_000_000  # a decoded picture of 0.5 GB; Pillow's own guard against bombs stands just above
 
 _PILLOW_ERRORS = (ImportError, OSError, ValueError, SyntaxError, struct.error, EOFError, MemoryError)
@@ -141,7 +142,7 @@ def _header(path: Path) -> Header | None:
             return None
         exif = _exif(picture)
         # Pillow turns the header's size of a TIFF by itself.
-        turned = picture.format != "TIFF" and exif is not None and exif.get(_ORIENTATION, 1) >= 5
+        turned = picture.format != "TIFF" and exif is not None and exif.get(_ORIENTATION) in _LYING
         width, height = picture.size
         size = (height, width) if turned else (width, height)
         return size, None if exif is None else exif_camera(exif, size)

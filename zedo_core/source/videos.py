@@ -26,6 +26,9 @@ _log = logging.getLogger(__name__)
 # Formats are told by content. The list keeps texts, playlists and documents from being taken for videos.
 _CONTAINERS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,av1,obu,ivf,mjpeg,flv,asf,ogg,gif,mxf,nut,dv,rm,wtv"
 
+_FPS = (1e-3, 1e5)  # frames a second, as of keypoint files; beyond, times have no digits left
+_MAX_PIXELS = 178_000_000  # of a frame, as of pictures
+
 Placed = tuple[int, float, av.VideoFrame]  # number, time in seconds, the frame as it was decoded
 
 
@@ -35,6 +38,11 @@ def open_video(path: Path, cut: Cut = WHOLE) -> Source:
         rate = stream.average_rate or stream.guessed_rate
         fps = float(rate) if rate else None
         seconds = container.duration / av.time_base if container.duration else 0.0
+    if fps is not None and not _FPS[0] <= fps <= _FPS[1]:
+        raise FormatError(
+            f"{path}: expected {_FPS[0]:g} to {_FPS[1]:g} frames a second, found {fps:g}; the header is damaged, "
+            "convert the video with its true rate"
+        )
     count = stream.frames or round(seconds * (fps or 0.0)) or None
     first = next(_read(path, fps, WHOLE))
     return Source(
@@ -64,6 +72,8 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         if not isinstance(stream, VideoStream) or Disposition.attached_pic in stream.disposition:
             raise FormatError(f"{path}: expected a video, found a file without pictures; give another file")
         stream.thread_type = "AUTO"
+        # before the decoder makes room, also where the size changes on the way
+        stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
         yield container, stream
 
 
