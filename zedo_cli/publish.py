@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zedo_cli._options import Json, Quiet, path_of
-from zedo_cli._output import console, print_json
+from zedo_cli._output import print_json, say
 from zedo_core.errors import InputError
 
 
@@ -19,8 +19,13 @@ def publish(
     repo: Annotated[str, typer.Option("--repo", help="Where to; made if needed.", metavar="OWNER/NAME")],
     private: Annotated[bool, typer.Option("--private", help="Make a new repo private.")] = False,
     licence: Annotated[
-        str, typer.Option("--licence", help="Of the weights, as the hub names it: apache-2.0, cc-by-4.0, ...")
-    ] = "other",
+        str | None,
+        typer.Option(
+            "--licence",
+            help="Of the weights, as the hub names it: apache-2.0, cc-by-4.0, ...",
+            show_default="other",
+        ),
+    ] = None,
     terms: Annotated[
         str | None, typer.Option("--terms", help="Where the training data are from, and their terms.", metavar="TEXT")
     ] = None,
@@ -35,19 +40,25 @@ def publish(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Check a weights folder and upload prior.safetensors, prior.json, clusters.npz and a model card."""
+    """Check a weights folder and upload prior.safetensors, prior.json, clusters.npz and a model card.
+
+    The card is the folder's README.md; where there is none, one is made from the record of the training.
+    """
     from zedo_core import hub
     from zedo_core.checkpoint import CLUSTERS_FILE, CONFIG_FILE, PRIOR_FILE, load_clusters, load_prior
 
     if not folder.is_dir():
         raise InputError(f"{folder}: expected a weights folder, as 'zedo train prior' makes it")
     prior, clusters = load_prior(folder), load_clusters(folder)
-    card = hub.model_card(
+    own = hub.read_card(folder)
+    if own is not None and (licence or terms):
+        raise InputError(f"{folder / hub.CARD_FILE}: is the model card; say licence and terms there, or remove it")
+    card = own or hub.model_card(
         name=prior.name,
         weights=sum(value.numel() for value in prior.net.parameters()),
         shapes=tuple(clusters),
         training=hub.read_training(folder),
-        licence=licence,
+        licence=licence or "other",
         terms=terms,
     )
     if dry_run:
@@ -55,7 +66,7 @@ def publish(
         return
     files = [folder / name for name in (PRIOR_FILE, CONFIG_FILE, CLUSTERS_FILE)]
     done = hub.publish(files, card, repo, private=private, endpoint=endpoint, token=token)
-    console.print(f"published to {done.repo} at {done.commit}", soft_wrap=True, markup=False)
+    say(f"published to {done.repo} at {done.commit}")
     if as_json:
         print_json(done)
     else:

@@ -27,7 +27,7 @@ FILES = ("prior.safetensors", "prior.json", "clusters.npz")
 def own(tmp_path: Path) -> Path:
     """A weights folder with more in it than is to be published."""
     folder = tmp_path / "own"
-    shutil.copytree(PACKAGED, folder)
+    shutil.copytree(PACKAGED, folder, ignore=shutil.ignore_patterns("README.md"))
     (folder / "training.pt").write_bytes(b"the state of the training")
     (folder / "secret.txt").write_text(SECRET)
     return folder
@@ -70,6 +70,19 @@ def test_the_card_alone_can_be_seen_first(server: Hub, own: Path) -> None:
     assert done.exit_code == 0
     assert done.stdout.startswith("---\nlicense: other\n")
     assert server.requests == []
+
+
+def test_a_card_of_ones_own_is_sent_as_it_is(server: Hub, own: Path) -> None:
+    (own / "README.md").write_text("# Mine\n")
+    assert _publish(str(own), "--repo", "ann/prior", HF_ENDPOINT=server.endpoint).exit_code == 0
+    assert server.repos["ann/prior"]["README.md"] == b"# Mine\n"
+    for words in (("--licence", "mit"), ("--terms", "mine")):
+        done = _publish(str(own), "--repo", "ann/prior", *words, HF_ENDPOINT=server.endpoint)
+        assert done.exit_code == 2 and "is the model card; say licence and terms there" in done.stderr
+    (own / "README.md").write_bytes(b"\xff\xfe")
+    done = _publish(str(own), "--repo", "ann/prior", HF_ENDPOINT=server.endpoint)
+    assert done.exit_code == 1 and "expected the model card as text" in done.stderr
+    assert len(server.commits) == 1
 
 
 def test_weights_that_cannot_be_used_are_not_sent(server: Hub, own: Path) -> None:

@@ -11,7 +11,7 @@ A known hash is always checked, whatever `repo` or `revision` the caller names: 
 Other weights are used by their path.
 """
 
-from zedo_core.hub.card import model_card, read_training
+from zedo_core.hub.card import CARD_FILE, model_card, read_card, read_training
 from zedo_core.hub.client import OnProgress
 from zedo_core.hub.entries import KINDS, Entry, WeightsFile, registry
 from zedo_core.hub.local import Installed, cache_dir, find_weights, import_folder, imported, installed, intact, packaged
@@ -20,6 +20,7 @@ from zedo_core.hub.staging import staged
 from zedo_core.hub.transfer import download
 
 __all__ = [
+    "CARD_FILE",
     "KINDS",
     "Entry",
     "Installed",
@@ -36,6 +37,7 @@ __all__ = [
     "model_card",
     "packaged",
     "publish",
+    "read_card",
     "read_training",
     "registry",
     "staged",

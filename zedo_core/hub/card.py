@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from zedo_core.errors import WeightsError
+from zedo_core.errors import FormatError, WeightsError
+from zedo_core.files import read_bounded
 
 _UNKNOWN_TERMS = "Those of the motion capture that the weights were trained on, which are not recorded here, apply."
 RECORD_FILE = "training.json"  # written by training
+CARD_FILE = "README.md"
+_LARGEST = 2**20  # bytes of a card
 
 
 def read_training(folder: Path) -> dict[str, Any]:
@@ -24,6 +27,19 @@ def read_training(folder: Path) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise WeightsError(f"{path}: expected a record of the training as an object; restore or remove it")
     return record
+
+
+def read_card(folder: Path) -> str | None:
+    """The model card beside weights; None when there is none, WeightsError when it is no text of 1 MB at most."""
+    path = folder / CARD_FILE
+    if not path.exists():
+        return None
+    try:
+        return read_bounded(path, _LARGEST).decode()
+    except FormatError as error:
+        raise WeightsError(str(error)) from None
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path}: expected the model card as text, cannot read it ({error}); remove it") from None
 
 
 def model_card(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from zedo_core.errors import HubError, OutputError
 from zedo_core.files import sha256_of
+from zedo_core.hub.card import CARD_FILE
 from zedo_core.hub.client import HubClient
 
 
@@ -41,7 +42,7 @@ def publish(
             added = [client.CommitOperationAdd(file.name, str(file)) for file in files]
         except OSError as error:
             raise OutputError(f"{error.filename}: cannot be read ({error.strerror})") from None
-        added.append(client.CommitOperationAdd("README.md", card.encode()))
+        added.append(client.CommitOperationAdd(CARD_FILE, card.encode()))
         try:
             url = api.create_repo(repo, private=private, exist_ok=True)
             done = api.create_commit(url.repo_id, added, commit_message="Weights for zedo")
