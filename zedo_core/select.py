@@ -26,12 +26,12 @@ CHOICES = ("best", "track", "mean")
 DEFAULT_CHOICE = "track"
 
 # Metres of expected error that a metre of motion between frames at 30 a second is worth. Of 20 clips of training
-# motions, clean and with 5 px of noise, 1 to 3 differ by 1 %. A price on changes of depth, squared or capped
+# motions, clean and with 5 px of noise, 0.7 to 2 differ by 1 %. A price on changes of depth, squared or capped
 # distances, and posterior means over all paths were no better.
-MOTION = 1.5
+MOTION = 1.0
 _STEP_S = 1 / 30
 _MODE_M = 0.05  # hypotheses as near as this to the chosen one are of its mode
-_MODE_SCALE_M = 0.03  # of the expected error, in the weights of the mean
+_MODE_SCALE_M = 0.02  # of the expected error, in the weights of the mean
 
 
 def select(poses: Poses, choice: str = DEFAULT_CHOICE) -> Poses:

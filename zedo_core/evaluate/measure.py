@@ -6,7 +6,7 @@ import numpy as np
 from numpy import ndarray
 
 from zedo_core.data import Samples
-from zedo_core.lifting import expected_joint_error
+from zedo_core.lifting import expected_joint_error, expected_pose_error
 from zedo_core.metrics import auc, bone_errors, joint_errors, pa_mpjpe, pck, reprojection_px, symmetry_errors
 from zedo_core.skeleton import H36M17, LSP14
 from zedo_core.types import Lifted
@@ -47,7 +47,7 @@ def measure(samples: Samples, found: Lifted) -> dict[str, ndarray]:
         "bones": bone_errors(chosen[:, :], truth, edges),
         "symmetry": symmetry_errors(chosen, pairs),
         "spread": expected_joint_error(found.spread),
-        "score": found.score,
+        "score": -expected_pose_error(-found.score),
         "chosen": found.joints[:, 0],
     }
 
