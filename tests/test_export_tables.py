@@ -34,7 +34,7 @@ def read_trc(path: Path) -> tuple[dict[str, str], list[str], np.ndarray, np.ndar
     assert axes.split("\t") == ["", "", *(f"{a}{i + 1}" for i in range(int(header["NumMarkers"])) for a in "XYZ")]
     cells = [row.split("\t") for row in rows]
     assert {len(row) for row in cells} == {len(columns)}
-    numbers = np.array([[float(cell) if cell else np.nan for cell in row] for row in cells])
+    numbers = np.array([[float(cell) for cell in row] for row in cells])  # OpenSim loses an empty cell at the end
     return header, columns[2::3], numbers[:, 0], numbers[:, 1], numbers[:, 2:].reshape(len(rows), -1, 3)
 
 
@@ -85,14 +85,14 @@ class TestTrc:
         np.testing.assert_allclose(times, np.arange(25) / 59.94, atol=1e-6)
         np.testing.assert_allclose(places / 1000, upright(poses).points[:, 0], atol=0.51e-6)  # three decimals of a mm
 
-    def test_people_have_files_of_their_own_and_gaps_are_empty(self, tmp_path):
+    def test_people_have_files_of_their_own_and_gaps_are_nan(self, tmp_path):
         poses = couple_with_gaps()
         files = save(poses, tmp_path / "poses.trc")
         assert [file.name for file in files] == ["poses_person3.trc", "poses_person8.trc"]
         for p, file in enumerate(files):
             places = read_trc(file)[-1]
             np.testing.assert_allclose(places / 1000, upright(poses).points[:, p], atol=0.51e-6)  # NaN where NaN
-        assert "nan" not in files[0].read_text().lower()
+            assert np.isnan(places).any()
 
     def test_frames_that_are_not_in_the_result_are_gaps(self, tmp_path):
         poses = poses_of(np.tile(seen(t_pose()), (4, 1, 1, 1)), frame_numbers=np.array((10, 11, 12, 17)))

@@ -1,7 +1,8 @@
 """The chosen poses as marker tracks for OpenSim: millimetres, y up, floor at 0; a file per person.
 
-The form is that of OpenSim's documentation ("Marker (.trc) Files"): five header lines, tabs between the cells, a
-missing marker is an empty cell. All frames are written, those without the person too.
+The form is that of OpenSim's documentation ("Marker (.trc) Files"): five header lines, tabs between the cells. A
+missing marker is `nan`, as OpenSim writes it: of empty cells it loses the last one of a row, and refuses the file. All
+frames are written, those without the person too.
 """
 
 from __future__ import annotations
@@ -40,5 +41,5 @@ def _lines(recording: Recording, track: Track, name: str) -> Iterator[str]:
     yield "Frame#\tTime\t" + "\t\t\t".join(joints) + "\t\t"
     yield "\t\t" + "\t".join(f"{axis}{i}" for i in range(1, len(joints) + 1) for axis in "XYZ")
     for t, (points, known) in enumerate(zip(track.points * _MM, track.known, strict=True)):
-        cells = (f"{value:.3f}" if k else "" for place, k in zip(points, known, strict=True) for value in place)
+        cells = (f"{value:.3f}" if k else "nan" for place, k in zip(points, known, strict=True) for value in place)
         yield f"{t + 1}\t{t / fps:.6f}\t" + "\t".join(cells)

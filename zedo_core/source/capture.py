@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,6 +19,8 @@ from zedo_core.source.videos import open_video
 from zedo_core.types import Frame
 
 _log = logging.getLogger(__name__)
+
+_SILENT = 0  # level of OpenCV's log
 
 
 def open_live(name: str) -> Source:
@@ -65,12 +68,13 @@ def _opened(index: int) -> Iterator[cv2.VideoCapture]:
 @contextmanager
 def _silent_opencv() -> Iterator[None]:
     """Without OpenCV's own lines about a camera that is not there."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    logs: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 4 has it at the top
+    level = logs.getLogLevel()
+    logs.setLogLevel(_SILENT)
     try:
         yield
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        logs.setLogLevel(level)
 
 
 def _captured(index: int) -> Iterator[Frame]:
