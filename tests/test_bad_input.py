@@ -309,7 +309,7 @@ CASES: list[tuple[str, str, int, str]] = [
     ("unknown device", "infer good.json --device nonsense", 1, "'nonsense' not available auto, cpu"),
     ("device that computes nothing", "infer good.json --device meta", 1, "'meta' not available auto, cpu"),
     ("unknown preset", "infer good.json --preset nonsense", 2, "'nonsense' default, reference"),
-    ("unknown option", "infer good.json --nothing", 2, "No such option: --nothing"),
+    ("unknown option", "infer good.json --nothing", 2, "No such option"),
     ("no input", "infer", 2, "Missing argument 'INPUT'"),
     ("two cameras", "live 0 1", 2, "unexpected extra argument"),
     ("no camera", "live nowhere.mp4", 2, "nowhere.mp4: expected the number of a camera (0) or a video file"),

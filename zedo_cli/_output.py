@@ -80,17 +80,22 @@ def print_table(table: Table) -> None:
         console.print(note, style="dim", markup=False)
 
 
+class Bars(Progress):
+    """Bars with a description; silent under `--quiet` and when stderr is no terminal."""
+
+    def __init__(self, *columns: ProgressColumn) -> None:
+        silent = console.quiet or not console.is_terminal
+        super().__init__(TextColumn("{task.description}"), *columns, console=console, disable=silent)
+
+    def stop(self) -> None:
+        """End them; without the empty line that Rich before 15 prints where there is no terminal."""
+        if not self.disable:
+            super().stop()
+
+
 def progress() -> Progress:
-    """A bar with description, count, rate and time left; silent under `--quiet` and when stderr is no terminal."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=console.quiet or not console.is_terminal,
-    )
+    """A bar with description, count, rate and time left."""
+    return Bars(BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
 
 
 class _Rate(ProgressColumn):

@@ -12,16 +12,14 @@ from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    Progress,
     TaskID,
-    TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
 from rich.table import Table
 
 from zedo_cli._options import Json, Quiet
-from zedo_cli._output import console, print_json, say
+from zedo_cli._output import Bars, print_json, say
 from zedo_core import hub
 from zedo_core.errors import InputError
 
@@ -78,7 +76,7 @@ def download(
     if (repo or revision) and len(names) != 1:
         raise InputError(f"--repo and --revision: expected one NAME, got {len(names)} ({', '.join(names)})")
     for name in names:
-        with _Bars() as bars:
+        with _FileBars() as bars:
             hub.download(
                 name,
                 repo=repo,
@@ -96,13 +94,11 @@ def download(
         print_json([_row(name) for name in names])
 
 
-class _Bars(Progress):
-    """A bar per file in bytes; silent under `--quiet` and when stderr is no terminal."""
+class _FileBars(Bars):
+    """A bar per file, in bytes."""
 
     def __init__(self) -> None:
-        columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-        silent = console.quiet or not console.is_terminal
-        super().__init__(TextColumn("{task.description}"), *columns, console=console, disable=silent)
+        super().__init__(BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
         self._of_file: dict[str, TaskID] = {}
 
     def show(self, file: str, done: int, total: int | None) -> None:
