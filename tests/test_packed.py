@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from export_cases import poses_of, seen, world_clip
 
-from zedo_core.export import load, save
+from zedo_core.errors import FormatError
+from zedo_core.export import load, load_packed, save
 from zedo_core.height import with_heights
 from zedo_core.keep import areas_px2, keep_people
 from zedo_core.packed import each_track, packed, places, unpacked
@@ -122,6 +125,68 @@ def contents(file: Path) -> object:
         return [(name, arrays[name].dtype, arrays[name].shape, arrays[name].tobytes()) for name in arrays.files]
 
 
+@pytest.mark.parametrize("suffix", ["npz", "json"])
+def test_a_file_is_read_packed(suffix: str, tmp_path: Path) -> None:
+    poses = in_time(crowd())
+    (file,) = save(poses, tmp_path / f"poses.{suffix}")
+    found = load_packed(file)
+    assert found.who is not None and found.present.shape == (FRAMES, 2)
+    assert_same(found, packed(load(file)))
+
+
+def test_an_npz_is_read_packed_whatever_says_how_large_it_would_be(tmp_path: Path) -> None:
+    """60 tracks a frame each, 300 MB with a place per track: the arrays as a whole are refused for a file so small."""
+    hypotheses, frames = 300, 60
+    joints = np.full((frames, frames, hypotheses, 17, 3), np.nan, np.float32)
+    joints[range(frames), range(frames)] = 0.5
+    poses = poses_of(joints[:, :, 0], track_ids=np.arange(frames))
+    nowhere = np.zeros((frames, frames), bool)
+    poses = replace(poses, joints=joints, score=np.full(joints.shape[:3], -0.05), filled=nowhere)
+    (file,) = save(packed(poses), tmp_path / "poses.npz")
+    assert file.stat().st_size < 2e6
+    tracemalloc.start()
+    found = load_packed(file)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.2 * joints.nbytes
+    assert_same(found, packed(poses))
+
+
+@pytest.mark.parametrize(
+    ("name", "made", "said"),
+    [
+        ("joints", lambda a: a[:, :-1], "of people in"),
+        ("joints", lambda a: a.astype(object), "not a readable npz|found damage"),
+        ("joints", lambda a: np.asfortranarray(a), "of shape"),
+        ("score", lambda a: a.astype(np.complex64), "complex64"),
+        ("spread", lambda a: a[..., :-1], "found damage"),
+        ("joints", lambda a: a * 1e30, "beyond"),
+        ("chosen", lambda a: a.ravel(), "found damage"),
+        ("chosen", lambda a: a.astype(float), "found damage"),
+        ("chosen", lambda a: a + 99, "a chosen hypothesis is"),
+        ("track_ids", lambda a: a[:1], "places among 1 tracks"),
+        ("track_ids", lambda a: a[:, None], "found damage"),
+        ("score", None, "missing|found damage"),
+    ],
+)
+def test_a_damaged_npz_is_refused_when_it_is_read_packed(
+    name: str, made: Callable[[np.ndarray], np.ndarray] | None, said: str, tmp_path: Path
+) -> None:
+    (file,) = save(in_time(crowd()), tmp_path / "poses.npz")
+    with np.load(file) as arrays:
+        whole = dict(arrays)
+    entries: dict[str, Any] = {n: a for n, a in whole.items() if n != name}
+    if made is not None:
+        entries[name] = made(whole[name])
+    np.savez_compressed(tmp_path / "b.npz", **entries)
+    with pytest.raises(FormatError, match=said):
+        load_packed(tmp_path / "b.npz")
+    content = file.read_bytes()
+    (tmp_path / "c.npz").write_bytes(content[: len(content) // 2])
+    with pytest.raises(FormatError, match="not a readable npz"):
+        load_packed(tmp_path / "c.npz")
+
+
 @pytest.mark.parametrize("change", [join_tracks, lambda k: keep_people(k, "largest"), lambda k: keep_people(k, most=2)])
 def test_keypoints_are_joined_and_kept_as_before(change: Callable[[Keypoints], Keypoints]) -> None:
     keypoints = crowd_2d()
@@ -155,6 +220,7 @@ def test_memory_goes_by_who_is_there(tmp_path: Path) -> None:
 RUN = """
 import sys
 from pathlib import Path
+from typing import Any
 from zedo_core.methods.zedo import ZedoOptions
 from zedo_core.pipeline import infer
 from zedo_core.request import InferRequest

@@ -39,8 +39,8 @@ def file_of(result: Path) -> Path:
 
 
 def load_poses(file: Path, up: str | None) -> Poses:
-    """The poses of a file, with the choice of up that was given now."""
-    from zedo_core.export import load, with_up
+    """The poses of a file, packed, with the choice of up that was given now."""
+    from zedo_core.export import load_packed, with_up
 
-    poses = load(file)
+    poses = load_packed(file)
     return poses if up is None else with_up(poses, up)

@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -86,14 +86,14 @@ def load_array_or_arrays(path: Path, name: str, what: str) -> dict[str, ndarray]
         raise FormatError(f"{path}: expected {what} as an npz or npy of numbers, cannot read it") from None
 
 
-def read_arrays(path: Path) -> dict[str, ndarray]:
-    """As `load_arrays`, with whatever exception numpy has for what it cannot read."""
+def read_arrays(path: Path, without: Collection[str] = ()) -> dict[str, ndarray]:
+    """As `load_arrays`, with whatever exception numpy has for what it cannot read; not those `without`."""
     import numpy as np  # here, since commands that read no array need not wait for it
 
     with open(path, "rb") as file:
-        check_sizes(file)
+        check_sizes(file, without)
         with np.load(file, allow_pickle=False) as data:
-            entries = {name: data[name] for name in data.files}
+            entries = {name: data[name] for name in data.files if name not in without}
     return {name: check_texts(entry) for name, entry in entries.items() if isinstance(entry, np.ndarray)}
 
 
@@ -108,15 +108,15 @@ def check_texts(array: ndarray) -> ndarray:
     return array
 
 
-def check_sizes(file: IO[bytes]) -> None:
+def check_sizes(file: IO[bytes], without: Collection[str] = ()) -> None:
     """ValueError when an npy or npz asks for more memory than its content explains; the file is left at its start.
 
-    To be called before numpy reads, which would make room for whatever a header says.
+    To be called before numpy reads, which would make room for whatever a header says. Arrays `without` do not count.
     """
     size = os.fstat(file.fileno()).st_size
     file.seek(0)
     if file.read(2) == b"PK":
-        _check_archive(file, size)
+        _check_archive(file, size, without)
     else:
         file.seek(0)
         _check_header(file, size)
@@ -132,10 +132,15 @@ def check_stored(path: Path) -> None:
             raise ValueError(f"{packed[0][:80]!a} is compressed, as torch never does it")
 
 
-def _check_archive(file: IO[bytes], size: int) -> None:
+def most_bytes(size: int) -> int:
+    """The memory that the arrays of a file of this size may have."""
+    return max(_FREE_BYTES, _MOST_RATIO * size)
+
+
+def _check_archive(file: IO[bytes], size: int, without: Collection[str]) -> None:
     with zipfile.ZipFile(file) as archive:
-        entries = archive.infolist()
-        held, most = sum(entry.file_size for entry in entries), max(_FREE_BYTES, _MOST_RATIO * size)
+        entries = [entry for entry in archive.infolist() if entry.filename.removesuffix(".npy") not in without]
+        held, most = sum(entry.file_size for entry in entries), most_bytes(size)
         if held > most or len(entries) > _MOST_ARRAYS:
             raise ValueError(
                 f"unpacked it would be {held / 2**20:.0f} MiB in {len(entries)} arrays, "

@@ -34,7 +34,7 @@ def packed(people: People) -> People:
     if people.who is not None:
         return people
     t, p = np.nonzero(people.present)
-    return _seated(people, t, p, {name: array[t, p] for name, array in _columns(people).items()})
+    return seated(people, t, p, {name: array[t, p] for name, array in _columns(people).items()})
 
 
 def unpacked(people: People) -> People:
@@ -59,7 +59,7 @@ def relabelled(people: People, becomes: Int[ndarray, " p"], kept: Int[ndarray, "
     p = place[becomes[people.who[t, column]]]
     t, column, p = t[p >= 0], column[p >= 0], p[p >= 0]
     rows = {name: array[t, column] for name, array in _columns(people).items()}
-    return _seated(people, t, p, rows, track_ids=people.track_ids[kept])
+    return seated(people, t, p, rows, track_ids=people.track_ids[kept])
 
 
 def each_track(poses: Poses, work: Callable[[Poses], Poses]) -> Poses:
@@ -83,7 +83,7 @@ def each_track(poses: Poses, work: Callable[[Poses], Poses]) -> Poses:
     parts.append((none, none, {name: array.reshape(0, *array.shape[2:]) for name, array in arrays.items()}))
     t, p = (np.concatenate(part) for part in ([t for t, _, _ in parts], [p for _, p, _ in parts]))
     rows = {name: np.concatenate([part[2][name] for part in parts]) for name in arrays}
-    return _seated(poses, t, p, rows, provenance=nobody.provenance)
+    return seated(poses, t, p, rows, provenance=nobody.provenance)
 
 
 def places(people: Keypoints | Poses, track: int) -> tuple[Int[ndarray, " n"], Int[ndarray, " n"]]:
@@ -102,6 +102,15 @@ def wide_frames(poses: Poses, array: Shaped[ndarray, "t p *n"], absent: Any) -> 
         frame = np.full(shape, absent, array.dtype)
         frame[poses.tracks(t)[there]] = array[t, there]
         yield frame
+
+
+def wide(poses: Poses, array: Shaped[ndarray, "t p *n"], absent: Any) -> Shaped[ndarray, "t tracks *n"]:
+    """An array of packed poses, or of others, with a place per track."""
+    if poses.who is None:
+        return array
+    tracks = len(poses.track_ids)
+    frame = np.dtype((array.dtype, (tracks, *array.shape[2:])))
+    return np.fromiter(wide_frames(poses, array, absent), frame, len(array))
 
 
 def _columns(people: Keypoints | Poses) -> dict[str, ndarray]:
@@ -136,7 +145,7 @@ def _stretch(poses: Poses, span: slice, tracks: Int[ndarray, " p"]) -> Poses:
     )
 
 
-def _seated(people: People, t: ndarray, p: ndarray, rows: dict[str, ndarray], **changes: Any) -> People:
+def seated(people: People, t: ndarray, p: ndarray, rows: dict[str, ndarray], **changes: Any) -> People:
     """Packed people of these frames and tracks, one a row; all else as in `people`, or as in `changes`."""
     order = np.lexsort((p, t))
     t, p = t[order], p[order]

@@ -140,7 +140,7 @@ def _cameras() -> tuple[Target, ...]:
 def _results() -> tuple[Target, ...]:
     from export_cases import clip
 
-    from zedo_core.export import load, save
+    from zedo_core.export import load, load_packed, save
 
     poses = clip(fps=25.0)
     short = type(poses)(
@@ -151,6 +151,11 @@ def _results() -> tuple[Target, ...]:
     )
     return (
         Target(name="result-npz", files=(("p.npz", _written(lambda path: save(short, path), "p.npz")),), read=load),
+        Target(
+            name="result-npz-packed",
+            files=(("p.npz", _written(lambda path: save(short, path), "p.npz")),),
+            read=load_packed,
+        ),
         Target(name="result-json", files=(("p.json", _written(lambda path: save(short, path), "p.json")),), read=load),
         Target(
             name="convert",
@@ -166,9 +171,9 @@ def _results() -> tuple[Target, ...]:
 
 def converted(path: Path) -> None:
     """Read a result and write it in every other format, as `zedo convert` does."""
-    from zedo_core.export import formats, load, save
+    from zedo_core.export import formats, load_packed, save
 
-    poses = load(path)
+    poses = load_packed(path)
     for suffix, form in formats().items():
         if not hasattr(form, "require"):  # of an extra
             save(poses, path.parent / "out" / f"converted{suffix}")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from zedo_core.errors import InputError
+from zedo_core.packed import packed
 from zedo_core.types import Poses
 from zedo_core.upright import CAMERA_UP, Direction, Up, upright, with_up
 
@@ -26,6 +27,7 @@ __all__ = [
     "formats",
     "is_upright",
     "load",
+    "load_packed",
     "named",
     "save",
     "upright",
@@ -94,9 +96,19 @@ def is_upright(name: str) -> bool:
 
 def load(path: str | Path) -> Poses:
     """Poses from a file that `save` wrote in a format that keeps everything."""
-    path = Path(path)
+    return _readable(Path(path)).read(Path(path))
+
+
+def load_packed(path: str | Path) -> Poses:
+    """As `load`, packed (see zedo_core.packed): of long clips with many tracks the arrays might not fit."""
+    form = _readable(Path(path))
+    read_packed = getattr(form, "read_packed", None)  # of a format that can
+    return packed(form.read(Path(path))) if read_packed is None else read_packed(Path(path))
+
+
+def _readable(path: Path) -> ReadableFormat:
     readable = {suffix: form for suffix, form in formats().items() if hasattr(form, "read")}
-    return cast(ReadableFormat, _of_suffix(path, readable)).read(path)
+    return cast(ReadableFormat, _of_suffix(path, readable))
 
 
 def _of_suffix(path: Path, known: dict[str, Format]) -> Format:

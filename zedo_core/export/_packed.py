@@ -15,9 +15,9 @@ from numpy import ndarray
 ABSENT = -32768  # what is not finite
 
 
-def rounded16(values: Float[ndarray, "t *n"], unit: float) -> Int16[ndarray, "*n t"]:
-    """Whole units, time last; what is too far is put at the rim, what is not finite becomes `ABSENT`."""
-    units = np.clip(np.round(np.moveaxis(values, 0, -1) / unit), 1 + ABSENT, -1 - ABSENT)
+def rounded16(values: Float[ndarray, "*n"], unit: float) -> Int16[ndarray, "*n"]:
+    """Whole units; what is too far is put at the rim, what is not finite becomes `ABSENT`."""
+    units = np.clip(np.round(values / unit), 1 + ABSENT, -1 - ABSENT)
     return np.where(np.isfinite(units), units, ABSENT).astype(np.int16)
 
 

@@ -52,7 +52,7 @@ def check_schema(found: Any, path: Path) -> None:
 
 def check_fields(poses: Poses) -> None:
     """ValueError for a field of a file that `Poses` takes as it is and that no exporter could write."""
-    t, p = poses.chosen.shape
+    t, tracks = len(poses.chosen), poses.chosen.shape[1:] if poses.who is None else (poses.track_ids.size,)
     arrays = {name: getattr(poses, name) for name in (*_REAL, *_WHOLE)}
     arrays |= {} if poses.times_s is None else {"times_s": poses.times_s}
     for name, array in arrays.items():
@@ -60,7 +60,7 @@ def check_fields(poses: Poses) -> None:
             raise ValueError(f"{name} holds {array.dtype}")
         if name == "joints" and any((np.abs(frame) > _LARGEST_M).any() for frame in array):  # a copy might not fit
             raise ValueError(f"joints hold a value beyond {_LARGEST_M:g} m")
-    if poses.frame_numbers.shape != (t,) or poses.track_ids.shape != (p,) or poses.chosen.min(initial=-1) < -1:
+    if poses.frame_numbers.shape != (t,) or poses.track_ids.shape != tracks or poses.chosen.min(initial=-1) < -1:
         raise ValueError("frame_numbers, track_ids and chosen do not fit the joints")
     if poses.times_s is not None and poses.times_s.shape != (t,):
         raise ValueError(f"expected {t} times, found {poses.times_s.shape}")

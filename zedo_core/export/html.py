@@ -16,13 +16,14 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped, UInt8
 from numpy import ndarray
 
 from zedo_core.errors import InputError
-from zedo_core.export._packed import packed, packed16, rounded16
+from zedo_core.export._packed import ABSENT, packed, packed16, rounded16
 from zedo_core.files import written_whole
-from zedo_core.packed import unpacked
+from zedo_core.packed import packed as by_columns
+from zedo_core.packed import wide
 from zedo_core.skeleton import pelvis_joints
 from zedo_core.types import DOUBTFUL_M, Poses
 from zedo_core.upright import Upright, upright
@@ -67,7 +68,7 @@ def write_page(
 
     OutputError when the place cannot be written to, InputError when nobody appears or the video cannot be read.
     """
-    poses = unpacked(poses)
+    poses = by_columns(poses)
     if not np.isfinite(poses.best).all(-1).any():
         raise InputError(f"{path}: expected at least one person, found nobody in {len(poses.frame_numbers)} frames")
     parts = {"film": _film_text(film) if film is not None and film.embedded else "", "media": _media(film)}
@@ -121,13 +122,13 @@ def _data(poses: Poses, ghosts: int, film: Film | None) -> dict[str, Any]:
     size = _picture_size(poses)
     pixel_unit = max(size) / 16000  # twice the picture on either side
     blobs = {
-        "chosen": packed16(rounded16(found.points, unit_m)),
-        "ghosts": packed16(rounded16(others, unit_m)) if ghosts else None,
-        "pixels": packed16(rounded16(_pixels(poses), pixel_unit)) if film is not None else None,
-        "spread": packed(_spread(poses)),
-        "doubtful": packed(poses.doubtful.T.astype(np.uint8)),
-        "filled": packed(poses.is_filled.T.astype(np.uint8)),
-        "error": packed(_error_mm(poses)),
+        "chosen": packed16(_time_last(poses, rounded16(found.points, unit_m), ABSENT)),
+        "ghosts": packed16(_time_last(poses, rounded16(others, unit_m), ABSENT)) if ghosts else None,
+        "pixels": packed16(_time_last(poses, rounded16(_pixels(poses), pixel_unit), ABSENT)) if film else None,
+        "spread": packed(_time_last(poses, _spread(poses), _UNKNOWN)),
+        "doubtful": packed(_time_last(poses, poses.doubtful.astype(np.uint8), 0)),
+        "filled": packed(_time_last(poses, poses.is_filled.astype(np.uint8), 0)),
+        "error": packed(_time_last(poses, _error_mm(poses), _NOBODY)),
         "times": packed(_times(poses).astype("<f4")),
         "numbers": packed(poses.frame_numbers.astype("<i4")),
         "camera": packed(_camera_places(found)),
@@ -168,16 +169,21 @@ def _pixels(poses: Poses) -> Float[ndarray, "t p j 2"]:
     return np.stack([poses.camera(t).project(people) for t, people in enumerate(poses.best)])
 
 
-def _spread(poses: Poses) -> ndarray:
-    """(p, j, t) in steps of `_SPREAD_M`."""
+def _time_last(poses: Poses, array: Shaped[ndarray, "t p *n"], absent: Any) -> Shaped[ndarray, "tracks *n t"]:
+    """An array of the page: a place per track, all frames of a number one after the other."""
+    return np.moveaxis(wide(poses, array, absent), 0, -1)
+
+
+def _spread(poses: Poses) -> UInt8[ndarray, "t p j"]:
+    """In steps of `_SPREAD_M`."""
     steps = np.round(poses.spread / _SPREAD_M)
-    return np.where(np.isfinite(steps), np.clip(steps, 0, _UNKNOWN - 1), _UNKNOWN).astype(np.uint8).transpose(1, 2, 0)
+    return np.where(np.isfinite(steps), np.clip(steps, 0, _UNKNOWN - 1), _UNKNOWN).astype(np.uint8)
 
 
 def _error_mm(poses: Poses) -> ndarray:
-    """(p, t); who is there without an expected error has 0."""
+    """(t, p); who is there without an expected error has 0."""
     error = np.clip(np.nan_to_num(1000 * poses.expected_error_m), 0, _NOBODY - 1)
-    return np.where(poses.present, np.round(error), _NOBODY).T.astype("<u2")
+    return np.where(poses.present, np.round(error), _NOBODY).astype("<u2")
 
 
 def _times(poses: Poses) -> Float[ndarray, " t"]:
@@ -208,7 +214,8 @@ def _intrinsics(poses: Poses, size: tuple[int, int]) -> list[float]:
 
 
 def _summary(poses: Poses) -> str:
-    frames, people = len(poses.frame_numbers), int(poses.present.any(0).sum())
+    assert poses.who is not None
+    frames, people = len(poses.frame_numbers), len(np.unique(poses.who[poses.present]))
     rate = f" at {poses.fps:.4g} frames a second" if poses.fps else ""
     return f"{_counted(frames, 'frame')}{rate} · {'1 person' if people == 1 else f'{people} people'}"
 

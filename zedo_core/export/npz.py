@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from numpy.lib import format as npy
 
 from zedo_core.camera import Camera
 from zedo_core.errors import FormatError
+from zedo_core.export._rows import rows_of
 from zedo_core.export._schema import (
     AXES,
     SCHEMA,
@@ -46,13 +47,14 @@ from zedo_core.export._schema import (
     way_up,
 )
 from zedo_core.files import read_arrays, written_whole
-from zedo_core.packed import wide_frames
+from zedo_core.packed import seated, wide_frames
 from zedo_core.types import Poses, Provenance
 
 SUFFIX = ".npz"
 
 _ABSENT = {"joints": np.nan, "score": np.nan, "chosen": -1, "spread": np.nan}
 _ARRAYS = (*_ABSENT, "frame_numbers", "track_ids")
+_PER_TRACK = ("joints", "score", "spread")  # those that many tracks make large
 _EXTRINSICS = ("R_cam_from_world", "t_cam_from_world")
 _PROVENANCE = ("method", "weights", "weights_sha256", "version")
 
@@ -85,23 +87,44 @@ def write(poses: Poses, path: Path) -> None:
 def read(path: Path) -> Poses:
     """What `write` wrote, to the last bit; FormatError when the file is damaged or of another form."""
     entries = _entries(path)
-    check_schema(str(entries.get("schema")), path)
     with reading(path):
-        poses = Poses(
-            **{name: entries[name] for name in _ARRAYS},
-            skeleton=restored_skeleton(
-                entries["skeleton"].item(), entries["joint_names"].tolist(), entries["parents"].tolist()
-            ),
-            cameras=tuple(_camera(entries, i) for i in range(len(entries["K"]))),
-            provenance=Provenance(
-                **{name: entries[name].item() for name in _PROVENANCE}, options=json.loads(entries["options"].item())
-            ),
-            fps=entries["fps"].item() if "fps" in entries else None,
-            times_s=entries.get("times_s"),
-            filled=entries.get("filled"),
-        )
+        poses = _restored(entries)
         check_fields(poses)
     return poses
+
+
+def read_packed(path: Path) -> Poses:
+    """As `read`, packed (see zedo_core.packed), in memory that goes by who is there and not by the number of tracks."""
+    entries = _entries(path, without=_PER_TRACK)
+    with reading(path):
+        chosen = entries["chosen"]
+        present = np.asarray(chosen >= 0)
+        rows = rows_of(path, _PER_TRACK, present)
+        nobody = {name: np.zeros((len(chosen), 0, *array.shape[1:]), array.dtype) for name, array in rows.items()}
+        for name in {"chosen", "filled"} & entries.keys():
+            rows[name], nobody[name] = entries[name][present], entries[name][:, :0]
+        poses = _restored(entries | nobody | {"who": np.zeros((len(chosen), 0), int)})
+        t, p = np.nonzero(present)
+        poses = seated(poses, t, p, rows)
+        check_fields(poses)
+    return poses
+
+
+def _restored(entries: Mapping[str, ndarray]) -> Poses:
+    return Poses(
+        **{name: entries[name] for name in _ARRAYS},
+        skeleton=restored_skeleton(
+            entries["skeleton"].item(), entries["joint_names"].tolist(), entries["parents"].tolist()
+        ),
+        cameras=tuple(_camera(entries, i) for i in range(len(entries["K"]))),
+        provenance=Provenance(
+            **{name: entries[name].item() for name in _PROVENANCE}, options=json.loads(entries["options"].item())
+        ),
+        fps=entries["fps"].item() if "fps" in entries else None,
+        times_s=entries.get("times_s"),
+        filled=entries.get("filled"),
+        who=entries.get("who"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,11 +155,14 @@ def _write_entry(archive: zipfile.ZipFile, name: str, entry: Any) -> None:
             npy.write_array(file, np.asanyarray(entry), allow_pickle=False)
 
 
-def _entries(path: Path) -> dict[str, ndarray]:
+def _entries(path: Path, without: Collection[str] = ()) -> dict[str, ndarray]:
+    """The arrays of the file; FormatError when it cannot be read or names another schema."""
     try:
-        return read_arrays(path)
+        entries = read_arrays(path, without)
     except Exception as error:  # numpy answers damage with almost any of them
         raise FormatError(f"{path}: not a readable npz of poses ({error})") from None
+    check_schema(str(entries.get("schema")), path)
+    return entries
 
 
 def _camera_arrays(cameras: tuple[Camera, ...]) -> dict[str, ndarray]:

@@ -1,0 +1,49 @@
+"""Of large arrays in an npz, the rows of people who are there, frame by frame."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Shaped
+from numpy import ndarray
+from numpy.lib import format as npy
+
+from zedo_core.files import most_bytes
+
+
+def rows_of(path: Path, names: Iterable[str], present: Bool[ndarray, "t p"]) -> dict[str, Shaped[ndarray, "n *d"]]:
+    """The rows of arrays (t, p, *d) where somebody is present; KeyError without one, ValueError when one is damaged."""
+    most = most_bytes(path.stat().st_size)
+    with zipfile.ZipFile(path) as archive:
+        found = {}
+        for name in names:
+            entry = archive.getinfo(f"{name}.npy")
+            with archive.open(entry) as file:
+                found[name] = _rows(file, name, present, min(most, entry.file_size))
+    return found
+
+
+def _rows(file: Any, name: str, present: Bool[ndarray, "t p"], most: int) -> Shaped[ndarray, "n *d"]:
+    """ValueError before there is room for more than `most` bytes."""
+    shape, by_columns, dtype = _header(file)
+    one = math.prod(shape[2:]) * dtype.itemsize
+    if shape[:2] != present.shape or by_columns or dtype.kind != "f":
+        raise ValueError(f"{name} is {dtype} of shape {shape}, of people in {present.shape}")
+    if one * max(present.shape[1], np.count_nonzero(present)) > most:
+        raise ValueError(f"{name} says that it is {dtype} of shape {shape}, which is far more than it has")
+    rows, done = np.empty((np.count_nonzero(present), *shape[2:]), dtype), 0
+    for there in present:
+        frame = np.frombuffer(file.read(one * len(there)), dtype).reshape(-1, *shape[2:])
+        rows[done : done + np.count_nonzero(there)] = frame[there]
+        done += np.count_nonzero(there)
+    return rows
+
+
+def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
+    version = npy.read_magic(file)
+    return npy.read_array_header_1_0(file) if version == (1, 0) else npy.read_array_header_2_0(file)
