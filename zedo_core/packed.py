@@ -104,13 +104,13 @@ def wide_frames(poses: Poses, array: Shaped[ndarray, "t p *n"], absent: Any) -> 
         yield frame
 
 
-def wide(poses: Poses, array: Shaped[ndarray, "t p *n"], absent: Any) -> Shaped[ndarray, "t tracks *n"]:
-    """An array of packed poses, or of others, with a place per track."""
-    if poses.who is None:
-        return array
-    tracks = len(poses.track_ids)
-    frame = np.dtype((array.dtype, (tracks, *array.shape[2:])))
-    return np.fromiter(wide_frames(poses, array, absent), frame, len(array))
+def of_tracks(poses: Poses, array: Shaped[ndarray, "t p *n"], absent: Any) -> Iterator[Shaped[ndarray, "t *n"]]:
+    """Track by track, in the order of `track_ids`, an array of poses over all frames."""
+    for p in range(len(poses.track_ids)):
+        t, column = places(poses, p)
+        whole = np.full((len(array), *array.shape[2:]), absent, array.dtype)
+        whole[t] = array[t, column]
+        yield whole
 
 
 def _columns(people: Keypoints | Poses) -> dict[str, ndarray]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import base64
 import zlib
+from collections.abc import Iterable
 
 import numpy as np
-from jaxtyping import Float, Int16
+from jaxtyping import Float, Int16, UInt16
 from numpy import ndarray
 
 ABSENT = -32768  # what is not finite
@@ -21,13 +22,17 @@ def rounded16(values: Float[ndarray, "*n"], unit: float) -> Int16[ndarray, "*n"]
     return np.where(np.isfinite(units), units, ABSENT).astype(np.int16)
 
 
-def packed16(values: Int16[ndarray, "*n t"]) -> str:
-    """16-bit steps along the last axis (modulo 2^16), all low bytes first, then all high ones."""
-    steps = np.diff(values.astype(np.int32), axis=-1, prepend=0).astype(np.uint16).ravel()
-    halves = np.stack([steps & 0xFF, steps >> 8]).astype(np.uint8)
-    return packed(halves)
+def packed16(parts: Iterable[Int16[ndarray, "*n t"]]) -> str:
+    """16-bit steps along the last axis (modulo 2^16), all low bytes first, then all high ones; `parts` twice over."""
+    return packed((_steps(part) >> shift).astype(np.uint8) for shift in (0, 8) for part in parts)
 
 
-def packed(values: ndarray) -> str:
-    """The bytes of an array as they lie, compressed."""
-    return base64.b64encode(zlib.compress(np.ascontiguousarray(values).tobytes(), 6)).decode("ascii")
+def packed(parts: Iterable[ndarray]) -> str:
+    """The bytes of arrays as they lie, one after the other, compressed."""
+    deflate = zlib.compressobj(6)
+    compressed = [deflate.compress(np.ascontiguousarray(part).tobytes()) for part in parts]
+    return base64.b64encode(b"".join(compressed) + deflate.flush()).decode("ascii")
+
+
+def _steps(values: Int16[ndarray, "*n t"]) -> UInt16[ndarray, "*n t"]:
+    return np.diff(values.astype(np.int32), axis=-1, prepend=0).astype(np.uint16)

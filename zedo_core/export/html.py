@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import mimetypes
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,8 @@ from numpy import ndarray
 from zedo_core.errors import InputError
 from zedo_core.export._packed import ABSENT, packed, packed16, rounded16
 from zedo_core.files import written_whole
+from zedo_core.packed import of_tracks
 from zedo_core.packed import packed as by_columns
-from zedo_core.packed import wide
 from zedo_core.skeleton import pelvis_joints
 from zedo_core.types import DOUBTFUL_M, Poses
 from zedo_core.upright import Upright, upright
@@ -122,16 +123,16 @@ def _data(poses: Poses, ghosts: int, film: Film | None) -> dict[str, Any]:
     size = _picture_size(poses)
     pixel_unit = max(size) / 16000  # twice the picture on either side
     blobs = {
-        "chosen": packed16(_time_last(poses, rounded16(found.points, unit_m), ABSENT)),
-        "ghosts": packed16(_time_last(poses, rounded16(others, unit_m), ABSENT)) if ghosts else None,
-        "pixels": packed16(_time_last(poses, rounded16(_pixels(poses), pixel_unit), ABSENT)) if film else None,
-        "spread": packed(_time_last(poses, _spread(poses), _UNKNOWN)),
-        "doubtful": packed(_time_last(poses, poses.doubtful.astype(np.uint8), 0)),
-        "filled": packed(_time_last(poses, poses.is_filled.astype(np.uint8), 0)),
-        "error": packed(_time_last(poses, _error_mm(poses), _NOBODY)),
-        "times": packed(_times(poses).astype("<f4")),
-        "numbers": packed(poses.frame_numbers.astype("<i4")),
-        "camera": packed(_camera_places(found)),
+        "chosen": packed16(_Series(poses, rounded16(found.points, unit_m), ABSENT)),
+        "ghosts": packed16(_Series(poses, rounded16(others, unit_m), ABSENT)) if ghosts else None,
+        "pixels": packed16(_Series(poses, rounded16(_pixels(poses), pixel_unit), ABSENT)) if film else None,
+        "spread": packed(_Series(poses, _spread(poses), _UNKNOWN)),
+        "doubtful": packed(_Series(poses, poses.doubtful.astype(np.uint8), 0)),
+        "filled": packed(_Series(poses, poses.is_filled.astype(np.uint8), 0)),
+        "error": packed(_Series(poses, _error_mm(poses), _NOBODY)),
+        "times": packed([_times(poses).astype("<f4")]),
+        "numbers": packed([poses.frame_numbers.astype("<i4")]),
+        "camera": packed([_camera_places(found)]),
     }
     return {
         "frames": len(poses.frame_numbers),
@@ -169,9 +170,16 @@ def _pixels(poses: Poses) -> Float[ndarray, "t p j 2"]:
     return np.stack([poses.camera(t).project(people) for t, people in enumerate(poses.best)])
 
 
-def _time_last(poses: Poses, array: Shaped[ndarray, "t p *n"], absent: Any) -> Shaped[ndarray, "tracks *n t"]:
-    """An array of the page: a place per track, all frames of a number one after the other."""
-    return np.moveaxis(wide(poses, array, absent), 0, -1)
+@dataclass(frozen=True)
+class _Series:
+    """An array of the page: track by track, all frames of a number one after the other; `absent` where nobody is."""
+
+    poses: Poses
+    array: Shaped[ndarray, "t p *n"]
+    absent: Any
+
+    def __iter__(self) -> Iterator[Shaped[ndarray, "*n t"]]:
+        return (np.moveaxis(track, 0, -1) for track in of_tracks(self.poses, self.array, self.absent))
 
 
 def _spread(poses: Poses) -> UInt8[ndarray, "t p j"]:
