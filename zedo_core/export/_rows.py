@@ -17,14 +17,17 @@ from zedo_core.files import most_bytes
 
 
 def rows_of(path: Path, names: Iterable[str], present: Bool[ndarray, "t p"]) -> dict[str, Shaped[ndarray, "n *d"]]:
-    """The rows of arrays (t, p, *d) where somebody is present; KeyError without one, ValueError when one is damaged."""
+    """The rows of arrays (t, p, *d) where somebody is present; ValueError when one is damaged or not there."""
     most = most_bytes(path.stat().st_size)
-    with zipfile.ZipFile(path) as archive:
-        found = {}
-        for name in names:
-            entry = archive.getinfo(f"{name}.npy")
-            with archive.open(entry) as file:
-                found[name] = _rows(file, name, present, min(most, entry.file_size))
+    found = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in names:
+                entry = archive.getinfo(f"{name}.npy")
+                with archive.open(entry) as file:
+                    found[name] = _rows(file, name, present, min(most, entry.file_size))
+    except Exception as error:  # zip, zlib and numpy answer damage with almost any of them
+        raise ValueError(str(error) or type(error).__name__) from None
     return found
 
 
