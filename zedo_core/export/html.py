@@ -21,10 +21,9 @@ from jaxtyping import Float, Int, Shaped, UInt8
 from numpy import ndarray
 
 from zedo_core.errors import InputError
-from zedo_core.export._packed import ABSENT, packed, packed16, rounded16
+from zedo_core.export._compressed import ABSENT, compressed, compressed16, rounded16
 from zedo_core.files import written_whole
-from zedo_core.packed import of_tracks
-from zedo_core.packed import packed as by_columns
+from zedo_core.packed import of_tracks, packed
 from zedo_core.skeleton import pelvis_joints
 from zedo_core.types import DOUBTFUL_M, Poses
 from zedo_core.upright import Upright, upright
@@ -69,7 +68,7 @@ def write_page(
 
     OutputError when the place cannot be written to, InputError when nobody appears or the video cannot be read.
     """
-    poses = by_columns(poses)
+    poses = packed(poses)
     if not np.isfinite(poses.best).all(-1).any():
         raise InputError(f"{path}: expected at least one person, found nobody in {len(poses.frame_numbers)} frames")
     parts = {"film": _film_text(film) if film is not None and film.embedded else "", "media": _media(film)}
@@ -123,16 +122,16 @@ def _data(poses: Poses, ghosts: int, film: Film | None) -> dict[str, Any]:
     size = _picture_size(poses)
     pixel_unit = max(size) / 16000  # twice the picture on either side
     blobs = {
-        "chosen": packed16(_Series(poses, rounded16(found.points, unit_m), ABSENT)),
-        "ghosts": packed16(_Series(poses, rounded16(others, unit_m), ABSENT)) if ghosts else None,
-        "pixels": packed16(_Series(poses, rounded16(_pixels(poses), pixel_unit), ABSENT)) if film else None,
-        "spread": packed(_Series(poses, _spread(poses), _UNKNOWN)),
-        "doubtful": packed(_Series(poses, poses.doubtful.astype(np.uint8), 0)),
-        "filled": packed(_Series(poses, poses.is_filled.astype(np.uint8), 0)),
-        "error": packed(_Series(poses, _error_mm(poses), _NOBODY)),
-        "times": packed([_times(poses).astype("<f4")]),
-        "numbers": packed([poses.frame_numbers.astype("<i4")]),
-        "camera": packed([_camera_places(found)]),
+        "chosen": compressed16(_Series(poses, rounded16(found.points, unit_m), ABSENT)),
+        "ghosts": compressed16(_Series(poses, rounded16(others, unit_m), ABSENT)) if ghosts else None,
+        "pixels": compressed16(_Series(poses, rounded16(_pixels(poses), pixel_unit), ABSENT)) if film else None,
+        "spread": compressed(_Series(poses, _spread(poses), _UNKNOWN)),
+        "doubtful": compressed(_Series(poses, poses.doubtful.astype(np.uint8), 0)),
+        "filled": compressed(_Series(poses, poses.is_filled.astype(np.uint8), 0)),
+        "error": compressed(_Series(poses, _error_mm(poses), _NOBODY)),
+        "times": compressed([_times(poses).astype("<f4")]),
+        "numbers": compressed([poses.frame_numbers.astype("<i4")]),
+        "camera": compressed([_camera_places(found)]),
     }
     return {
         "frames": len(poses.frame_numbers),

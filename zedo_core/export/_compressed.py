@@ -1,6 +1,6 @@
 """Arrays as short texts for a web page: steps along time, bytes of one kind together, zlib, base64.
 
-The last axis of what is packed is time, so that each number over all frames is one run of small steps.
+The last axis is time, so that each number over all frames is one run of small steps.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ def rounded16(values: Float[ndarray, "*n"], unit: float) -> Int16[ndarray, "*n"]
     return np.where(np.isfinite(units), units, ABSENT).astype(np.int16)
 
 
-def packed16(parts: Iterable[Int16[ndarray, "*n t"]]) -> str:
+def compressed16(parts: Iterable[Int16[ndarray, "*n t"]]) -> str:
     """16-bit steps along the last axis (modulo 2^16), all low bytes first, then all high ones; `parts` twice over."""
-    return packed((_steps(part) >> shift).astype(np.uint8) for shift in (0, 8) for part in parts)
+    return compressed((_steps(part) >> shift).astype(np.uint8) for shift in (0, 8) for part in parts)
 
 
-def packed(parts: Iterable[ndarray]) -> str:
+def compressed(parts: Iterable[ndarray]) -> str:
     """The bytes of arrays as they lie, one after the other, compressed."""
     deflate = zlib.compressobj(6)
-    compressed = [deflate.compress(np.ascontiguousarray(part).tobytes()) for part in parts]
-    return base64.b64encode(b"".join(compressed) + deflate.flush()).decode("ascii")
+    parts_of_it = [deflate.compress(np.ascontiguousarray(part).tobytes()) for part in parts]
+    return base64.b64encode(b"".join(parts_of_it) + deflate.flush()).decode("ascii")
 
 
 def _steps(values: Int16[ndarray, "*n t"]) -> UInt16[ndarray, "*n t"]:
