@@ -61,6 +61,7 @@ def main() -> None:
     parser.add_argument("--preset", default="reference,default")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--input", default="exact", help="exact, noise[:PX], missing[:SHARE], outliers, swaps, ...")
+    parser.add_argument("--weights", default="prior", help="a name, or a folder that `zedo train` wrote")
     parser.add_argument("--progress", action="store_true")
     args = parser.parse_args()
     views = random_views(load(args.file, args.split), args.poses, args.seed)
@@ -68,7 +69,7 @@ def main() -> None:
     cases = product(args.input.split(","), args.preset.split(","))
     for kind, name in cases:
         xy, confidence = disturbed(kind, views.xy, args.seed)
-        lifter = zedo.load_lifter(options=options_of(name))
+        lifter = zedo.load_lifter(args.weights, options=options_of(name))
         for hypotheses in map(int, args.hypo.split(",")):
             errors, aligned, start = [], [], time.perf_counter()
             for i in range(0, len(xy), CHUNK):

@@ -14,6 +14,7 @@ from zedo_cli._output import print_json, progress, say, set_quiet
 from zedo_core.errors import InputError
 
 if TYPE_CHECKING:
+    from zedo_core.checkpoint import Prior
     from zedo_core.data.mixture import Mixture
     from zedo_core.data.training import Source
     from zedo_core.skeleton import Skeleton
@@ -101,6 +102,12 @@ def prior(
         float, _field("augment.camera_roll_deg", "Deviation of the camera's roll in degrees.", min=0, max=90)
     ],
     rarity: Annotated[float, _field("augment.rarity", "0 draws frames as they come, 1 evens out kinds.", **_SHARE)],
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="Start from these weights (a name or a folder) and their sizes.", metavar="NAME|PATH"
+        ),
+    ] = None,
     split: Split = None,
     skeleton: Joints = None,
     scale: Scale = None,
@@ -115,6 +122,8 @@ def prior(
 
     For several GPUs: torchrun --nproc-per-node N -m zedo_cli train prior ...
     """
+    from zedo_core import hub
+    from zedo_core.checkpoint import load_prior
     from zedo_core.lifting import find_device
     from zedo_core.skeleton import H36M17
     from zedo_core.skeleton_files import find_skeleton
@@ -124,9 +133,10 @@ def prior(
     leads = Ranks.of_environment().leads
     if not leads:
         set_quiet(True)
-    options = _options(context.params)
     where = find_device(device)
-    joints = find_skeleton(skeleton) if skeleton else H36M17
+    begun = load_prior(hub.find_weights(start, "prior")) if start is not None else None
+    options = _options(context.params | (_sizes_left_out(context, begun) if begun else {}))
+    joints = find_skeleton(skeleton) if skeleton else begun.skeleton if begun else H36M17
     mixture, sources = _read(data, joints, split, scale, up)
     with progress() as bars:
         bar = bars.add_task("training", total=steps, unit="steps")
@@ -141,6 +151,7 @@ def prior(
             out,
             options,
             device=where,
+            start=begun,
             sources=[asdict(source) for source in sources],
             resume=resume,
             save_every_s=save_every,
@@ -201,6 +212,14 @@ def clusters(
     if as_json:
         sizes = [len(poses) for poses in made.values()]
         print_json({"out": out, "kind": kind, "counts": sizes, "frames": frames, "seed": seed})
+
+
+def _sizes_left_out(context: typer.Context, start: Prior) -> dict[str, int]:
+    """The sizes of the network in `start`, as far as the command does not name others."""
+    config = start.net.config
+    sizes = {"width": config.width, "blocks": config.blocks, "time_width": config.time_width}
+    sources = {name: context.get_parameter_source(name) for name in sizes}
+    return {name: size for name, size in sizes.items() if getattr(sources[name], "name", "") != "COMMANDLINE"}
 
 
 def _options(values: Mapping[str, Any]) -> TrainOptions:

@@ -16,6 +16,7 @@ from torch import Generator, Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from zedo_core.checkpoint import Prior
 from zedo_core.data.mixture import Mixture
 from zedo_core.diffusion.sde import SubVP
 from zedo_core.errors import WeightsError
@@ -26,18 +27,24 @@ from zedo_core.train.options import TrainOptions
 from zedo_core.train.ranks import Ranks
 
 STATE_FILE = "training.pt"
-_FORMAT = "zedo-training-1"
+_FORMAT = "zedo-training-2"
+_POSES_A_TIME = 4  # that share a time in a batch: embedding one for each costs a third of a step and teaches no more
 
 
 def score_matching_loss(
-    net: ScoreMLP, sde: SubVP, poses: Float[Tensor, "b j 3"], t: Float[Tensor, " b"], noise: Float[Tensor, "b j 3"]
+    net: ScoreMLP, sde: SubVP, poses: Float[Tensor, "b j 3"], t: Float[Tensor, " n"], noise: Float[Tensor, "b j 3"]
 ) -> Float[Tensor, ""]:
-    """|| std score + z ||^2, the mean over all coordinates; with score = -net / std it is || z - net ||^2."""
-    mean, std = sde.mean(t)[:, None, None], sde.std(t)[:, None, None]
-    return (net(mean * poses + std * noise, net.time_rows(t)) - noise).square().mean()
+    """|| std score + z ||^2, the mean over all coordinates; with score = -net / std it is || z - net ||^2.
+
+    The times may be fewer than the poses: each then holds for as many of them as come next to each other.
+    """
+    each = -(-len(poses) // len(t))
+    rows = net.time_rows(t).repeat_interleave(each, dim=0)[: len(poses)]
+    t = t.repeat_interleave(each)[: len(poses), None, None]
+    return (net(sde.mean(t) * poses + sde.std(t) * noise, rows) - noise).square().mean()
 
 
-def sample_times(count: int, options: TrainOptions, generator: Generator, device: torch.device) -> Float[Tensor, " b"]:
+def sample_times(count: int, options: TrainOptions, generator: Generator, device: torch.device) -> Float[Tensor, " n"]:
     """Times in (0, 1], a share of them below `small_t_end`."""
     u = torch.rand(count, generator=generator, device=device)
     small = torch.rand(count, generator=generator, device=device) < options.small_t
@@ -66,6 +73,7 @@ class Run:
     options: TrainOptions
     ranks: Ranks
     data_sha256: str
+    start_sha256: str | None
     objective: nn.Module
     net: ScoreMLP
     average: AveragedModel
@@ -80,8 +88,16 @@ class Run:
     since: float = field(default_factory=time.monotonic)  # up to when the total is counted
 
     @classmethod
-    def start(cls, mixture: Mixture, options: TrainOptions, ranks: Ranks, device: torch.device, digest: str) -> Run:
-        """A run at step 0; `digest` is of all the data, for `restore`."""
+    def start(
+        cls,
+        mixture: Mixture,
+        options: TrainOptions,
+        ranks: Ranks,
+        device: torch.device,
+        digest: str,
+        start: Prior | None = None,
+    ) -> Run:
+        """A run at step 0, with the weights of `start` or random ones; `digest` is of all the data, for `restore`."""
         sizes = ScoreMLPConfig(
             joints=len(mixture.skeleton),
             width=options.width,
@@ -93,13 +109,17 @@ class Run:
             torch.manual_seed(options.seed)
             net = ScoreMLP(sizes)
         net = net.to(device).train()
-        optimizer = torch.optim.Adam(net.parameters(), lr=options.learning_rate, fused=device.type == "cuda")
+        if start is not None:
+            net.load_state_dict(start.net.state_dict())
+        fused = device.type in ("cpu", "cuda")
+        optimizer = torch.optim.Adam(net.parameters(), lr=options.learning_rate, fused=fused)
         objective: nn.Module = Objective(net)
         return cls(
             source=PoseSource.of(mixture, options.augment, device, options.seed),
             options=options,
             ranks=ranks,
             data_sha256=digest,
+            start_sha256=start.sha256 if start else None,
             objective=DistributedDataParallel(objective) if ranks.world > 1 else objective,
             net=net,
             average=AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(options.ema)),
@@ -123,7 +143,7 @@ class Run:
         if o.dropout:
             torch.manual_seed(seed)  # it takes torch's own numbers
         poses = self.source.draw(o.batch, self.generator)
-        t = sample_times(o.batch, o, self.generator, device)
+        t = sample_times(-(-o.batch // _POSES_A_TIME), o, self.generator, device)
         noise = torch.randn(poses.shape, generator=self.generator, device=device)
         with torch.autocast(device.type, torch.bfloat16, enabled=o.precision == "bf16"):
             loss = self.objective(poses, t, noise)
@@ -194,7 +214,12 @@ class Run:
     def _identity(self) -> dict[str, Any]:
         """What a resumed run has to have in common with the one that was stopped."""
         options = json.dumps(asdict(self.options), sort_keys=True)
-        return {"options": options, "data": self.data_sha256, "processes": self.ranks.world}
+        return {
+            "options": options,
+            "data": self.data_sha256,
+            "starting weights": self.start_sha256,
+            "processes": self.ranks.world,
+        }
 
 
 def step_seed(seed: int, rank: int, step: int) -> int:

@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 
-from zedo_core.checkpoint import save_prior
+from zedo_core.checkpoint import Prior, save_prior
 from zedo_core.data.mixture import Mixture, hold_out
 from zedo_core.diffusion.sde import SubVP
+from zedo_core.errors import InputError
 from zedo_core.skeleton_files import skeleton_json
 from zedo_core.train.loop import STATE_FILE, Run
 from zedo_core.train.options import TrainOptions
@@ -41,6 +42,7 @@ def train_prior(
     options: TrainOptions,
     *,
     device: torch.device,
+    start: Prior | None = None,
     sources: Sequence[dict[str, Any]] = (),
     resume: bool = False,
     save_every_s: float = 120.0,
@@ -49,24 +51,43 @@ def train_prior(
 ) -> dict[str, Any]:
     """Train a prior, write weights, config, log, curves and record into `out`, and return the record.
 
+    It begins with the weights of `start` (InputError where sizes or joints differ), random ones without.
     The state is saved every `save_every_s` seconds; `resume` goes on from it, step for step as an
     unbroken run would. Under torchrun all processes take part, each with poses of its own, and the first
     writes. `sources` goes into the record. `on_row` gets every row of the log, `on_step` the number of
     steps done. WeightsError when there is nothing to resume, or it is of other options or data.
     """
+    if start is not None:
+        _check_start(start, options, mixture)
     ranks = Ranks.of_environment()
     with joined(ranks, device) as own_device:
         kept, held = hold_out(mixture, options.held_out, options.seed)
-        run = Run.start(kept, options, ranks, own_device, mixture.sha256)
+        run = Run.start(kept, options, ranks, own_device, mixture.sha256, start)
         history = of_rows(run.restore(out)) if resume else []
         if ranks.leads:
             _clear(out)
         _train(run, kept, held, out, history, save_every_s, on_row, on_step)
-        record = _record(run, mixture, kept, held, history, sources)
+        record = _record(run, mixture, kept, held, history, sources, start)
         if ranks.leads:
             save_prior(out, run.averaged, SubVP(), mixture.skeleton, out.resolve().name)
             write_record(out, record)
         return record
+
+
+def _check_start(start: Prior, options: TrainOptions, mixture: Mixture) -> None:
+    """InputError unless the weights fit the options and the joints of the data."""
+    config = start.net.config
+    for name in ("width", "blocks", "time_width"):
+        if getattr(config, name) != getattr(options, name):
+            raise InputError(
+                f"{start.name}: expected a {name} of {getattr(config, name)} as in these weights, got "
+                f"{getattr(options, name)}; leave it out"
+            )
+    if start.skeleton != mixture.skeleton:
+        raise InputError(
+            f"{start.name}: expected data in its joints {start.skeleton.name}, got {mixture.skeleton.name}; "
+            "start without these weights, or give its joint set"
+        )
 
 
 def _train(
@@ -132,6 +153,7 @@ def _record(
     held: Mixture,
     history: Sequence[TrainProgress],
     sources: Sequence[dict[str, Any]],
+    start: Prior | None,
 ) -> dict[str, Any]:
     last = history[-1] if history else None
     run.count_time()
@@ -139,6 +161,7 @@ def _record(
         "options": asdict(run.options),
         "augment_used": asdict(run.source.options),
         "skeleton": skeleton_json(mixture.skeleton),
+        "start": {"name": start.name, "sha256": start.sha256} if start else None,
         "data": {
             "sha256": run.data_sha256,
             "frames": len(kept),
