@@ -14,10 +14,10 @@ from PIL import Image
 
 from zedo_core.camera import Camera
 from zedo_core.errors import InputError, OutputError
-from zedo_core.render.draw import BACKGROUND, SIDES, draw_bones, draw_dashes, draw_line, draw_text, track_colour
+from zedo_core.render.draw import BACKGROUND, SIDES, draw_bones, draw_line, draw_text
 from zedo_core.render.figure import save_figure
 from zedo_core.render.overlay import render_overlay
-from zedo_core.render.side_view import SideView, fit_view, nice_below
+from zedo_core.render.side_view import fit_view, nice_below
 from zedo_core.render.video import video_writer
 from zedo_core.skeleton import H36M17
 from zedo_core.source import open_source
@@ -284,46 +284,6 @@ def test_other_hypotheses_are_ghosts(tmp_path):
     with_ghosts, without = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("with", "without"))
     assert (with_ghosts[:, 160:] != without[:, 160:]).any()
     np.testing.assert_array_equal(with_ghosts[:, :160], without[:, :160])
-
-
-def test_poses_that_were_made_up_are_pale_thin_and_dashed(tmp_path):
-    poses, keypoints = people(1, 1, 1, size=(640, 480))
-    keypoints = replace(keypoints, confidence=np.zeros_like(keypoints.confidence))
-    shown = {}
-    for name, made_up in (("seen", False), ("made up", True)):
-        render_overlay(replace(poses, filled=np.array([[made_up]])), keypoints, tmp_path / f"{name}.png", source=None)
-        shown[name] = np.asarray(Image.open(tmp_path / f"{name}.png"))
-    xy = poses.cameras[0].project(poses.joints[0, 0, 0])
-    knee, ankle = (xy[H36M17.index(f"left_{joint}")] for joint in ("knee", "ankle"))
-    along = np.round(np.linspace(knee, ankle, 40)).astype(int)[4:-4]
-    on_bone = {name: image[along[:, 1], along[:, 0]] for name, image in shown.items()}
-    assert near(on_bone["seen"], SIDES["left"]).all()
-    bare = near(on_bone["made up"], BACKGROUND)
-    assert 0.2 < bare.mean() < 0.8 and not near(on_bone["made up"], SIDES["left"]).any()
-    for part in (slice(0, 640), slice(640, None)):  # the picture, and the panel, where the legend stays
-        coloured = {name: sum(near(image[:, part], SIDES[s]).sum() for s in SIDES) for name, image in shown.items()}
-        assert coloured["made up"] < 0.5 * coloured["seen"]
-    labels = {name: near(image[:, :640], track_colour(0)).sum() for name, image in shown.items()}
-    assert labels["made up"] > 2 * labels["seen"]  # it says so
-
-
-def test_the_legend_names_what_was_made_up(tmp_path):
-    poses, _ = people(2, 1, 1, size=(640, 480))
-    panels = []
-    for filled in ([[False], [False]], [[False], [True]]):
-        view = SideView(replace(poses, filled=np.array(filled)), (480, 480))
-        panels.append(view.draw(0))
-    changed = np.argwhere((panels[0] != panels[1]).any(-1))
-    assert len(changed) > 50 and changed[:, 0].max() < 0.2 * 480  # a line of text above the people
-
-
-@pytest.mark.parametrize("length", [1.0, 7.0, 40.0])
-def test_dashes_begin_and_end_at_their_ends(length):
-    image = np.zeros((20, 60, 3), np.uint8)
-    draw_dashes(image, np.array([8.0, 10.0]), np.array([8.0 + length, 10.0]), (255, 255, 255), 2)
-    row = image[10, :, 0]
-    assert row[8] > 100 and row[8 + int(length)] > 100
-    assert (row[8 : 9 + int(length)] < 50).any() == (length > 20)
 
 
 def test_large_frames_are_scaled_down(tmp_path):

@@ -18,6 +18,7 @@ from zedo_core.errors import FormatError, OutputError
 if TYPE_CHECKING:
     from numpy import ndarray
 
+MAX_PIXELS = 178_000_000  # of a picture; decoded, 0.5 GB; Pillow's own guard against bombs stands just above
 LARGEST_TEXT = 2**30  # bytes of a JSON; parsed, it takes some twenty times as much
 _FREE_BYTES = 2**28  # that any npz may hold
 _MOST_RATIO = 100  # beyond those, to the size of the file; noisy numbers shrink to a half, tables with gaps to a tenth
@@ -152,13 +153,17 @@ def _check_archive(file: IO[bytes], size: int, without: Collection[str]) -> None
                     _check_header(array, entry.file_size)
 
 
-def _check_header(file: Any, size: int) -> None:
-    """Compare the shape that an npy names with its bytes; an axis of 0 hides none of the others."""
+def npy_header(file: Any) -> tuple[tuple[int, ...], bool, Any]:
+    """Shape, whether columns come first, and dtype that an npy names; the file is left at its values."""
     from numpy.lib import format as npy
 
     version = npy.read_magic(file)
-    read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = read_header(file)
+    return npy.read_array_header_1_0(file) if version == (1, 0) else npy.read_array_header_2_0(file)
+
+
+def _check_header(file: Any, size: int) -> None:
+    """Compare the shape that an npy names with its bytes; an axis of 0 hides none of the others."""
+    shape, _, dtype = npy_header(file)
     needed = math.prod(max(1, n) for n in shape) * dtype.itemsize
     if needed > max(size, _FREE_BYTES if 0 in shape else 0) and not dtype.hasobject:
         raise ValueError(f"an array says that it is {dtype} of shape {shape}, and has {size} bytes")

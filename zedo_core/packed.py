@@ -23,7 +23,7 @@ from zedo_core.types import Keypoints, Poses
 People = TypeVar("People", bound=Keypoints | Poses)
 
 # The arrays that have columns, and what stands there for nobody.
-_ABSENT: dict[type, dict[str, Any]] = {
+ABSENT: dict[type, dict[str, Any]] = {
     Keypoints: {"xy": 0.0, "confidence": 0.0},
     Poses: {"joints": np.nan, "score": np.nan, "chosen": -1, "spread": np.nan, "filled": False},
 }
@@ -115,7 +115,7 @@ def of_tracks(poses: Poses, array: Shaped[ndarray, "t p *n"], absent: Any) -> It
 
 def _columns(people: Keypoints | Poses) -> dict[str, ndarray]:
     """The arrays (t, p, ...)."""
-    arrays = {name: getattr(people, name) for name in _ABSENT[type(people)]}
+    arrays = {name: getattr(people, name) for name in ABSENT[type(people)]}
     return {name: array for name, array in arrays.items() if array is not None}
 
 
@@ -131,7 +131,7 @@ def _stretch(poses: Poses, span: slice, tracks: Int[ndarray, " p"]) -> Poses:
     """Some of the frames with columns of these tracks, and nobody in them."""
     frames = len(poses.frame_numbers[span])
     arrays = {
-        name: np.full((frames, len(tracks), *array.shape[2:]), _ABSENT[Poses][name], array.dtype)
+        name: np.full((frames, len(tracks), *array.shape[2:]), ABSENT[Poses][name], array.dtype)
         for name, array in _columns(poses).items()
     }
     return replace(
@@ -164,6 +164,6 @@ def _scattered(
     arrays = {}
     for name, values in rows.items():
         shape = len(people.frame_numbers), columns, *values.shape[1:]
-        arrays[name] = np.full(shape, _ABSENT[type(people)][name], values.dtype)
+        arrays[name] = np.full(shape, ABSENT[type(people)][name], values.dtype)
         arrays[name][t, column] = values
     return arrays

@@ -15,7 +15,7 @@ import numpy as np
 from numpy import ndarray
 
 from zedo_core.errors import FormatError
-from zedo_core.files import check_sizes, check_texts
+from zedo_core.files import check_sizes, check_texts, npy_header
 
 # Above this size Python's fast reader takes over, which trusts the numbers of a pickle's memo.
 _CAREFUL_BYTES = 2**24
@@ -161,9 +161,7 @@ def array_names(path: Path) -> list[str]:
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> ndarray:
     with archive.open(name) as file:
-        version = np.lib.format.read_magic(file)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        _, _, dtype = read_header(file)
+        _, _, dtype = npy_header(file)
         if dtype.hasobject:
             return np.asarray(_unpickled(io.BufferedReader(file), archive.getinfo(name).file_size))  # type: ignore[type-var]
     with archive.open(name) as file:

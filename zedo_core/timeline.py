@@ -12,6 +12,7 @@ from zedo_core.types import Keypoints, Poses
 
 LONGEST_GAP_S = 0.5  # a person who was away longer begins a new motion
 USUAL_FPS = 30.0  # where neither times nor a frame rate are known
+FPS = (1e-3, 1e5)  # frames a second that a recording can have; beyond, times have no digits left for smoothing
 
 _log = logging.getLogger(__name__)
 

@@ -77,12 +77,26 @@ class TestVideos:
         with pytest.raises(FormatError, match="expected a picture or a video"):
             open_source(tmp_path / "v.mp4")
 
+    def test_a_codec_that_nobody_knows(self, tmp_path: Path) -> None:
+        content = video("avi", "mjpeg")
+        assert content.count(b"MJPG") == 2  # in the stream's header and in its format
+        (tmp_path / "v.avi").write_bytes(content.replace(b"MJPG", b"Zq9x"))
+        with pytest.raises(FormatError, match="found one that no decoder here knows"):
+            open_source(tmp_path / "v.avi")
+
+    def test_a_gif_whose_second_frame_is_cut_off(self, tmp_path: Path) -> None:
+        content = video("gif", "gif")
+        second = content.index(b"\x2c", content.index(b"\x21\xf9", content.index(b"\x2c") + 1))  # its descriptor
+        (tmp_path / "v.gif").write_bytes(content[: second + 4])
+        source = open_source(tmp_path / "v.gif")
+        assert source.kind == "video" and [frame.size for frame in source] == [(64, 48)]
+
     def test_frames_too_large_are_refused_before_there_is_room_for_them(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / "v.mkv").write_bytes(video("mkv", "libx264"))
         assert list(open_source(tmp_path / "v.mkv"))
-        monkeypatch.setattr("zedo_core.source.videos._MAX_PIXELS", 64 * 48 - 1)
+        monkeypatch.setattr("zedo_core.source.videos.MAX_PIXELS", 64 * 48 - 1)
         with pytest.raises(FormatError, match="no frame that can be decoded"):
             open_source(tmp_path / "v.mkv")
 

@@ -35,23 +35,21 @@ def _of_cpu(found: Bench, here: bool) -> tuple[Target, ...]:
             ratio(reference, default) if here else None,
             _scaling(reference, default),
         ),
-        *_with_hypotheses(found, reference, here),
+        _with_hypotheses(found, reference, here),
     )
 
 
-def _with_hypotheses(found: Bench, reference: Measurement | None, here: bool) -> tuple[Target, ...]:
+def _with_hypotheses(found: Bench, reference: Measurement | None, here: bool) -> Target:
     """The default preset lifts several starts anyway, and so takes as long for ten hypotheses as for one."""
     several = 10
     default = found.find("rates", "default preset", WIDE, several)
     one = ratio(reference, default)
-    return (
-        _target(
-            f"CPU: default preset against the plain reference ({found.request.people} people, S = {several}, wide)",
-            "x",
-            40.0,
-            several * one if here and one is not None else None,
-            f"the plain reference lifts one hypothesis after the other: the time for one, times {several}",
-        ),
+    return _target(
+        f"CPU: default preset against the plain reference ({found.request.people} people, S = {several}, wide)",
+        "x",
+        40.0,
+        several * one if here and one is not None else None,
+        f"the plain reference lifts one hypothesis after the other: the time for one, times {several}",
     )
 
 

@@ -140,7 +140,7 @@ def find_cameras(folder: Path) -> tuple[Cameras, str]:
     FormatError or CameraError when there is a camera file that cannot be used.
     """
     for path in files_beside(folder, (".h5", ".hdf5")):
-        if any(str(name).startswith("subject") for name in fields(path)):  # one that is no text comes as bytes
+        if any(name.startswith("subject") for name in fields(path)):
             return _from_hdf5(path), str(path)
     for path in files_beside(folder, (".json",)):
         table = _json_table(path)

@@ -25,7 +25,7 @@ def fields(path: Path) -> frozenset[str]:
                 return frozenset(name.removesuffix(".npy") for name in archive.namelist())
         if h5py.is_hdf5(path):
             with h5py.File(path, "r") as file:
-                return frozenset(file)
+                return frozenset(map(str, file))  # one that is no text comes as bytes
         with open(path, "rb") as file:
             head = file.read(_HEAD)
     except Exception:  # a file that cannot be read holds nothing; whoever needs it says so

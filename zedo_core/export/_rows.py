@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Shaped
 from numpy import ndarray
-from numpy.lib import format as npy
 
-from zedo_core.files import most_bytes
+from zedo_core.files import most_bytes, npy_header
 
 
 def rows_of(path: Path, names: Iterable[str], present: Bool[ndarray, "t p"]) -> dict[str, Shaped[ndarray, "n *d"]]:
@@ -33,7 +32,7 @@ def rows_of(path: Path, names: Iterable[str], present: Bool[ndarray, "t p"]) -> 
 
 def _rows(file: Any, name: str, present: Bool[ndarray, "t p"], most: int) -> Shaped[ndarray, "n *d"]:
     """ValueError before there is room for more than `most` bytes."""
-    shape, by_columns, dtype = _header(file)
+    shape, by_columns, dtype = npy_header(file)
     one = math.prod(shape[2:]) * dtype.itemsize
     if shape[:2] != present.shape or by_columns or dtype.kind != "f":
         raise ValueError(f"{name} is {dtype} of shape {shape}, of people in {present.shape}")
@@ -45,8 +44,3 @@ def _rows(file: Any, name: str, present: Bool[ndarray, "t p"], most: int) -> Sha
         rows[done : done + np.count_nonzero(there)] = frame[there]
         done += np.count_nonzero(there)
     return rows
-
-
-def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
-    version = npy.read_magic(file)
-    return npy.read_array_header_1_0(file) if version == (1, 0) else npy.read_array_header_2_0(file)

@@ -47,13 +47,13 @@ from zedo_core.export._schema import (
     way_up,
 )
 from zedo_core.files import read_arrays, written_whole
-from zedo_core.packed import seated, wide_frames
+from zedo_core.packed import ABSENT, seated, wide_frames
 from zedo_core.types import Poses, Provenance
 
 SUFFIX = ".npz"
 
-_ABSENT = {"joints": np.nan, "score": np.nan, "chosen": -1, "spread": np.nan}
-_ARRAYS = (*_ABSENT, "frame_numbers", "track_ids")
+_FIELDS = ("joints", "score", "chosen", "spread")
+_ARRAYS = (*_FIELDS, "frame_numbers", "track_ids")
 _PER_TRACK = ("joints", "score", "spread")  # those that many tracks make large
 _EXTRINSICS = ("R_cam_from_world", "t_cam_from_world")
 _PROVENANCE = ("method", "weights", "weights_sha256", "version")
@@ -63,10 +63,10 @@ def write(poses: Poses, path: Path) -> None:
     """Write the compressed npz; OutputError when the place cannot be written to."""
     entries = {
         "schema": SCHEMA,
-        **{name: _per_track(poses, getattr(poses, name), absent) for name, absent in _ABSENT.items()},
+        **{name: _per_track(poses, getattr(poses, name), ABSENT[Poses][name]) for name in _FIELDS},
         "frame_numbers": poses.frame_numbers,
         "track_ids": poses.track_ids,
-        "filled": _per_track(poses, poses.is_filled, False),
+        "filled": _per_track(poses, poses.is_filled, ABSENT[Poses]["filled"]),
         "doubtful": _per_track(poses, poses.doubtful, False),
         **_camera_arrays(poses.cameras),
         **{name: value for name in ("times_s", "fps") if (value := getattr(poses, name)) is not None},
@@ -103,14 +103,14 @@ def read_packed(path: Path) -> Poses:
         nobody = {name: np.zeros((len(chosen), 0, *array.shape[1:]), array.dtype) for name, array in rows.items()}
         for name in {"chosen", "filled"} & entries.keys():
             rows[name], nobody[name] = entries[name][present], entries[name][:, :0]
-        poses = _restored(entries | nobody | {"who": np.zeros((len(chosen), 0), int)})
+        poses = _restored(entries | nobody, who=np.zeros((len(chosen), 0), int))
         t, p = np.nonzero(present)
         poses = seated(poses, t, p, rows)
         check_fields(poses)
     return poses
 
 
-def _restored(entries: Mapping[str, ndarray]) -> Poses:
+def _restored(entries: Mapping[str, ndarray], who: ndarray | None = None) -> Poses:
     return Poses(
         **{name: entries[name] for name in _ARRAYS},
         skeleton=restored_skeleton(
@@ -123,7 +123,7 @@ def _restored(entries: Mapping[str, ndarray]) -> Poses:
         fps=entries["fps"].item() if "fps" in entries else None,
         times_s=entries.get("times_s"),
         filled=entries.get("filled"),
-        who=entries.get("who"),
+        who=who,
     )
 
 

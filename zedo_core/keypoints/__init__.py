@@ -17,13 +17,13 @@ from typing import cast
 import numpy as np
 
 from zedo_core.errors import FormatError, InputError
+from zedo_core.files import MAX_PIXELS
 from zedo_core.keypoints._source import STDIN, Format, apart, head_of, is_label, open_source
 from zedo_core.keypoints.results import write_keypoints
+from zedo_core.timeline import FPS
 from zedo_core.types import Keypoints
 
-_FPS = (1e-3, 1e5)  # frames a second; beyond, times have no digits left for smoothing
 _LONGEST_S = 1e13  # from the first frame to the last; beyond, a video has no ticks left
-_MAX_PIXELS = 178_000_000  # as for pictures
 
 __all__ = ["formats", "holds_keypoints", "read_keypoints", "write_keypoints"]
 
@@ -41,9 +41,9 @@ def read_keypoints(
     height) in pixels and `fps` say what the file does not, and win over what it does. `picture_size` is that of the
     pictures the keypoints belong to: it serves formats that count in parts of the picture, and wins over nothing.
     """
-    if image_size is not None and (min(image_size) < 1 or math.prod(image_size) > _MAX_PIXELS):
+    if image_size is not None and (min(image_size) < 1 or math.prod(image_size) > MAX_PIXELS):
         raise InputError(
-            f"expected an image size (width, height) up to {_MAX_PIXELS / 1e6:g} megapixels, got {image_size}"
+            f"expected an image size (width, height) up to {MAX_PIXELS / 1e6:g} megapixels, got {image_size}"
         )
     if fps is not None and not (math.isfinite(fps) and fps > 0):
         raise InputError(f"expected a frame rate above 0, got {fps:g}")
@@ -61,9 +61,9 @@ def _check_extent(path: str | Path, keypoints: Keypoints) -> None:
     fps, times_s, numbers = keypoints.fps, keypoints.times_s, keypoints.frame_numbers
     if times_s is not None and len(times_s) > 1 and np.ptp(times_s) > 0:
         fps = (len(times_s) - 1) / float(np.ptp(times_s))
-    if fps is not None and not _FPS[0] <= fps <= _FPS[1]:
+    if fps is not None and not FPS[0] <= fps <= FPS[1]:
         raise FormatError(
-            f"{path}: expected {_FPS[0]:g} to {_FPS[1]:g} frames a second, found {fps:g}; correct it, in seconds"
+            f"{path}: expected {FPS[0]:g} to {FPS[1]:g} frames a second, found {fps:g}; correct it, in seconds"
         )
     if len(numbers):
         long_s = float(np.ptp(times_s)) if times_s is not None else (int(numbers[-1]) - int(numbers[0])) / (fps or 1.0)
@@ -73,8 +73,8 @@ def _check_extent(path: str | Path, keypoints: Keypoints) -> None:
             )
     if keypoints.image_sizes:  # what all of them are drawn on
         width, height = (max(sides) for sides in zip(*keypoints.image_sizes, strict=True))
-        if width * height > _MAX_PIXELS:
-            most = f"{_MAX_PIXELS / 1e6:g} megapixels"
+        if width * height > MAX_PIXELS:
+            most = f"{MAX_PIXELS / 1e6:g} megapixels"
             raise FormatError(f"{path}: expected pictures up to {most}, found {width}x{height}; give --image-size")
 
 

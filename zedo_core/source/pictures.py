@@ -19,6 +19,7 @@ from zedo_core.camera import Camera
 from zedo_core.camera_exif import exif_camera
 from zedo_core.cut import Cut
 from zedo_core.errors import FormatError, InputError
+from zedo_core.files import MAX_PIXELS
 from zedo_core.source._source import Damaged, Source
 from zedo_core.types import Frame
 
@@ -34,7 +35,6 @@ _SUFFIXES = {
 
 _ORIENTATION = 0x0112  # EXIF tag; damaged, it may be a text
 _LYING = (5, 6, 7, 8)  # orientations that exchange width and height
-_MAX_PIXELS = 178_000_000  # a decoded picture of 0.5 GB; Pillow's own guard against bombs stands just above
 
 _PILLOW_ERRORS = (ImportError, OSError, ValueError, SyntaxError, struct.error, EOFError, MemoryError)
 
@@ -138,7 +138,7 @@ def _not_empty(frames: Iterator[Frame], path: Path, cut: Cut) -> Iterator[Frame]
 def _header(path: Path) -> Header | None:
     """Upright size and camera from the header; None when the file is no single picture."""
     with _opened(path) as picture:
-        if picture is None or (picture.format == "GIF" and getattr(picture, "is_animated", False)):
+        if picture is None or (picture.format == "GIF" and _moves(picture)):
             return None
         exif = _exif(picture)
         # Pillow turns the header's size of a TIFF by itself.
@@ -146,6 +146,14 @@ def _header(path: Path) -> Header | None:
         width, height = picture.size
         size = (height, width) if turned else (width, height)
         return size, None if exif is None else exif_camera(exif, size)
+
+
+def _moves(picture: Image.Image) -> bool:
+    """Whether there is a second frame; the video reader does without it where it is damaged."""
+    try:
+        return getattr(picture, "is_animated", False)
+    except _PILLOW_ERRORS:
+        return True
 
 
 def _exif(picture: Image.Image) -> Image.Exif | None:
@@ -170,15 +178,13 @@ def _opened(path: Path) -> Iterator[Image.Image | None]:
         yield None
         return
     with picture:
-        if picture.width * picture.height > _MAX_PIXELS:
+        if picture.width * picture.height > MAX_PIXELS:
             raise _too_large(path)
         yield picture if picture.format in _PICTURES else None
 
 
 def _too_large(path: Path) -> FormatError:
-    return FormatError(
-        f"{path}: expected at most {_MAX_PIXELS // 10**6} megapixels, found more; scale the picture down"
-    )
+    return FormatError(f"{path}: expected at most {MAX_PIXELS // 10**6} megapixels, found more; scale the picture down")
 
 
 def _refuse_heif(path: Path) -> None:

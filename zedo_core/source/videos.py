@@ -18,16 +18,15 @@ from numpy import ndarray
 
 from zedo_core.cut import WHOLE, Cut
 from zedo_core.errors import FormatError, InputError
+from zedo_core.files import MAX_PIXELS
 from zedo_core.source._source import Source
+from zedo_core.timeline import FPS
 from zedo_core.types import Frame
 
 _log = logging.getLogger(__name__)
 
 # Formats are told by content. The list keeps texts, playlists and documents from being taken for videos.
 _CONTAINERS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,av1,obu,ivf,mjpeg,flv,asf,ogg,gif,mxf,nut,dv,rm,wtv"
-
-_FPS = (1e-3, 1e5)  # frames a second, as of keypoint files; beyond, times have no digits left
-_MAX_PIXELS = 178_000_000  # of a frame, as of pictures
 
 Placed = tuple[int, float, av.VideoFrame]  # number, time in seconds, the frame as it was decoded
 
@@ -38,9 +37,9 @@ def open_video(path: Path, cut: Cut = WHOLE) -> Source:
         rate = stream.average_rate or stream.guessed_rate
         fps = float(rate) if rate else None
         seconds = container.duration / av.time_base if container.duration else 0.0
-    if fps is not None and not _FPS[0] <= fps <= _FPS[1]:
+    if fps is not None and not FPS[0] <= fps <= FPS[1]:
         raise FormatError(
-            f"{path}: expected {_FPS[0]:g} to {_FPS[1]:g} frames a second, found {fps:g}; the header is damaged, "
+            f"{path}: expected {FPS[0]:g} to {FPS[1]:g} frames a second, found {fps:g}; the header is damaged, "
             "convert the video with its true rate"
         )
     count = stream.frames or round(seconds * (fps or 0.0)) or None
@@ -71,9 +70,11 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         stream = container.streams.best("video")
         if not isinstance(stream, VideoStream) or Disposition.attached_pic in stream.disposition:
             raise FormatError(f"{path}: expected a video, found a file without pictures; give another file")
+        if stream.codec_context is None:
+            raise FormatError(f"{path}: expected a video, found one that no decoder here knows; convert it")
         stream.thread_type = "AUTO"
         # before the decoder makes room, also where the size changes on the way
-        stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         yield container, stream
 
 
