@@ -131,10 +131,9 @@ def test_the_split_is_a_folder(tmp_path: Path, part: str) -> None:
 
 def test_pickles_of_older_numpy(tmp_path: Path) -> None:
     sequence = pw3d_sequence("walk", [people(4, CAMERA, None)], [np.ones(4)])
-    content = pickle.dumps(sequence, 2)
-    old = content.replace(b"numpy._core", b"numpy.core")
+    old = pickle.dumps(sequence, 2).replace(b"numpy._core", b"numpy.core")
     (tmp_path / "walk.pkl").write_bytes(old)
-    assert old != content and len(load(tmp_path / "walk.pkl")) == 4
+    assert b"numpy.core" in old and len(load(tmp_path / "walk.pkl")) == 4
 
 
 def test_options() -> None:

@@ -55,6 +55,7 @@ def publish(
         raise InputError(f"{folder / hub.CARD_FILE}: is the model card; say licence and terms there, or remove it")
     card = own or hub.model_card(
         name=prior.name,
+        joints=prior.skeleton.name,
         weights=sum(value.numel() for value in prior.net.parameters()),
         shapes=tuple(clusters),
         training=hub.read_training(folder),

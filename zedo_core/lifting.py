@@ -28,10 +28,10 @@ DEFAULT_WEIGHTS = "prior"
 # exact, with 2 px of noise and 15 % missing, with 5 px, and with 8 px.
 #
 # Mean joint error of the chosen pose against its residual under prior and rays: LEAST + SLOPE residual, in each tenth
-# of the residuals within 6 % (11 % on other people's motions). A pose that fits perfectly has an unseen depth still.
-_LEAST_ERROR_M, _ERROR_SLOPE = 0.0423, 0.681
-# Root mean square error of a joint against the spread of its hypotheses, SCALE (spread / 1 m) ^ POWER, within 8 % up to
-# 130 mm of spread; the twelfth of the joints above errs by 20 to 45 % more. A factor alone is off by four times: all
+# of the residuals within 5 % (12 % on other people's motions). A pose that fits perfectly has an unseen depth still.
+_LEAST_ERROR_M, _ERROR_SLOPE = 0.0420, 0.650
+# Root mean square error of a joint against the spread of its hypotheses, SCALE (spread / 1 m) ^ POWER, within 7 % up to
+# 130 mm of spread; the twelfth of the joints above errs by 10 to 40 % more. A factor alone is off by four times: all
 # hypotheses err together, so that the error is larger than a small spread and smaller than a large one.
 _SPREAD_SCALE_M, _SPREAD_POWER = 0.303, 0.387
 LEAST_JOINTS = 4  # with fewer, size and so depth are anybody's guess: such a person is a gap

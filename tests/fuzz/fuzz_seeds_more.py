@@ -181,14 +181,15 @@ def _records() -> tuple[Target, ...]:
     training = {
         "options": {"steps": 10, "batch": 4},
         "data": {"poses": 100, "sources": ["a"]},
-        "validation_loss": 0.5,
-        "seconds": 3.0,
+        "start": {"name": "b", "sha256": "c"},
+        "result": {"validation": 0.5, "task": {"mpjpe_1_mm": 50.0, "mpjpe_10_mm": 40.0}},
+        "seconds": {"total": 3.0},
     }
     holder = {"pid": 2**22 + 1, "started": 1.0, "host": socket.gethostname()}  # no process has this number
 
     def card(path: Path) -> Any:
         record = read_training(path.parent)
-        return model_card(name="a", weights=10, shapes=(3,), training=record, licence="mit", terms=None)
+        return model_card(name="a", joints="d", weights=10, shapes=(3,), training=record, licence="mit", terms=None)
 
     def lock(path: Path) -> None:
         with locked(path.parent):

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning
 
 PACKAGED = Path(zedo_core.__file__).parent / "assets" / "prior"
 FILES = ("prior.safetensors", "prior.json", "clusters.npz")
+RECORDED = ("| frames | 81535 |", "| steps | 40000 |", "| started from | zedo-prior-512 |", "lifted, mm | 46.28 |")
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_files_and_card_arrive_in_one_commit_and_can_be_fetched(server: Hub, own
     assert all(stored[name] == (own / name).read_bytes() for name in FILES)
     assert report["sha256"] == {name: sha256_of(own / name) for name in FILES}
     card = stored["README.md"].decode()
-    for part in ("license: cc-by-4.0", "Own capture of five people.", "| frames | 81535 |", "| steps | 24000 |"):
+    for part in ("license: cc-by-4.0", "Own capture of five people.", "(joints h36m-17, ", *RECORDED):
         assert part in card
     assert SECRET not in done.output and SECRET not in card
     server.repos["acme/prior"] = stored
@@ -109,8 +110,8 @@ def test_a_refusal_is_one_line(server: Hub, own: Path, naps: list[float], status
 
 def test_a_card_cannot_be_broken_out_of() -> None:
     card = hub.model_card(
-        name="a\n---\nb", weights=1, shapes=(), training={"options": {"steps": "1 | x\n# y"}, "data": []},
-        licence="other\nextra: true", terms="two\n\nlines",
+        name="a\n---\nb", joints="c\n# d", weights=1, shapes=(), licence="other\nextra: true", terms="two\n\nlines",
+        training={"options": {"steps": "1 | x\n# y"}, "data": []},
     )  # fmt: skip
     assert card.split("---\n")[1].splitlines()[0] == "license: other extra: true"
     assert "# a --- b\n" in card

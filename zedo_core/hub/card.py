@@ -43,17 +43,28 @@ def read_card(folder: Path) -> str | None:
 
 
 def model_card(
-    *, name: str, weights: int, shapes: tuple[int, ...], training: dict[str, Any], licence: str, terms: str | None
+    *,
+    name: str,
+    joints: str,
+    weights: int,
+    shapes: tuple[int, ...],
+    training: dict[str, Any],
+    licence: str,
+    terms: str | None,
 ) -> str:
     """README.md for the hub: `weights` is their number, `shapes` counts the initial poses of each set."""
-    options, data = _table(training.get("options")), _table(training.get("data"))
+    options, data, result = (_table(training.get(part)) for part in ("options", "data", "result"))
+    task = _table(result.get("task"))
     facts = {
         "weights": f"{weights:,}",
         "initial poses": ", ".join(map(str, shapes)) or "none",
+        "started from": _table(training.get("start")).get("name"),
         "steps": options.get("steps"),
         "poses a step": options.get("batch"),
-        "loss on held-out sequences": training.get("validation_loss"),
-        "training time in seconds": training.get("seconds"),
+        "loss on held-out sequences": result.get("validation"),
+        "MPJPE of held-out poses lifted, mm": task.get("mpjpe_1_mm"),
+        "best of 10 hypotheses, mm": task.get("mpjpe_10_mm"),
+        "training time in seconds": _table(training.get("seconds")).get("total"),
     }
     source = {
         "frames": data.get("frames"),
@@ -72,8 +83,8 @@ tags:
 
 # {_plain(name)}
 
-A diffusion prior of human poses (17 joints of Human3.6M, metres, relative to the pelvis) and initial poses for zedo,
-which lifts 2D keypoints to 3D.
+A diffusion prior of human poses (joints {_plain(joints)}, metres, relative to the root joint) and initial poses for
+zedo, which lifts 2D keypoints to 3D.
 
     zedo download prior --repo REPO    # for zedo's own prior, whose hashes zedo knows
     zedo infer video.mp4 --weights DIR  # for any other: a folder with these files
