@@ -217,21 +217,27 @@ def before_a_camera(poses: ndarray, heading_rad: ndarray, T: tuple[float, float,
     return poses @ np.swapaxes(R, 1, 2) + np.array(T)
 
 
-def lifted(lifter: ZedoLifter, joints_cam: ndarray) -> tuple[ndarray, ndarray]:
-    """The first hypotheses, and their mean reprojection errors in pixels at 1000 px focal length."""
+def lifted(lifter: ZedoLifter, joints_cam: ndarray, hypotheses: int = 1) -> tuple[ndarray, ndarray]:
+    """Hypotheses (b, s, j, 3), and the firsts' mean reprojection errors in pixels at 1000 px focal length."""
     K = np.tile(np.array([[1000.0, 0, 500], [0, 1000.0, 500], [0, 0, 1]]), (len(joints_cam), 1, 1))
     xy = joints_cam[..., :2] / joints_cam[..., 2:] * 1000 + 500
-    joints = lifter.lift_rows(xy, np.ones(xy.shape[:2]), K, 1).joints[:, 0]
-    projected = joints[..., :2] / joints[..., 2:] * 1000 + 500
+    joints = lifter.lift_rows(xy, np.ones(xy.shape[:2]), K, hypotheses).joints
+    projected = joints[:, 0, :, :2] / joints[:, 0, :, 2:] * 1000 + 500
     return joints, np.linalg.norm(projected - xy, axis=-1).mean(-1)
 
 
 def test_the_packaged_prior_lifts_the_mean_pose_in_every_heading(packaged: ZedoLifter) -> None:
-    """80 mm is what is asked of a good lifting in general; these easy views come out at a third of it."""
-    headings = np.linspace(0, 2 * np.pi, 8, endpoint=False) + 0.1
-    truth = before_a_camera(packaged.clusters[1].numpy().repeat(8, axis=0), headings, (0.0, 0.0, 4.0))
-    joints, error_px = lifted(packaged, truth)
-    assert (1000 * mpjpe(joints, truth, ROOT) < 80).all()
+    """80 mm is what is asked of a good lifting in general; these easy views come out at a third of it.
+
+    From straight ahead a knee bent forwards looks like one bent backwards. Such a view may be taken for its mirror
+    image in depth, as one of the 64 is; then another of ten hypotheses is right.
+    """
+    headings = np.linspace(0, 2 * np.pi, 64, endpoint=False) + 0.1
+    truth = before_a_camera(packaged.clusters[1].numpy().repeat(64, axis=0), headings, (0.0, 0.0, 4.0))
+    joints, error_px = lifted(packaged, truth, hypotheses=10)
+    error_mm = 1000 * mpjpe(joints, np.broadcast_to(truth[:, None], joints.shape), ROOT)
+    assert error_mm[:, 0].mean() < 40 and (error_mm[:, 0] < 80).mean() > 0.95
+    assert (error_mm.min(1) < 80).all()
     assert (error_px < 15).all()
 
 
@@ -243,6 +249,7 @@ def test_the_packaged_prior_lifts_many_standing_poses(packaged: ZedoLifter) -> N
     assert len(poses) >= 5
     truth = before_a_camera(poses, np.random.default_rng(1).uniform(-np.pi, np.pi, len(poses)), (0.3, -0.1, 4.0))
     joints, error_px = lifted(packaged, truth)
+    joints = joints[:, 0]
     assert (error_px < 15).all()
     np.testing.assert_allclose(joints[:, ROOT, 2], 4.0, rtol=0.2)
     assert np.median(1000 * mpjpe(joints, truth, ROOT)) < 80
