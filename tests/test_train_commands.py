@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bvh_cases import person, still
-from train_cases import made_up_motions, own_file, own_motions
+from train_cases import CPU, TINY, made_up, made_up_motions, own_file, own_motions
 from typer.testing import CliRunner
 
 from zedo_core.checkpoint import load_clusters, load_prior
@@ -18,6 +18,7 @@ from zedo_core.skeleton import LSP14
 from zedo_core.skeleton_files import load_skeleton
 from zedo_core.train.augment import AugmentOptions
 from zedo_core.train.options import TrainOptions
+from zedo_core.train.prior import train_prior
 
 Zedo = Callable[..., tuple[int, str, str]]
 SMALL = ("--width", 64, "--blocks", 1, "--batch", 8, "--steps", 3, "--check-every", 0, "--device", "cpu")
@@ -126,6 +127,44 @@ class TestPrior:
         assert zedo(*words, "--resume")[0] == 0
         code, _, stderr = zedo(*words, "--resume", "--flip", 0)
         assert code == 1 and "other options" in stderr and stderr.count("error:") == 1
+
+
+class TestFrom:
+    @pytest.fixture
+    def words(self, data: Path, tmp_path: Path) -> tuple[object, ...]:
+        rest = ("--batch", 8, "--steps", 2, "--check-every", 0, "--device", "cpu", "--json")
+        return ("train", "prior", "--data", data, "--out", tmp_path / "a", *rest)
+
+    def test_the_packaged_weights_by_name(self, zedo: Zedo, words: tuple[object, ...]) -> None:
+        code, stdout, stderr = zedo(*words, "--from", "prior")
+        assert code == 0, stderr
+        packaged = json.loads(stdout)["start"]
+        assert packaged["name"] == "zedo-prior-512" and len(packaged["sha256"]) == 64
+
+    def test_sizes_are_those_of_the_weights(self, zedo: Zedo, words: tuple[object, ...], tmp_path: Path) -> None:
+        start = dataclasses.replace(TINY, seed=1)
+        train_prior(made_up(), tmp_path / "start", start, device=CPU)
+        code, stdout, stderr = zedo(*words, "--from", tmp_path / "start")
+        assert code == 0, stderr
+        options = json.loads(stdout)["options"]
+        assert (options["width"], options["blocks"], options["time_width"]) == (64, 1, 8)
+        config = load_prior(tmp_path / "start").net.config
+        assert load_prior(tmp_path / "a").net.config == dataclasses.replace(config, dropout=0.0)
+
+    @pytest.mark.parametrize(
+        ("given", "code", "said"),
+        [
+            (("--from", "nobody"), 1, "'nobody': no such file, and no prior of that name"),
+            (("--from", "prior", "--width", 64), 2, "zedo-prior-512: expected a width of 512 as in these weights, got"),
+            (("--from", "prior", "--skeleton", "lsp-14"), 2, "expected data in its joints h36m-17, got lsp-14"),
+        ],
+    )
+    def test_what_does_not_fit_is_one_line(
+        self, zedo: Zedo, words: tuple[object, ...], tmp_path: Path, given: tuple[object, ...], code: int, said: str
+    ) -> None:
+        found, stdout, stderr = zedo(*words, *given)
+        assert (found, stdout) == (code, "") and said in " ".join(stderr.split())
+        assert stderr.count("error: ") == 1 and not (tmp_path / "a").exists()
 
 
 class TestClusters:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from train_cases import CPU, TINY, made_up, made_up_motions
-from typer.testing import CliRunner
 
 from zedo_core.checkpoint import Prior, load_prior
 from zedo_core.data.mixture import Mixture
@@ -63,47 +60,6 @@ class TestStart:
         train_prior(made_up(), tmp_path / "a", TINY, device=CPU, start=start, resume=True)
         with pytest.raises(WeightsError, match="other starting weights"):
             train_prior(made_up(), tmp_path / "a", TINY, device=CPU, resume=True)
-
-
-class TestCommand:
-    def zedo(self, *words: object) -> tuple[int, str, str]:
-        from zedo_cli.app import app
-
-        result = CliRunner().invoke(app, [str(word) for word in words])
-        return result.exit_code, result.stdout, result.stderr
-
-    def words(self, folder: Path) -> tuple[object, ...]:
-        np.savez(folder / "motions.npz", positions=made_up_motions().positions, offsets=[0, 20, 40, 60])
-        rest = ("--batch", 8, "--steps", 2, "--check-every", 0, "--device", "cpu", "--json")
-        return ("train", "prior", "--data", folder / "motions.npz", "--out", folder / "a", *rest)
-
-    def test_the_packaged_weights_by_name(self, tmp_path: Path) -> None:
-        code, stdout, stderr = self.zedo(*self.words(tmp_path), "--from", "prior")
-        assert code == 0, stderr
-        packaged = json.loads(stdout)["start"]
-        assert packaged["name"] == "zedo-prior-512" and len(packaged["sha256"]) == 64
-
-    def test_sizes_are_those_of_the_weights(self, start: Prior, tmp_path: Path) -> None:
-        code, stdout, stderr = self.zedo(*self.words(tmp_path), "--from", tmp_path / "start")
-        assert code == 0, stderr
-        options = json.loads(stdout)["options"]
-        assert (options["width"], options["blocks"], options["time_width"]) == (64, 1, 8)
-        assert load_prior(tmp_path / "a").net.config == dataclasses.replace(start.net.config, dropout=0.0)
-
-    @pytest.mark.parametrize(
-        ("given", "code", "said"),
-        [
-            (("--from", "nobody"), 1, "'nobody': no such file, and no prior of that name"),
-            (("--from", "prior", "--width", 64), 2, "zedo-prior-512: expected a width of 512 as in these weights, got"),
-            (("--from", "prior", "--skeleton", "lsp-14"), 2, "expected data in its joints h36m-17, got lsp-14"),
-        ],
-    )
-    def test_what_does_not_fit_is_one_line(
-        self, tmp_path: Path, given: tuple[object, ...], code: int, said: str
-    ) -> None:
-        found, stdout, stderr = self.zedo(*self.words(tmp_path), *given)
-        assert (found, stdout) == (code, "") and said in " ".join(stderr.split())
-        assert stderr.count("error: ") == 1 and not (tmp_path / "a").exists()
 
 
 class TestTimes:

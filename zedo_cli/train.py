@@ -105,7 +105,9 @@ def prior(
     start: Annotated[
         str | None,
         typer.Option(
-            "--from", help="Start from these weights (a name or a folder) and their sizes.", metavar="NAME|PATH"
+            "--from",
+            help="Go on from these weights, in their sizes and joints; 'prior' are the packaged ones.",
+            metavar="NAME|PATH",
         ),
     ] = None,
     split: Split = None,
@@ -216,10 +218,11 @@ def clusters(
 
 def _sizes_left_out(context: typer.Context, start: Prior) -> dict[str, int]:
     """The sizes of the network in `start`, as far as the command does not name others."""
-    config = start.net.config
-    sizes = {"width": config.width, "blocks": config.blocks, "time_width": config.time_width}
-    sources = {name: context.get_parameter_source(name) for name in sizes}
-    return {name: size for name, size in sizes.items() if getattr(sources[name], "name", "") != "COMMANDLINE"}
+    from zedo_core.train.options import SIZES
+
+    sources = {name: context.get_parameter_source(name) for name in SIZES}
+    left_out = [name for name, source in sources.items() if source is None or source.name != "COMMANDLINE"]
+    return {name: getattr(start.net.config, name) for name in left_out}
 
 
 def _options(values: Mapping[str, Any]) -> TrainOptions:

@@ -23,12 +23,12 @@ from zedo_core.errors import WeightsError
 from zedo_core.files import written_whole
 from zedo_core.nets.score_mlp import ScoreMLP, ScoreMLPConfig
 from zedo_core.train.augment import PoseSource
-from zedo_core.train.options import TrainOptions
+from zedo_core.train.options import SIZES, TrainOptions
 from zedo_core.train.ranks import Ranks
 
 STATE_FILE = "training.pt"
 _FORMAT = "zedo-training-2"
-_POSES_A_TIME = 4  # that share a time in a batch: embedding one for each costs a third of a step and teaches no more
+_POSES_A_TIME = 4  # that share a time in a batch; a step with one for each takes a third longer
 
 
 def score_matching_loss(
@@ -73,7 +73,7 @@ class Run:
     options: TrainOptions
     ranks: Ranks
     data_sha256: str
-    start_sha256: str | None
+    begun: dict[str, str] | None  # name and SHA-256 of the weights that it began with
     objective: nn.Module
     net: ScoreMLP
     average: AveragedModel
@@ -100,10 +100,8 @@ class Run:
         """A run at step 0, with the weights of `start` or random ones; `digest` is of all the data, for `restore`."""
         sizes = ScoreMLPConfig(
             joints=len(mixture.skeleton),
-            width=options.width,
-            time_width=options.time_width,
-            blocks=options.blocks,
             dropout=options.dropout,
+            **{size: getattr(options, size) for size in SIZES},
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(options.seed)
@@ -119,7 +117,7 @@ class Run:
             options=options,
             ranks=ranks,
             data_sha256=digest,
-            start_sha256=start.sha256 if start else None,
+            begun={"name": start.name, "sha256": start.sha256} if start else None,
             objective=DistributedDataParallel(objective) if ranks.world > 1 else objective,
             net=net,
             average=AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(options.ema)),
@@ -217,7 +215,7 @@ class Run:
         return {
             "options": options,
             "data": self.data_sha256,
-            "starting weights": self.start_sha256,
+            "starting weights": self.begun["sha256"] if self.begun else None,
             "processes": self.ranks.world,
         }
 

@@ -8,6 +8,7 @@ from zedo_core.errors import InputError
 from zedo_core.train.augment import AugmentOptions
 
 PRECISIONS = ("fp32", "bf16")
+SIZES = ("width", "blocks", "time_width")  # the options that the network and its config share
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from zedo_core.diffusion.sde import SubVP
 from zedo_core.errors import InputError
 from zedo_core.skeleton_files import skeleton_json
 from zedo_core.train.loop import STATE_FILE, Run
-from zedo_core.train.options import TrainOptions
+from zedo_core.train.options import SIZES, TrainOptions
 from zedo_core.train.ranks import Ranks, joined
 from zedo_core.train.record import (
     TrainProgress,
@@ -67,7 +67,7 @@ def train_prior(
         if ranks.leads:
             _clear(out)
         _train(run, kept, held, out, history, save_every_s, on_row, on_step)
-        record = _record(run, mixture, kept, held, history, sources, start)
+        record = _record(run, mixture, kept, held, history, sources)
         if ranks.leads:
             save_prior(out, run.averaged, SubVP(), mixture.skeleton, out.resolve().name)
             write_record(out, record)
@@ -76,12 +76,11 @@ def train_prior(
 
 def _check_start(start: Prior, options: TrainOptions, mixture: Mixture) -> None:
     """InputError unless the weights fit the options and the joints of the data."""
-    config = start.net.config
-    for name in ("width", "blocks", "time_width"):
-        if getattr(config, name) != getattr(options, name):
+    for name in SIZES:
+        expected, given = getattr(start.net.config, name), getattr(options, name)
+        if given != expected:
             raise InputError(
-                f"{start.name}: expected a {name} of {getattr(config, name)} as in these weights, got "
-                f"{getattr(options, name)}; leave it out"
+                f"{start.name}: expected a {name} of {expected} as in these weights, got {given}; leave it out"
             )
     if start.skeleton != mixture.skeleton:
         raise InputError(
@@ -153,7 +152,6 @@ def _record(
     held: Mixture,
     history: Sequence[TrainProgress],
     sources: Sequence[dict[str, Any]],
-    start: Prior | None,
 ) -> dict[str, Any]:
     last = history[-1] if history else None
     run.count_time()
@@ -161,7 +159,7 @@ def _record(
         "options": asdict(run.options),
         "augment_used": asdict(run.source.options),
         "skeleton": skeleton_json(mixture.skeleton),
-        "start": {"name": start.name, "sha256": start.sha256} if start else None,
+        "start": run.begun,
         "data": {
             "sha256": run.data_sha256,
             "frames": len(kept),
