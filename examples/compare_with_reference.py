@@ -26,7 +26,7 @@ def with_root(joints: np.ndarray) -> np.ndarray:
 
 def main(result: str, markers: str, calibration: str, camera_name: str) -> None:
     poses = zedo.load(result)
-    camera = zedo.Camera.from_file(calibration, camera_name)
+    camera = zedo.read_camera(calibration, camera_name)
     with np.load(markers, allow_pickle=False) as data:
         columns = [list(data["names"]).index(name) for name in MARKERS]
         world = data["X"][poses.frame_numbers][:, columns]

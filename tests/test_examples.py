@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import zedo_core as zedo
-from zedo_core.pipeline import demo_assets
+from zedo_core.pipeline.run import demo_assets
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -30,7 +30,7 @@ def test_compare_with_reference(shared: Path, tmp_path: Path) -> None:
     """The keypoints of the demo, whose recording has a reference. Measured: 116 mm, the oracle 102 mm."""
     balance = shared / "assets/videos/balance"
     keypoints, _ = demo_assets()
-    camera = zedo.Camera.from_file(balance / "calibration.toml", "cam_03")
+    camera = zedo.read_camera(balance / "calibration.toml", "cam_03")
     zedo.save(zedo.lift(zedo.read_keypoints(keypoints), camera, hypotheses=10), tmp_path / "poses.npz")
     said = run(
         "compare_with_reference.py",

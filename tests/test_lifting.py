@@ -15,13 +15,13 @@ import torch
 from numpy import ndarray
 
 from zedo_core.camera import Camera
-from zedo_core.checkpoint import Prior, load_clusters, save_clusters, save_prior
 from zedo_core.diffusion.sde import SubVP
 from zedo_core.errors import CameraError, DeviceError, InputError, WeightsError, ZedoError
 from zedo_core.lifting import expected_joint_error, expected_pose_error, find_device, lift, load_lifter
 from zedo_core.methods.zedo import ZedoLifter, ZedoOptions
+from zedo_core.methods.zedo.checkpoint import Prior, load_clusters, save_clusters, save_prior
+from zedo_core.motions.select import select
 from zedo_core.nets.score_mlp import ScoreMLP, ScoreMLPConfig
-from zedo_core.select import select
 from zedo_core.skeleton import COCO17, H36M17
 from zedo_core.types import Keypoints, Poses
 

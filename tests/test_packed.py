@@ -17,14 +17,14 @@ from export_cases import poses_of, seen, world_clip
 
 from zedo_core.errors import FormatError
 from zedo_core.export import load, load_packed, save
-from zedo_core.height import with_heights
-from zedo_core.keep import areas_px2, keep_people
+from zedo_core.keypoints.filters import areas_px2, keep_people
+from zedo_core.motions.height import with_heights
+from zedo_core.motions.select import select
+from zedo_core.motions.smooth import smooth
+from zedo_core.motions.tracks import fill_gaps, join_tracks, one_size
 from zedo_core.packed import each_track, packed, places, unpacked
-from zedo_core.pipeline import mean_reprojection_px
-from zedo_core.select import select
+from zedo_core.pipeline.run import mean_reprojection_px
 from zedo_core.skeleton import COCO17, H36M17
-from zedo_core.smooth import smooth
-from zedo_core.tracks import fill_gaps, join_tracks, one_size
 from zedo_core.types import Keypoints, Poses
 
 FRAMES, TRACKS = 25, 6
@@ -222,8 +222,8 @@ import sys
 from pathlib import Path
 from typing import Any
 from zedo_core.methods.zedo import ZedoOptions
-from zedo_core.pipeline import infer
-from zedo_core.request import InferRequest
+from zedo_core.pipeline.run import infer
+from zedo_core.pipeline.request import InferRequest
 cheap = ZedoOptions(iterations=1, headings=1, shapes=50, tilts_deg=(0.0,))
 folder = Path(sys.argv[1])
 report = infer(InferRequest(input=folder / "in.json", out=folder / "out", hypotheses=50, options=cheap))

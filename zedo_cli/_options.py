@@ -10,7 +10,7 @@ import typer
 from zedo_cli._output import set_quiet
 
 if TYPE_CHECKING:
-    from zedo_core.camera_choice import CameraChoice
+    from zedo_core.camera.choice import CameraChoice
 
 
 def path_of(text: str) -> Path:
@@ -32,7 +32,7 @@ def camera_of(
     camera: str | None, fx: float | None, fy: float | None, cx: float | None, cy: float | None, fov: float | None
 ) -> CameraChoice:
     """What the options say of the camera; CameraError when they say it twice."""
-    from zedo_core.camera_choice import CameraChoice
+    from zedo_core.camera.choice import CameraChoice
 
     file, name = _file_and_name(camera)
     return CameraChoice(file=file, name=name, fx=fx, fy=fy, cx=cx, cy=cy, fov_deg=fov)

@@ -13,8 +13,8 @@ from zedo_cli._harmless import harmless
 from zedo_cli._output import alert, console, progress, say
 
 if TYPE_CHECKING:
-    from zedo_core.batch import Outcome
-    from zedo_core.request import InferReport
+    from zedo_core.pipeline.batch import Outcome
+    from zedo_core.pipeline.request import InferReport
 
 _UNITS = {"detect": "frames", "focal": "poses", "lift": "poses", "render": "frames"}
 

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-import zedo_core
 from zedo_cli import bench, convert, demo, doctor, download, imports, infer, live, publish, render, sample, train, view
 from zedo_cli import eval as evaluation
 from zedo_cli._errors import errors_reported, messages_shown
 from zedo_cli._interrupt import raise_again
+from zedo_core.version import __version__
 
 
 class _Group(TyperGroup):
@@ -34,7 +34,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"zedo {zedo_core.__version__}")
+        typer.echo(f"zedo {__version__}")
         raise typer.Exit
 
 

@@ -40,7 +40,7 @@ def convert(
 ) -> None:
     """Write a result in other formats: tables, motion capture (OpenSim, C3D), animation (BVH, glTF) or a web page."""
     from zedo_core.export import is_upright, named, save
-    from zedo_core.upright import upright
+    from zedo_core.motions.upright import upright
 
     file, formats = file_of(result), named(to)
     targets = [(out or file.parent) / f"{file.stem}.{name}" for name in formats]

@@ -21,8 +21,8 @@ def demo(
     json: Json = False,
 ) -> None:
     """Lift the packaged example (keypoints of a person balancing) and draw a figure and an animation."""
-    from zedo_core.camera_choice import CameraChoice
-    from zedo_core.pipeline import InferRequest, demo_assets, infer
+    from zedo_core.camera.choice import CameraChoice
+    from zedo_core.pipeline.run import InferRequest, demo_assets, infer
 
     keypoints, camera = demo_assets()
     request = InferRequest(

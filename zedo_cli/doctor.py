@@ -117,8 +117,8 @@ def _video() -> Iterator[Finding]:
 
 
 def _weights(name: str) -> Iterator[Finding]:
-    from zedo_core import hub
-    from zedo_core.checkpoint import load_clusters, load_prior
+    from zedo_core import weights as hub
+    from zedo_core.methods.zedo.checkpoint import load_clusters, load_prior
 
     try:
         path = hub.find_weights(name, "prior")
@@ -137,7 +137,7 @@ def _weights(name: str) -> Iterator[Finding]:
 
 def _origin(name: str) -> str:
     """Where weights of a name come from."""
-    from zedo_core import hub
+    from zedo_core import weights as hub
 
     if name in hub.imported():
         return "imported"
@@ -149,8 +149,8 @@ def _origin(name: str) -> str:
 
 def _hash_of(name: str, folder: Path, sha256: str) -> Iterator[Finding]:
     """Whether the files are the registry's."""
-    from zedo_core import hub
-    from zedo_core.files import sha256_of
+    from zedo_core import weights as hub
+    from zedo_core.storage.files import sha256_of
 
     entry = hub.registry().get(name)
     known = {file.name: file.sha256 for file in entry.files if file.sha256} if entry else {}
@@ -166,7 +166,7 @@ def _hash_of(name: str, folder: Path, sha256: str) -> Iterator[Finding]:
 
 
 def _detector(name: str) -> Iterator[Finding]:
-    from zedo_core import hub
+    from zedo_core import weights as hub
 
     there = importlib.util.find_spec("ultralytics") is not None  # importing it takes seconds
     try:
@@ -184,7 +184,7 @@ def _detector(name: str) -> Iterator[Finding]:
 
 
 def _cache() -> Iterator[Finding]:
-    from zedo_core import hub
+    from zedo_core import weights as hub
 
     folder = hub.cache_dir()
     place = next((path for path in (folder, *folder.parents) if path.exists()), folder)

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from zedo_cli._options import Json, Quiet
 from zedo_cli._output import Bars, print_json, say
-from zedo_core import hub
+from zedo_core import weights as hub
 from zedo_core.errors import InputError
 
 

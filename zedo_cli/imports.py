@@ -31,8 +31,14 @@ def import_weights(
     quiet: Quiet = False,
 ) -> None:
     """Read official ZeDO weights safely, check them, and store them as safetensors under a name."""
-    from zedo_core import hub
-    from zedo_core.checkpoint import load_clusters, load_official_prior, load_prior, save_clusters, save_prior
+    from zedo_core import weights as hub
+    from zedo_core.methods.zedo.checkpoint import (
+        load_clusters,
+        load_official_prior,
+        load_prior,
+        save_clusters,
+        save_prior,
+    )
 
     final = hub.import_folder(name)
     prior = load_official_prior(checkpoint)

@@ -36,8 +36,8 @@ from zedo_cli._results import Up
 from zedo_cli._stages import shown_stages, summarise, tell, tell_failures
 
 if TYPE_CHECKING:
-    from zedo_core.cut import Cut
-    from zedo_core.request import InferRequest
+    from zedo_core.pipeline.request import InferRequest
+    from zedo_core.source.cut import Cut
 
 
 def infer(
@@ -123,11 +123,11 @@ def infer(
 
     Exit code 1 when one of several inputs or a picture of a folder failed; the rest is done all the same.
     """
-    from zedo_core.batch import expand
     from zedo_core.export import named
-    from zedo_core.height import parse_heights
     from zedo_core.methods.zedo import preset as options_of
-    from zedo_core.request import InferRequest
+    from zedo_core.motions.height import parse_heights
+    from zedo_core.pipeline.batch import expand
+    from zedo_core.pipeline.request import InferRequest
 
     request = InferRequest(
         input=inputs[0],
@@ -164,8 +164,8 @@ def infer(
 
 def _one(request: InferRequest, resume: bool, json: bool) -> bool:
     """Run a single input; whether pictures in it failed."""
-    from zedo_core.batch import Outcome, is_finished
-    from zedo_core.pipeline import infer as run
+    from zedo_core.pipeline.batch import Outcome, is_finished
+    from zedo_core.pipeline.run import infer as run
 
     if resume and is_finished(request):
         say(f"{request.out}: all results are there already")
@@ -184,7 +184,7 @@ def _one(request: InferRequest, resume: bool, json: bool) -> bool:
 
 def _all(request: InferRequest, inputs: Sequence[Path], resume: bool, json: bool) -> bool:
     """Run several inputs, each into a folder of its own; whether anything failed."""
-    from zedo_core.batch import folders, infer_all
+    from zedo_core.pipeline.batch import folders, infer_all
 
     requests = [
         replace(request, input=input, out=out) for input, out in zip(inputs, folders(inputs, request.out), strict=True)
@@ -202,7 +202,7 @@ def _all(request: InferRequest, inputs: Sequence[Path], resume: bool, json: bool
 
 
 def _cut(start: str | None, end: str | None, every: int) -> Cut:
-    from zedo_core.cut import Cut, Moment
+    from zedo_core.source.cut import Cut, Moment
 
     first, last = (None if text is None else Moment.parse(text) for text in (start, end))
     return Cut(start=first, end=last, every=every)

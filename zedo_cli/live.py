@@ -35,7 +35,7 @@ from zedo_cli._output import console, print_json, say
 from zedo_core.errors import InputError
 
 if TYPE_CHECKING:
-    from zedo_core.live import LiveFrame
+    from zedo_core.pipeline.live import LiveFrame
 
 _WINDOW = "zedo live (q ends)"
 _ENDS = {ord("q"), ord("Q"), 27}  # keys, Escape the last
@@ -74,9 +74,9 @@ def live(
     """Lift the people before a camera as they move: the latest frame wins, those in between are dropped."""
     if show:
         _need_display()
-    from zedo_core.live import LiveOptions, run_live
     from zedo_core.methods.zedo import preset as options_of
-    from zedo_core.request import InferRequest, Models
+    from zedo_core.pipeline.live import LiveOptions, run_live
+    from zedo_core.pipeline.request import InferRequest, Models
     from zedo_core.source import open_live
 
     found = open_live(source)

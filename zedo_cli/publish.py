@@ -44,8 +44,8 @@ def publish(
 
     The card is the folder's README.md; where there is none, one is made from the record of the training.
     """
-    from zedo_core import hub
-    from zedo_core.checkpoint import CLUSTERS_FILE, CONFIG_FILE, PRIOR_FILE, load_clusters, load_prior
+    from zedo_core import weights as hub
+    from zedo_core.methods.zedo.checkpoint import CLUSTERS_FILE, CONFIG_FILE, PRIOR_FILE, load_clusters, load_prior
 
     if not folder.is_dir():
         raise InputError(f"{folder}: expected a weights folder, as 'zedo train prior' makes it")

@@ -56,10 +56,10 @@ def render(
 ) -> None:
     """Draw a saved result again: overlay, side by side with a turning 3D view, contact sheet or GIF."""
     from zedo_core.errors import InputError
+    from zedo_core.motions.upright import upright
     from zedo_core.render.clips import KINDS
     from zedo_core.render.clips import render as run
     from zedo_core.source import open_source
-    from zedo_core.upright import upright
 
     if kind not in KINDS:
         raise InputError(f"--kind: expected {', '.join(KINDS)}, found '{kind}'")

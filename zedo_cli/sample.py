@@ -39,7 +39,7 @@ def sample(
     json: Json = False,
 ) -> None:
     """Show what a prior knows: samples.npz and a contact sheet, samples.png."""
-    from zedo_core.prior_view import ViewRequest, view_prior
+    from zedo_core.methods.zedo.prior_view import ViewRequest, view_prior
 
     request = ViewRequest(
         out=out,

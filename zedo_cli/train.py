@@ -14,9 +14,9 @@ from zedo_cli._output import print_json, progress, say, set_quiet
 from zedo_core.errors import InputError
 
 if TYPE_CHECKING:
-    from zedo_core.checkpoint import Prior
     from zedo_core.data.mixture import Mixture
     from zedo_core.data.training import Source
+    from zedo_core.methods.zedo.checkpoint import Prior
     from zedo_core.skeleton import Skeleton
     from zedo_core.train.options import TrainOptions
     from zedo_core.train.record import TrainProgress
@@ -124,11 +124,11 @@ def prior(
 
     For several GPUs: torchrun --nproc-per-node N -m zedo_cli train prior ...
     """
-    from zedo_core import hub
-    from zedo_core.checkpoint import load_prior
+    from zedo_core import weights as hub
     from zedo_core.lifting import find_device
+    from zedo_core.methods.zedo.checkpoint import load_prior
     from zedo_core.skeleton import H36M17
-    from zedo_core.skeleton_files import find_skeleton
+    from zedo_core.skeleton.files import find_skeleton
     from zedo_core.train.prior import train_prior
     from zedo_core.train.ranks import Ranks
 
@@ -190,9 +190,9 @@ def clusters(
     quiet: Quiet = False,
 ) -> None:
     """Choose initial poses and write clusters.npz to --out, in the joints of the prior there if there is one."""
-    from zedo_core.checkpoint import load_prior, skeleton_beside
     from zedo_core.lifting import find_device
-    from zedo_core.skeleton_files import find_skeleton
+    from zedo_core.methods.zedo.checkpoint import load_prior, skeleton_beside
+    from zedo_core.skeleton.files import find_skeleton
     from zedo_core.train.clusters import KINDS, generate_clusters, train_clusters
 
     counts = _numbers(hypo)

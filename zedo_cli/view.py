@@ -53,7 +53,7 @@ def view(
 ) -> None:
     """Make one web page of a result: a 3D player that needs no network and works on a phone."""
     from zedo_core.export.html import film_of, write_page
-    from zedo_core.upright import upright
+    from zedo_core.motions.upright import upright
 
     file = file_of(result)
     page = _page_of(file, out)

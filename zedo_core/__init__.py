@@ -5,26 +5,24 @@ The public names are imported when they are first asked for: `import zedo_core` 
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from zedo_core.version import __version__
+
 if TYPE_CHECKING:
-    from zedo_core.camera import Camera
-    from zedo_core.checkpoint import load_prior
+    from zedo_core.camera import Camera, read_camera
     from zedo_core.errors import ZedoError
     from zedo_core.export import load, save
     from zedo_core.keypoints import read_keypoints, write_keypoints
     from zedo_core.lifting import lift, load_lifter
     from zedo_core.methods.zedo import ZedoOptions
-    from zedo_core.select import select
+    from zedo_core.methods.zedo.checkpoint import load_prior
+    from zedo_core.motions.select import select
+    from zedo_core.motions.smooth import smooth
     from zedo_core.skeleton import Skeleton, get_skeleton
-    from zedo_core.smooth import smooth
     from zedo_core.source import open_source
     from zedo_core.types import Frame, Keypoints, Poses, Provenance
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Camera",
@@ -35,12 +33,14 @@ __all__ = [
     "Skeleton",
     "ZedoError",
     "ZedoOptions",
+    "__version__",
     "get_skeleton",
     "lift",
     "load",
     "load_lifter",
     "load_prior",
     "open_source",
+    "read_camera",
     "read_keypoints",
     "save",
     "select",
@@ -49,31 +49,20 @@ __all__ = [
 ]
 
 _MODULES = {
-    "camera": ("Camera",),
-    "checkpoint": ("load_prior",),
+    "camera": ("Camera", "read_camera"),
     "errors": ("ZedoError",),
     "export": ("load", "save"),
     "keypoints": ("read_keypoints", "write_keypoints"),
     "lifting": ("lift", "load_lifter"),
     "methods.zedo": ("ZedoOptions",),
-    "select": ("select",),
+    "methods.zedo.checkpoint": ("load_prior",),
+    "motions.select": ("select",),
+    "motions.smooth": ("smooth",),
     "skeleton": ("Skeleton", "get_skeleton"),
-    "smooth": ("smooth",),
     "source": ("open_source",),
     "types": ("Frame", "Keypoints", "Poses", "Provenance"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
-
-
-class _Facade(ModuleType):
-    """A package whose functions win over submodules of the same name (`zedo_core.select` is the function)."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOME and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Facade
 
 
 def __getattr__(name: str) -> Any:
@@ -83,4 +72,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted(__all__)

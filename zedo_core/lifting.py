@@ -14,14 +14,14 @@ import torch
 from jaxtyping import Float
 from numpy import ndarray
 
-import zedo_core
-from zedo_core import hub
+from zedo_core import weights as hub
 from zedo_core.camera import Camera
-from zedo_core.checkpoint import load_clusters, load_prior
 from zedo_core.errors import CameraError, DeviceError, InputError, WeightsError
 from zedo_core.methods.zedo import ZedoLifter, ZedoOptions
+from zedo_core.methods.zedo.checkpoint import load_clusters, load_prior
 from zedo_core.skeleton import H36M17, Skeleton
 from zedo_core.types import Keypoints, Poses, Provenance
+from zedo_core.version import __version__
 
 DEFAULT_WEIGHTS = "prior"
 # Measured on 6000 poses of motions that the prior has not seen, lifted with ten hypotheses from keypoints that were
@@ -120,7 +120,7 @@ def lift(
         method=lifter.name,
         weights=lifter.prior.name,
         weights_sha256=lifter.prior.sha256,
-        version=zedo_core.__version__,
+        version=__version__,
         options=options,
     )
     return Poses(

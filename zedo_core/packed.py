@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Int, Shaped
 from numpy import ndarray
 
-from zedo_core.timeline import times_of
+from zedo_core.motions.timeline import times_of
 from zedo_core.types import Keypoints, Poses
 
 People = TypeVar("People", bound=Keypoints | Poses)

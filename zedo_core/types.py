@@ -21,6 +21,8 @@ from zedo_core.skeleton import Skeleton, conversion
 # marks 6 %: half of the poses that are wrong by more than 150 mm, and three of four marked ones by half of that.
 DOUBTFUL_M = 0.095
 
+FRAME_RATES = (1e-3, 1e5)  # frames a second that a recording can have; beyond, times have no digits left for smoothing
+
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:

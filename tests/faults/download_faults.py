@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).parents[1] / "hub"))
+sys.path.append(str(Path(__file__).parents[1] / "cases"))
 
 from hub_cases import SECRET, entry  # pyright: ignore[reportMissingImports]
 from hub_server import COMMIT, Hub, running  # pyright: ignore[reportMissingImports]
@@ -53,7 +53,7 @@ FAULTS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 _PROGRAM = """
 import sys
 from pathlib import Path
-from zedo_core.hub import entries
+from zedo_core.weights import entries
 entries._REGISTRY = Path(sys.argv.pop(1))
 from zedo_cli.__main__ import main
 main()

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.append(str(Path(__file__).parents[1] / "hub"))
+sys.path.append(str(Path(__file__).parents[1] / "cases"))
 
 import zedo_core
 
@@ -35,7 +35,7 @@ ASSETS = Path(zedo_core.__file__).parent / "assets"
 _START = """
 import sys
 from pathlib import Path
-from zedo_core.hub import entries
+from zedo_core.weights import entries
 if sys.argv[1]:
     entries._REGISTRY = Path(sys.argv[1])
 del sys.argv[1]

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "fuzz"))
+sys.path.append(str(Path(__file__).parents[1] / "cases"))
 
 import psutil
 import torch
@@ -23,7 +23,7 @@ from mutate import changed  # pyright: ignore[reportMissingImports]
 import zedo_core
 from zedo_core.errors import ZedoError
 from zedo_core.methods.zedo import ZedoOptions
-from zedo_core.pipeline import InferRequest, infer
+from zedo_core.pipeline.run import InferRequest, infer
 
 DEMO = Path(zedo_core.__file__).parent / "assets" / "demo" / "keypoints.json"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import resource
 import struct
 import subprocess
 import sys
@@ -19,17 +18,20 @@ import pytest
 import zedo_core
 
 PRIOR = Path(zedo_core.__file__).parent / "assets" / "prior"
-MEMORY = 3 << 30  # bytes of address space: torch and numpy take one of them
+ROOM = 2 << 30  # bytes of address space beyond what the program has once all is imported
 
 _PROGRAM = """
-import sys
+import resource, sys
 from importlib import import_module
 from zedo_core.errors import ZedoError
-module, name, path = sys.argv[1:]
+room, module, name, path = sys.argv[1:]
 call = import_module(module)
 for part in name.split("."):
     call = getattr(call, part)
 from pathlib import Path
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+most = pages * resource.getpagesize() + int(room)
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
 try:
     call(Path(path))
 except ZedoError as error:
@@ -39,25 +41,21 @@ else:
 """
 READERS = {
     "keypoints": ("zedo_core.keypoints", "read_keypoints"),
-    "camera": ("zedo_core.camera", "Camera.from_file"),
+    "camera": ("zedo_core.camera", "read_camera"),
     "result": ("zedo_core.export", "load"),
-    "clusters": ("zedo_core.checkpoint", "load_clusters"),
-    "prior": ("zedo_core.checkpoint", "load_prior"),
+    "clusters": ("zedo_core.methods.zedo.checkpoint", "load_clusters"),
+    "prior": ("zedo_core.methods.zedo.checkpoint", "load_prior"),
     "mocap": ("zedo_core.data.mocap", "load"),
-    "pickle": ("zedo_core.pickles", "load_pickle"),
-    "objects": ("zedo_core.pickles", "load_object_npz"),
+    "pickle": ("zedo_core.storage.pickles", "load_pickle"),
+    "objects": ("zedo_core.storage.pickles", "load_object_npz"),
 }
 
 
 def told(reader: str, path: Path) -> str:
     """What the reader says of the file, in a process of little memory that is given half a minute."""
-
-    def bounded() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-
-    command = [sys.executable, "-c", _PROGRAM, *READERS[reader], str(path)]
+    command = [sys.executable, "-c", _PROGRAM, str(ROOM), *READERS[reader], str(path)]
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=env, preexec_fn=bounded)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=env)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
     return done.stdout

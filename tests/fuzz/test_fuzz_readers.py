@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from mutate import run
 
-from zedo_core.camera import Camera
-from zedo_core.checkpoint import load_clusters
+from zedo_core.camera import Camera, read_camera
 from zedo_core.data import mocap
 from zedo_core.errors import FormatError, WeightsError, ZedoError
 from zedo_core.export import formats, load, save
 from zedo_core.keypoints import read_keypoints, write_keypoints
-from zedo_core.pickles import load_pickle
+from zedo_core.methods.zedo.checkpoint import load_clusters
 from zedo_core.skeleton import COCO17, H36M17
+from zedo_core.storage.pickles import load_pickle
 from zedo_core.types import Keypoints, Poses, Provenance
 
 TARGETS = targets()
@@ -121,7 +121,7 @@ NAMES = st.sampled_from(
 def test_npz_of_any_arrays(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
     path = tmp_path / "any.npz"
     path.write_bytes(npz(**arrays))
-    for read in (read_keypoints, Camera.from_file, load, load_clusters, mocap.load):
+    for read in (read_keypoints, read_camera, load, load_clusters, mocap.load):
         try:
             read(path)
         except ZedoError as error:

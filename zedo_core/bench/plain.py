@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from zedo_core.checkpoint import Prior
 from zedo_core.methods.zedo import ZedoOptions
+from zedo_core.methods.zedo.checkpoint import Prior
 from zedo_core.methods.zedo.observations import Observations
 from zedo_core.nets.score_mlp import Layer, ScoreMLP, sinusoid
 

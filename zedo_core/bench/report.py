@@ -15,7 +15,7 @@ from zedo_core.bench.record import Bench, Measurement, Target
 from zedo_core.bench.targets import ratio
 from zedo_core.bench.work import PACKAGED, WIDE
 from zedo_core.errors import OutputError
-from zedo_core.files import written_whole
+from zedo_core.storage.files import written_whole
 
 _GROUPS = {
     "comparison": "The paper's settings, written plainly and by us",

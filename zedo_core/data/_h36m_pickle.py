@@ -16,8 +16,8 @@ from zedo_core.data._h36m_sequences import ACTIONS, FIRST_ACTION, NAME, SPLITS, 
 from zedo_core.data._hdf5 import floats, listed
 from zedo_core.data._samples import Samples, pinhole
 from zedo_core.errors import FormatError
-from zedo_core.pickles import load_pickle
 from zedo_core.skeleton import H36M17
+from zedo_core.storage.pickles import load_pickle
 
 MARKS = ("joint_3d_camera", "joint_3d_image")
 DETECTION_MARKS = ("joint3d_image",)

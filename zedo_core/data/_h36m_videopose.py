@@ -28,8 +28,8 @@ from zedo_core.data._h36m_sequences import (
 from zedo_core.data._hdf5 import floats
 from zedo_core.data._samples import Samples
 from zedo_core.errors import FormatError
-from zedo_core.pickles import load_object_npz
 from zedo_core.skeleton import COCO17, H36M17, Skeleton, conversion
+from zedo_core.storage.pickles import load_object_npz
 
 MARKS_3D, MARKS_2D = "positions_3d", "positions_2d"
 _LAYOUTS = {"h36m": H36M17, "coco": COCO17}  # names in the metadata of the keypoints

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from zedo_core.errors import FormatError
-from zedo_core.files import load_array_or_arrays
 from zedo_core.skeleton import Skeleton
+from zedo_core.storage.files import load_array_or_arrays
 
 _NAMES = ("poses", "joints")
 _LARGEST_M = 100.0

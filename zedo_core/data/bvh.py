@@ -15,7 +15,7 @@ from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
 from zedo_core.errors import FormatError
-from zedo_core.files import read_bounded
+from zedo_core.storage.files import read_bounded
 
 _LARGEST = 2**29  # bytes
 _MOST_NODES = 1000

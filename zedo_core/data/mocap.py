@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from zedo_core.errors import FormatError
-from zedo_core.files import load_array_or_arrays
 from zedo_core.skeleton import H36M17, Skeleton, conversion
+from zedo_core.storage.files import load_array_or_arrays
 
 
 @dataclass(frozen=True, kw_only=True)

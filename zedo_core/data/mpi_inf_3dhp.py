@@ -25,8 +25,8 @@ from zedo_core.data._hdf5 import (
 )
 from zedo_core.data._samples import Samples, numbered, pinhole
 from zedo_core.errors import FormatError
-from zedo_core.pickles import load_pickle
 from zedo_core.skeleton import H36M17
+from zedo_core.storage.pickles import load_pickle
 
 NAME = "3dhp"
 ACTIONS = (

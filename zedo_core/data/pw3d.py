@@ -16,8 +16,8 @@ from numpy import ndarray
 from zedo_core.data._hdf5 import ZIP, check_options, floats, listed, listed_folder, starts_with
 from zedo_core.data._samples import Samples, numbered, pinhole, projected
 from zedo_core.errors import FormatError
-from zedo_core.pickles import load_object_npz, load_pickle
 from zedo_core.skeleton import H36M17, LSP14, conversion
+from zedo_core.storage.pickles import load_object_npz, load_pickle
 
 NAME = "3dpw"
 SPLITS = ("train", "validation", "test")

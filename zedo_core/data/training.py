@@ -18,8 +18,8 @@ from zedo_core.data._h36m_files import described, fields, files_beside
 from zedo_core.data.mixture import Mixture
 from zedo_core.data.mocap import Motions
 from zedo_core.errors import FormatError, InputError
-from zedo_core.files import sha256_of
 from zedo_core.skeleton import H36M17, Skeleton, conversion
+from zedo_core.storage.files import sha256_of
 
 _ARRAYS = (".npz", ".npy")
 _Y_UP_FROM_CAM = np.array([1.0, -1.0, -1.0], np.float32)

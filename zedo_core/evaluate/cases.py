@@ -8,10 +8,10 @@ from numpy import ndarray
 
 from zedo_core.data import Samples
 from zedo_core.data._samples import projected
+from zedo_core.evaluate.gallery import Case
 from zedo_core.evaluate.run import Evaluation, with_start
 from zedo_core.lifting import load_lifter
 from zedo_core.metrics import mpjpe
-from zedo_core.render.gallery import Case
 from zedo_core.skeleton import H36M17
 
 

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from numpy import ndarray
 
 from zedo_core.evaluate.run import Evaluation, Row
-from zedo_core.files import written_whole
 from zedo_core.skeleton import H36M17
+from zedo_core.storage.files import written_whole
 
 _BLUE, _ORANGE, _GREY = "#1f6fd0", "#e0582a", "#888888"
 _BINS = 10

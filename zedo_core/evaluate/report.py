@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from zedo_core.evaluate.cases import cases_of
+from zedo_core.evaluate.gallery import write_gallery
 from zedo_core.evaluate.plots import save_plots
 from zedo_core.evaluate.run import Evaluation
 from zedo_core.evaluate.tables import markdown, tables
-from zedo_core.files import written_whole
-from zedo_core.render.gallery import write_gallery
 from zedo_core.skeleton import H36M17
+from zedo_core.storage.files import written_whole
 
 _FIELDS: list[str] = ["table", "setting", "hypotheses", "network_calls", "metric", "kind", "value"]
 

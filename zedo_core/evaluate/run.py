@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy import ndarray
 
-import zedo_core
 from zedo_core.data import Samples, mocap_clips
 from zedo_core.errors import InputError
 from zedo_core.evaluate.measure import measure
@@ -22,10 +21,11 @@ from zedo_core.evaluate.request import EvalRequest, Setting
 from zedo_core.evaluate.samples import digest, samples_of
 from zedo_core.evaluate.settings import settings_of
 from zedo_core.evaluate.summary import summarise
-from zedo_core.files import written_whole
 from zedo_core.lifting import load_lifter
 from zedo_core.methods.zedo import ZedoLifter
-from zedo_core.sampling import generate
+from zedo_core.methods.zedo.sampling import generate
+from zedo_core.storage.files import written_whole
+from zedo_core.version import __version__
 
 CHUNK = 100  # samples lifted between two writes
 REQUEST_FILE, CHUNKS_DIR = "request.json", "chunks"
@@ -78,7 +78,7 @@ def evaluate(
     }
     identity = {
         "request": request.identity,
-        "version": zedo_core.__version__,
+        "version": __version__,
         "samples_sha256": digest(samples),
         "weights": {lifter.prior.name: lifter.prior.sha256 for lifter in lifters.values()},
     }

@@ -2,7 +2,7 @@
 
 Every module here with `SUFFIX` and `write(poses, path)` is a format; one with `read(path)` as well can be loaded
 again. A new format is one new file; what it needs beyond zedo's own dependencies it imports inside a function
-`require()`. A format with `UPRIGHT` has y up instead of camera axes, as `zedo_core.upright` finds it.
+`require()`. A format with `UPRIGHT` has y up instead of camera axes, as `zedo_core.motions.upright` finds it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from zedo_core.errors import InputError
+from zedo_core.motions.upright import CAMERA_UP, Direction, Up, upright, with_up
 from zedo_core.packed import packed
 from zedo_core.types import Poses
-from zedo_core.upright import CAMERA_UP, Direction, Up, upright, with_up
 
 __all__ = [
     "CAMERA_UP",
@@ -65,8 +65,8 @@ class UprightFormat(Format, Protocol):
 def save(poses: Poses, path: str | Path, *, up: Up | None = None) -> tuple[Path, ...]:
     """Write poses in the format that the suffix names, and say which files were written.
 
-    `up` is a direction in camera axes or one of `zedo_core.upright.UPS`, as the result was made if None; formats that
-    stay in camera axes keep it for later. InputError for a suffix that is none.
+    `up` is a direction in camera axes or one of `zedo_core.motions.upright.UPS`, as the result was made if None;
+    formats that stay in camera axes keep it for later. InputError for a suffix that is none.
     """
     path = Path(path)
     form = _of_suffix(path, formats())

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 from numpy import ndarray
 
-from zedo_core.files import most_bytes, npy_header
+from zedo_core.storage.files import most_bytes, npy_header
 
 
 def rows_of(path: Path, names: Iterable[str], present: Bool[ndarray, "t p"]) -> dict[str, Shaped[ndarray, "n *d"]]:

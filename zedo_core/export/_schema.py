@@ -18,10 +18,10 @@ from numpy import ndarray
 
 from zedo_core.camera import Camera
 from zedo_core.errors import FormatError, InputError
+from zedo_core.motions.upright import upright
 from zedo_core.packed import packed
 from zedo_core.skeleton import SKELETONS, Skeleton
 from zedo_core.types import Poses
-from zedo_core.upright import upright
 
 SCHEMA = "zedo-poses-1"
 UNITS = "m"

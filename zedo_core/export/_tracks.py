@@ -13,10 +13,10 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from zedo_core.errors import InputError
+from zedo_core.motions.upright import upright
 from zedo_core.packed import packed, places
 from zedo_core.skeleton import Skeleton
 from zedo_core.types import Poses
-from zedo_core.upright import upright
 
 ASSUMED_FPS = 30.0  # of pictures, which have no rate
 

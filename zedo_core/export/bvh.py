@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from zedo_core.export._rig import Motion, solve
 from zedo_core.export._tracks import Track, record, write_each
-from zedo_core.files import written_whole
+from zedo_core.storage.files import written_whole
 from zedo_core.types import Poses
 
 SUFFIX = ".bvh"

@@ -14,7 +14,7 @@ import numpy as np
 
 from zedo_core.errors import MissingExtraError, OutputError
 from zedo_core.export._tracks import Recording, Track, record, write_each
-from zedo_core.files import written_whole
+from zedo_core.storage.files import written_whole
 from zedo_core.types import Poses
 
 SUFFIX = ".c3d"

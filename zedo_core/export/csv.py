@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from zedo_core.files import written_whole
 from zedo_core.packed import packed
+from zedo_core.storage.files import written_whole
 from zedo_core.types import Poses
 
 SUFFIX = ".csv"

@@ -17,8 +17,8 @@ from scipy.spatial.transform import Rotation
 from zedo_core.export._gltf import INDICES, VERTICES, Buffer
 from zedo_core.export._rig import Motion, solve
 from zedo_core.export._tracks import Recording, Track, record
-from zedo_core.files import written_whole
 from zedo_core.skeleton import H36M17
+from zedo_core.storage.files import written_whole
 from zedo_core.types import Poses
 
 SUFFIX = ".glb"

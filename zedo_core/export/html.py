@@ -22,12 +22,12 @@ from numpy import ndarray
 
 from zedo_core.errors import InputError
 from zedo_core.export._compressed import ABSENT, compressed, compressed16, rounded16
-from zedo_core.files import written_whole
+from zedo_core.export.webpage import page
+from zedo_core.motions.upright import Upright, upright
 from zedo_core.packed import of_tracks, packed
 from zedo_core.skeleton import pelvis_joints
+from zedo_core.storage.files import written_whole
 from zedo_core.types import DOUBTFUL_M, Poses
-from zedo_core.upright import Upright, upright
-from zedo_core.webpage import page
 
 SUFFIX = ".html"
 UPRIGHT = True

@@ -27,8 +27,8 @@ from zedo_core.export._schema import (
     restored_skeleton,
     way_up,
 )
-from zedo_core.files import read_bounded, written_whole
 from zedo_core.packed import packed
+from zedo_core.storage.files import read_bounded, written_whole
 from zedo_core.types import Poses, Provenance
 
 SUFFIX = ".json"

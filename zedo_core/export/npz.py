@@ -46,8 +46,8 @@ from zedo_core.export._schema import (
     restored_skeleton,
     way_up,
 )
-from zedo_core.files import read_arrays, written_whole
 from zedo_core.packed import ABSENT, seated, wide_frames
+from zedo_core.storage.files import read_arrays, written_whole
 from zedo_core.types import Poses, Provenance
 
 SUFFIX = ".npz"

@@ -14,10 +14,10 @@ import numpy as np
 from numpy import ndarray
 
 from zedo_core.errors import InputError, MissingExtraError
-from zedo_core.files import written_whole
+from zedo_core.motions.upright import Upright, upright
 from zedo_core.packed import unpacked
+from zedo_core.storage.files import written_whole
 from zedo_core.types import Poses
-from zedo_core.upright import Upright, upright
 
 SUFFIX = ".rrd"
 UPRIGHT = True

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zedo_core.export._tracks import Recording, Track, record, write_each
-from zedo_core.files import written_whole
+from zedo_core.storage.files import written_whole
 from zedo_core.types import Poses
 
 SUFFIX = ".trc"

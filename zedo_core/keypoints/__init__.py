@@ -17,11 +17,10 @@ from typing import cast
 import numpy as np
 
 from zedo_core.errors import FormatError, InputError
-from zedo_core.files import MAX_PIXELS
 from zedo_core.keypoints._source import STDIN, Format, apart, head_of, is_label, open_source
 from zedo_core.keypoints.results import write_keypoints
-from zedo_core.timeline import FPS
-from zedo_core.types import Keypoints
+from zedo_core.storage.files import MAX_PIXELS
+from zedo_core.types import FRAME_RATES, Keypoints
 
 _LONGEST_S = 1e13  # from the first frame to the last; beyond, a video has no ticks left
 
@@ -61,9 +60,10 @@ def _check_extent(path: str | Path, keypoints: Keypoints) -> None:
     fps, times_s, numbers = keypoints.fps, keypoints.times_s, keypoints.frame_numbers
     if times_s is not None and len(times_s) > 1 and np.ptp(times_s) > 0:
         fps = (len(times_s) - 1) / float(np.ptp(times_s))
-    if fps is not None and not FPS[0] <= fps <= FPS[1]:
+    if fps is not None and not FRAME_RATES[0] <= fps <= FRAME_RATES[1]:
         raise FormatError(
-            f"{path}: expected {FPS[0]:g} to {FPS[1]:g} frames a second, found {fps:g}; correct it, in seconds"
+            f"{path}: expected {FRAME_RATES[0]:g} to {FRAME_RATES[1]:g} frames a second, found {fps:g}; correct it, in "
+            "seconds"
         )
     if len(numbers):
         long_s = float(np.ptp(times_s)) if times_s is not None else (int(numbers[-1]) - int(numbers[0])) / (fps or 1.0)

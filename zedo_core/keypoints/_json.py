@@ -15,7 +15,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from zedo_core.errors import FormatError
-from zedo_core.files import read_bounded
+from zedo_core.storage.files import read_bounded
 
 _LARGEST_INTEGER = 2**53  # beyond it JSON readers of other languages lose digits
 _KEYS_SHOWN = 8

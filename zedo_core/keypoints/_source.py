@@ -14,9 +14,9 @@ from typing import Any, Protocol, runtime_checkable
 from numpy import ndarray
 
 from zedo_core.errors import FormatError
-from zedo_core.files import LARGEST_TEXT, load_arrays, read_bounded
 from zedo_core.keypoints import _json
-from zedo_core.pickles import array_names, load_object_npz
+from zedo_core.storage.files import LARGEST_TEXT, load_arrays, read_bounded
+from zedo_core.storage.pickles import array_names, load_object_npz
 from zedo_core.types import Keypoints
 
 _ZIP_MAGIC = b"PK\x03\x04"

@@ -17,10 +17,10 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from zedo_core.errors import FormatError
-from zedo_core.files import read_bounded
 from zedo_core.keypoints._people import Person, as_keypoints, checked
 from zedo_core.keypoints._source import Source, head_of, is_label, numbered
 from zedo_core.skeleton import COCO17
+from zedo_core.storage.files import read_bounded
 from zedo_core.types import Keypoints
 
 FORM = "Ultralytics labels, a folder of txt"

@@ -2,7 +2,7 @@
 
 `keypoints` (t, j, 3) or (t, p, j, 3) as [x px, y px, confidence], `joints` the joint set's name; optional are
 `image_size` (width, height) or one per frame, `fps`, `frame_numbers` (t,), `track_ids` (p,), `times_s` (t,), and a
-`K` (3, 3) that `Camera.from_file` reads from the same file.
+`K` (3, 3) that `read_camera` reads from the same file.
 """
 
 from __future__ import annotations

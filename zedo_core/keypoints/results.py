@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from zedo_core.errors import FormatError
-from zedo_core.files import written_whole
 from zedo_core.keypoints import _json
 from zedo_core.keypoints._people import Person, as_keypoints, joints_of, named_joint_set
 from zedo_core.keypoints._source import Source
 from zedo_core.skeleton import Skeleton
+from zedo_core.storage.files import written_whole
 from zedo_core.types import Keypoints
 
 FORM = "zedo's own keypoints.json, {format: zedo-keypoints-1, ...}"

@@ -11,9 +11,9 @@ from numpy import ndarray
 from PIL import Image
 
 from zedo_core.errors import InputError
-from zedo_core.files import written_whole
 from zedo_core.render.draw import BACKGROUND, SIDES, Canvas, draw_bones, draw_dot
 from zedo_core.skeleton import Skeleton
+from zedo_core.storage.files import written_whole
 
 MOST_BODIES = 400
 _CELL_PX = 220

@@ -15,12 +15,12 @@ from numpy import ndarray
 from PIL import Image
 
 from zedo_core.errors import InputError, OutputError
-from zedo_core.files import written_whole
 from zedo_core.packed import packed
 from zedo_core.render.draw import BACKGROUND, Canvas, draw_text, text_size
 from zedo_core.render.footage import Footage, even
 from zedo_core.render.turning_view import TurningView
 from zedo_core.render.video import video_writer
+from zedo_core.storage.files import written_whole
 from zedo_core.types import Frame, Keypoints, Poses
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from mpl_toolkits.mplot3d.art3d import Line3DCollection
 from numpy import ndarray
 
 from zedo_core.errors import InputError, OutputError
-from zedo_core.files import written_whole
 from zedo_core.packed import packed, places
 from zedo_core.skeleton import Skeleton
+from zedo_core.storage.files import written_whole
 from zedo_core.types import Keypoints, Poses
 
 _FRAMES = 5

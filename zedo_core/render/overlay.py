@@ -11,12 +11,12 @@ import numpy as np
 from PIL import Image
 
 from zedo_core.errors import OutputError
-from zedo_core.files import written_whole
 from zedo_core.packed import packed
 from zedo_core.render.draw import Canvas
 from zedo_core.render.footage import Footage, even
 from zedo_core.render.side_view import SideView
 from zedo_core.render.video import video_writer
+from zedo_core.storage.files import written_whole
 from zedo_core.types import Keypoints, Poses
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from zedo_core.motions.upright import upright
 from zedo_core.render.draw import Canvas
 from zedo_core.render.side_view import SideView, View, room_for_people, side_rotation
 from zedo_core.types import Poses
-from zedo_core.upright import upright
 
 TURN_S = 12.0  # of a whole turn
 

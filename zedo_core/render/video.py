@@ -17,7 +17,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from zedo_core.errors import OutputError
-from zedo_core.files import written_whole
+from zedo_core.storage.files import written_whole
 
 # B-frames would shift the decoding times and, with uneven frame times, shorten the duration that the file states.
 _X264 = {"crf": "20", "preset": "fast", "bf": "0"}

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zedo_core.cut import WHOLE, Cut
 from zedo_core.errors import FormatError, InputError
 from zedo_core.source._source import Source
 from zedo_core.source.capture import open_live
+from zedo_core.source.cut import WHOLE, Cut
 from zedo_core.source.pictures import open_folder, open_picture
 from zedo_core.source.videos import open_video
 

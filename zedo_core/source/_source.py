@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from zedo_core.camera import Camera
-from zedo_core.cut import WHOLE, Cut
+from zedo_core.source.cut import WHOLE, Cut
 from zedo_core.types import Frame
 
 _log = logging.getLogger(__name__)

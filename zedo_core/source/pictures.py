@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,11 +15,11 @@ from numpy import ndarray
 from PIL import Image, ImageOps
 
 from zedo_core.camera import Camera
-from zedo_core.camera_exif import exif_camera
-from zedo_core.cut import Cut
+from zedo_core.camera.exif import PILLOW_ERRORS, header_of
 from zedo_core.errors import FormatError, InputError
-from zedo_core.files import MAX_PIXELS
 from zedo_core.source._source import Damaged, Source
+from zedo_core.source.cut import Cut
+from zedo_core.storage.files import MAX_PIXELS
 from zedo_core.types import Frame
 
 _log = logging.getLogger(__name__)
@@ -32,11 +31,6 @@ _SUFFIXES = {
     *(".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".gif", ".avif"),
     *(".jp2", ".heic", ".heif"),
 }
-
-_ORIENTATION = 0x0112  # EXIF tag; damaged, it may be a text
-_LYING = (5, 6, 7, 8)  # orientations that exchange width and height
-
-_PILLOW_ERRORS = (ImportError, OSError, ValueError, SyntaxError, struct.error, EOFError, MemoryError)
 
 Header = tuple[tuple[int, int], "Camera | None"]  # upright (width, height) and the camera of the EXIF data
 
@@ -140,28 +134,15 @@ def _header(path: Path) -> Header | None:
     with _opened(path) as picture:
         if picture is None or (picture.format == "GIF" and _moves(picture)):
             return None
-        exif = _exif(picture)
-        # Pillow turns the header's size of a TIFF by itself.
-        turned = picture.format != "TIFF" and exif is not None and exif.get(_ORIENTATION) in _LYING
-        width, height = picture.size
-        size = (height, width) if turned else (width, height)
-        return size, None if exif is None else exif_camera(exif, size)
+        return header_of(picture)
 
 
 def _moves(picture: Image.Image) -> bool:
     """Whether there is a second frame; the video reader does without it where it is damaged."""
     try:
         return getattr(picture, "is_animated", False)
-    except _PILLOW_ERRORS:
+    except PILLOW_ERRORS:
         return True
-
-
-def _exif(picture: Image.Image) -> Image.Exif | None:
-    """The EXIF data; None where they are damaged. Pillow's own `getexif` of a PNG would decode all of it."""
-    try:
-        return Image.Image.getexif(picture)
-    except _PILLOW_ERRORS:
-        return None
 
 
 @contextmanager
@@ -173,7 +154,7 @@ def _opened(path: Path) -> Iterator[Image.Image | None]:
             picture = Image.open(path)
     except Image.DecompressionBombError:
         raise _too_large(path) from None
-    except _PILLOW_ERRORS:
+    except PILLOW_ERRORS:
         _refuse_heif(path)
         yield None
         return
@@ -202,7 +183,7 @@ def _pixels(path: Path) -> UInt8[ndarray, "height width 3"]:
             if picture is None:
                 raise FormatError(f"{path}: expected a picture, found something else; remove or replace it")
             return _to_rgb(ImageOps.exif_transpose(picture))
-    except _PILLOW_ERRORS as error:
+    except PILLOW_ERRORS as error:
         raise FormatError(f"{path}: expected a whole picture, found a damaged one ({error}); copy it again") from None
 
 

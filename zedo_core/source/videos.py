@@ -16,12 +16,11 @@ from av.video.stream import VideoStream
 from jaxtyping import Int32, UInt8
 from numpy import ndarray
 
-from zedo_core.cut import WHOLE, Cut
 from zedo_core.errors import FormatError, InputError
-from zedo_core.files import MAX_PIXELS
 from zedo_core.source._source import Source
-from zedo_core.timeline import FPS
-from zedo_core.types import Frame
+from zedo_core.source.cut import WHOLE, Cut
+from zedo_core.storage.files import MAX_PIXELS
+from zedo_core.types import FRAME_RATES, Frame
 
 _log = logging.getLogger(__name__)
 
@@ -37,10 +36,10 @@ def open_video(path: Path, cut: Cut = WHOLE) -> Source:
         rate = stream.average_rate or stream.guessed_rate
         fps = float(rate) if rate else None
         seconds = container.duration / av.time_base if container.duration else 0.0
-    if fps is not None and not FPS[0] <= fps <= FPS[1]:
+    if fps is not None and not FRAME_RATES[0] <= fps <= FRAME_RATES[1]:
         raise FormatError(
-            f"{path}: expected {FPS[0]:g} to {FPS[1]:g} frames a second, found {fps:g}; the header is damaged, "
-            "convert the video with its true rate"
+            f"{path}: expected {FRAME_RATES[0]:g} to {FRAME_RATES[1]:g} frames a second, found {fps:g}; the header is "
+            "damaged, convert the video with its true rate"
         )
     count = stream.frames or round(seconds * (fps or 0.0)) or None
     first = next(_read(path, fps, WHOLE))

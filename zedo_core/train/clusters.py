@@ -13,10 +13,10 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from zedo_core.checkpoint import Prior, save_clusters
 from zedo_core.data.mixture import Mixture
 from zedo_core.errors import InputError
-from zedo_core.sampling import generate
+from zedo_core.methods.zedo.checkpoint import Prior, save_clusters
+from zedo_core.methods.zedo.sampling import generate
 from zedo_core.skeleton import Skeleton
 from zedo_core.train.augment import AugmentOptions, about, flip, frame_weights
 from zedo_core.train.bodies import put_together, take_apart

@@ -16,12 +16,12 @@ from torch import Generator, Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from zedo_core.checkpoint import Prior
 from zedo_core.data.mixture import Mixture
 from zedo_core.diffusion.sde import SubVP
 from zedo_core.errors import WeightsError
-from zedo_core.files import written_whole
+from zedo_core.methods.zedo.checkpoint import Prior
 from zedo_core.nets.score_mlp import ScoreMLP, ScoreMLPConfig
+from zedo_core.storage.files import written_whole
 from zedo_core.train.augment import PoseSource
 from zedo_core.train.options import SIZES, TrainOptions
 from zedo_core.train.ranks import Ranks

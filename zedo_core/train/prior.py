@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
-from zedo_core.checkpoint import Prior, save_prior
 from zedo_core.data.mixture import Mixture, hold_out
 from zedo_core.diffusion.sde import SubVP
 from zedo_core.errors import InputError
-from zedo_core.skeleton_files import skeleton_json
+from zedo_core.methods.zedo.checkpoint import Prior, save_prior
+from zedo_core.skeleton.files import skeleton_json
 from zedo_core.train.loop import STATE_FILE, Run
 from zedo_core.train.options import SIZES, TrainOptions
 from zedo_core.train.ranks import Ranks, joined

@@ -12,9 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import zedo_core
-from zedo_core.files import written_whole
+from zedo_core.storage.files import written_whole
 from zedo_core.train.validation import TaskErrors
+from zedo_core.version import __version__
 
 RECORD_FILE, LOG_FILE, CURVES_FILE = "training.json", "training.csv", "training.png"
 _PACKAGES = ("torch", "numpy", "scikit-learn")
@@ -96,7 +96,7 @@ def write_record(out: Path, record: dict[str, Any]) -> None:
 def versions() -> dict[str, str]:
     """Of zedo, Python and the packages that training uses."""
     return {
-        "zedo": zedo_core.__version__,
+        "zedo": __version__,
         "python": platform.python_version(),
         **{name: version(name) for name in _PACKAGES},
     }
@@ -105,7 +105,7 @@ def versions() -> dict[str, str]:
 def code_sha256() -> str:
     """Of the sources that decide what training does: two versions of zedo in development may have one number."""
     digest = hashlib.sha256()
-    folder = Path(zedo_core.__file__).parent
+    folder = Path(__file__).parents[1]
     for path in sorted(path for name in _CODE for path in (folder / name).glob("*.py")):
         digest.update(f"{path.relative_to(folder).as_posix()}\n".encode() + path.read_bytes())
     return digest.hexdigest()

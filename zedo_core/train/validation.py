@@ -10,11 +10,11 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Generator, Tensor
 
-from zedo_core.checkpoint import Prior
 from zedo_core.data.mixture import Mixture
 from zedo_core.data.mocap import Views, random_views
 from zedo_core.diffusion.sde import SubVP
 from zedo_core.methods.zedo import ZedoLifter, ZedoOptions
+from zedo_core.methods.zedo.checkpoint import Prior
 from zedo_core.metrics import mpjpe, pa_mpjpe
 from zedo_core.nets.score_mlp import ScoreMLP
 from zedo_core.skeleton import Skeleton

@@ -14,8 +14,8 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from zedo_core.checkpoint import Prior
 from zedo_core.errors import DeviceError, InputError
+from zedo_core.methods.zedo.checkpoint import Prior
 from zedo_core.methods.zedo.initial import best_starts, bone_length, standard_poses
 from zedo_core.methods.zedo.ipo import descend
 from zedo_core.methods.zedo.observations import Observations, depth_bounds

@@ -1,0 +1,114 @@
+"""BVH and glTF read back by readers that are not ours: bvhio, and pygltflib with what the specification says."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pygltflib
+import pytest
+from numpy import ndarray
+
+from zedo_core.export import save
+from zedo_core.skeleton import H36M17
+from zedo_core.types import Poses
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # bvhio imports PyGLM under a name that is to go
+    import bvhio
+
+
+def bvh_joints(path: Path) -> ndarray:
+    """Joints (t, j, 3) in metres, by bvhio's own forward kinematics."""
+    root = bvhio.readAsHierarchy(str(path))
+    nodes = {node.Name: node for node, _, _ in root.layout()}
+    frames = []
+    for frame in range(bvhio.readAsBvh(str(path)).FrameCount):
+        root.loadPose(frame)
+        frames.append([list(nodes[joint].PositionWorld) for joint in H36M17.joints])
+    return np.array(frames) / 100
+
+
+WIDTHS = {"SCALAR": (), "VEC3": (3,), "VEC4": (4,), "MAT4": (4, 4)}
+TYPES = {5126: "<f4", 5121: "u1", 5123: "<u2"}
+
+
+class Glb:
+    """A glTF read by pygltflib, its animation played by what the specification says."""
+
+    def __init__(self, path: Path) -> None:
+        loaded = pygltflib.GLTF2().load(str(path))
+        assert loaded is not None
+        self.file: Any = loaded
+
+    def array(self, accessor: Any) -> ndarray:
+        entry = self.file.accessors[accessor]
+        view = self.file.bufferViews[entry.bufferView]
+        blob = self.file.binary_blob()
+        assert blob is not None
+        content = blob[view.byteOffset : view.byteOffset + view.byteLength]
+        array = np.frombuffer(content, TYPES[entry.componentType]).reshape(-1, *WIDTHS[entry.type])
+        assert len(array) == entry.count
+        if entry.min:
+            np.testing.assert_allclose(np.atleast_1d(array.min(0)), entry.min)
+            np.testing.assert_allclose(np.atleast_1d(array.max(0)), entry.max)
+        return array.swapaxes(1, 2) if array.ndim == 3 else array  # matrices are stored by columns
+
+    def world(self, frame: int | None) -> list[ndarray]:
+        """Matrices (4, 4) of all nodes, at a key frame or (None) at rest."""
+        local = [self.local(i, frame) for i in range(len(self.file.nodes))]
+        above = {child: i for i, node in enumerate(self.file.nodes) for child in node.children or ()}
+
+        def of(i: int) -> ndarray:
+            return of(above[i]) @ local[i] if i in above else local[i]
+
+        return [of(i) for i in range(len(local))]
+
+    def local(self, node: int, frame: int | None) -> ndarray:
+        entry = self.file.nodes[node]
+        values = {"translation": entry.translation or (0, 0, 0), "rotation": (0, 0, 0, 1), "scale": (1, 1, 1)}
+        for channel in self.file.animations[0].channels if frame is not None else ():
+            if channel.target.node == node:
+                output = self.array(self.file.animations[0].samplers[channel.sampler].output)
+                values[channel.target.path] = output[frame]
+        x, y, z, w = np.asarray(values["rotation"], dtype=float)
+        assert x * x + y * y + z * z + w * w == pytest.approx(1, abs=1e-6)
+        matrix = np.eye(4)
+        matrix[:3, :3] = [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+        matrix[:3, :3] *= np.asarray(values["scale"], dtype=float)
+        matrix[:3, 3] = values["translation"]
+        return matrix
+
+    @property
+    def times(self) -> ndarray:
+        return self.array(self.file.animations[0].samplers[0].input)
+
+    def joints(self, person: int = 0) -> ndarray:
+        """Joints (t, j, 3) in metres of the person with the given skin."""
+        return np.array([self.pose(frame, person) for frame in range(len(self.times))])
+
+    def pose(self, frame: int | None, person: int = 0) -> ndarray:
+        places = {self.file.nodes[i].name: i for i in self.file.skins[person].joints}
+        world = self.world(frame)
+        return np.array([world[places[joint]][:3, 3] for joint in H36M17.joints])
+
+    def body(self, frame: int, person: int = 0) -> ndarray:
+        """Corners (n, 6, 3) of the octahedra, skinned."""
+        skin, attributes = self.file.skins[person], self.file.meshes[person].primitives[0].attributes
+        corners, weights = self.array(attributes.POSITION), self.array(attributes.WEIGHTS_0)
+        world, unbound = self.world(frame), self.array(skin.inverseBindMatrices)
+        bones = np.array([world[node] @ matrix for node, matrix in zip(skin.joints, unbound, strict=True)])
+        mixed = np.einsum("nw,nwab->nab", weights, bones[self.array(attributes.JOINTS_0)])
+        moved = np.einsum("nab,nb->na", mixed, np.concatenate([corners, np.ones((len(corners), 1))], axis=1))
+        return moved[:, :3].reshape(-1, 6, 3)
+
+
+def animated(poses: Poses, folder: Path, suffix: str) -> ndarray:
+    (file,) = save(poses, folder / f"poses{suffix}")
+    return bvh_joints(file) if suffix == ".bvh" else Glb(file).joints()

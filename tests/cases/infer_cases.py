@@ -1,0 +1,40 @@
+"""What the tests of `zedo infer` share: the demo's person in small pictures, as the keypoints that zedo writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from zedo_core.keypoints import read_keypoints
+from zedo_core.pipeline.run import demo_assets
+
+SIZE = (136, 240)  # px; the demo's pictures are 8 times as large
+FPS = 12
+FEW = ("--iterations", "5", "--hypo", "2")
+
+
+def body(frame: int, shift_px: float = 0.0) -> list[float]:
+    """The 51 values of the demo's person in a frame, in pictures of `SIZE`, moved to the right."""
+    keypoints = read_keypoints(demo_assets()[0])
+    values = np.concatenate([keypoints.xy[frame, 0] / 8 + (shift_px, 0), keypoints.confidence[frame, 0, :, None]], -1)
+    return values.round(3).ravel().tolist()
+
+
+def own_format(people: list[dict[int, list[float]]]) -> dict[str, Any]:
+    """A keypoints.json of people by track for each frame."""
+    return {
+        "format": "zedo-keypoints-1",
+        "joints": "coco-17",
+        "image_sizes": [SIZE],
+        "fps": FPS,
+        "track_ids": sorted({track for frame in people for track in frame}),
+        "frames": [
+            {
+                "frame": t,
+                "time_s": None,
+                "people": [{"track": track, "keypoints": values} for track, values in frame.items()],
+            }
+            for t, frame in enumerate(people)
+        ],
+    }

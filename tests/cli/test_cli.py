@@ -1,0 +1,227 @@
+"""What all commands share: one line for an error, an exit code, JSON on stdout and all else on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import zedo_core
+from zedo_cli import _output
+from zedo_cli._errors import errors_reported, messages_shown
+from zedo_cli.app import app
+from zedo_core.errors import CameraError, DeviceError, FormatError, HubError, InputError, WeightsError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # pyright: ignore[reportMissingImports]
+
+COMMANDS = (
+    *((), ("infer",), ("demo",), ("download",), ("eval",), ("convert",), ("bench",)),
+    *(("live",), ("view",), ("render",), ("sample",), ("train",), ("train", "prior"), ("train", "clusters")),
+)
+
+
+def zedo(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command line as a process of its own."""
+    command = [sys.executable, "-m", "zedo_cli.app", *words]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    def run() -> None:
+        with errors_reported():
+            raise error
+
+    return run
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("error", "code", "line"),
+        [
+            (InputError("expected a picture"), 2, "error: expected a picture"),
+            (FormatError("damaged"), 2, "error: damaged"),
+            (CameraError("no camera"), 2, "error: no camera"),
+            (WeightsError("missing"), 1, "error: missing"),
+            (HubError("offline"), 1, "error: offline"),
+            (DeviceError("no cuda"), 1, "error: no cuda"),
+            (KeyboardInterrupt(), 130, "error: interrupted"),
+            (MemoryError(), 1, "error: out of memory; try a smaller batch or fewer hypotheses"),
+            (PermissionError(13, "Permission denied", "/there"), 1, "error: /there: Permission denied"),
+            (OSError(28, "No space left on device"), 1, "error: No space left on device"),
+            (
+                ValueError("two\nlines"),
+                1,
+                "error: unexpected ValueError: two lines (ZEDO_TRACEBACK=1 shows where; please report it)",
+            ),
+        ],
+        ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+    )
+    def test_table(self, error: BaseException, code: int, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(typer.Exit) as exit_:
+            raising(error)()
+        assert exit_.value.exit_code == code
+        shown = capsys.readouterr()
+        assert shown.err == line + "\n" and shown.out == ""
+
+    def test_traceback_on_request(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ZEDO_TRACEBACK", "1")
+        with pytest.raises(typer.Exit):
+            raising(InputError("wrong"))()
+        assert "Traceback" in capsys.readouterr().err
+
+    def test_brackets_are_no_markup(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(typer.Exit):
+            raising(InputError("clip[1].mp4: [red] is a folder"))()
+        assert capsys.readouterr().err == "error: clip[1].mp4: [red] is a folder\n"
+
+    def test_usage_errors_are_exit_code_2(self) -> None:
+        assert CliRunner().invoke(app, ["train", "clusters", "--nothing"]).exit_code == 2
+
+    def test_a_closed_pipe_is_no_noise(self) -> None:
+        """`zedo ... --json | head -0`: the reader is gone before the report comes."""
+        read, write = os.pipe()
+        os.close(read)
+        command = [sys.executable, "-m", "zedo_cli.app", "download", "--list", "--json"]
+        done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
+        os.close(write)
+        assert done.stderr == ""
+
+    def test_what_the_core_logs_is_shown(self, capsys: pytest.CaptureFixture[str]) -> None:
+        import logging
+
+        with messages_shown():
+            logging.getLogger("zedo_core.source").warning("%s: left out", "a.txt")
+            logging.getLogger("zedo_core.source").info("not this")
+        assert capsys.readouterr().err == "warning: a.txt: left out\n"
+
+
+STARTED = """
+import signal, sys
+from importlib import import_module
+
+class Press:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{module}":
+            signal.raise_signal(signal.SIGINT)
+
+def run():
+    sys.argv[1:] = ["infer", "nowhere.json"]
+    sys.exit(getattr(import_module("{script}"), "{function}")())
+
+{how}
+"""
+WHILE_LOADING = """
+assert "{module}" not in sys.modules
+sys.meta_path.insert(0, Press())
+run()
+"""
+WHILE_READING_WORDS = """
+import typer.core
+typer.core.TyperGroup.make_context = lambda *words, **options: signal.raise_signal(signal.SIGINT)
+run()
+"""
+IGNORED = """
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+sys.meta_path.insert(0, Press())
+run()
+"""
+
+
+class TestInterruptedEarly:
+    """Ctrl-C while the modules of the commands are loaded, in a process that starts as the installed script does."""
+
+    @staticmethod
+    def run(how: str, module: str = "typer") -> tuple[int, str, str]:
+        project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+        script, _, function = project["scripts"]["zedo"].partition(":")
+        how = how.format(module=module)
+        program = STARTED.format(module=module, script=script, function=function, how=how)
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+        return done.returncode, done.stdout, done.stderr
+
+    @pytest.mark.parametrize("module", ["typer", "rich", "zedo_cli.app", "zedo_cli.infer", "zedo_core.pipeline.run"])
+    def test_while_modules_are_loaded(self, module: str) -> None:
+        assert self.run(WHILE_LOADING, module) == (130, "", "error: interrupted\n")
+
+    def test_while_the_words_are_read(self) -> None:
+        assert self.run(WHILE_READING_WORDS) == (130, "", "error: interrupted\n")
+
+    def test_where_it_is_ignored_it_stays_so(self) -> None:
+        code, _, said = self.run(IGNORED)
+        assert code == 2 and "nowhere.json: no such file" in said
+
+    def test_the_module_runs_as_the_script_does(self) -> None:
+        done = subprocess.run([sys.executable, "-m", "zedo_cli", "--version"], capture_output=True, text=True)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"zedo {zedo_core.__version__}\n", "")
+
+
+@dataclass(frozen=True)
+class _Report:
+    path: Path
+    error: float
+
+
+class TestOutput:
+    def test_json_is_strict(self, capsys: pytest.CaptureFixture[str]) -> None:
+        report = {
+            "nan": float("nan"),
+            "array": np.array([1.5, np.inf], np.float32),
+            "number": np.int64(3),
+            "report": _Report(Path("a"), 0.5),
+            "pair": (1, "ä"),
+        }
+        _output.print_json(report)
+        assert json.loads(capsys.readouterr().out) == {
+            "nan": None,
+            "array": [1.5, None],
+            "number": 3,
+            "report": {"path": "a", "error": 0.5},
+            "pair": [1, "ä"],
+        }
+
+    def test_quiet_silences_notes_and_not_errors(self, capsys: pytest.CaptureFixture[str]) -> None:
+        _output.set_quiet(True)
+        try:
+            _output.console.print("a note")
+            _output.alert("error", "an error")
+        finally:
+            _output.set_quiet(False)
+        assert capsys.readouterr().err == "error: an error\n"
+
+    def test_bars_are_silent_without_a_terminal(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with _output.progress() as bars:
+            bars.advance(bars.add_task("work", total=2))
+        assert capsys.readouterr() == ("", "")
+
+
+class TestApp:
+    @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+    def test_every_command_explains_itself(self, command: tuple[str, ...]) -> None:
+        result = CliRunner().invoke(app, [*command, "--help"])
+        assert result.exit_code == 0 and "Usage:" in result.stdout
+
+    def test_version(self) -> None:
+        done = zedo("--version")
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"zedo {zedo_core.__version__}\n", "")
+
+    def test_help_is_fast(self) -> None:
+        """Half a second is the aim; the best of three, and twice that, for machines that are busy."""
+        took_s = []
+        for _ in range(3):
+            start = time.perf_counter()
+            zedo("--help")
+            took_s.append(time.perf_counter() - start)
+        assert min(took_s) < 1.0

@@ -1,0 +1,120 @@
+"""`zedo publish` to a hub on loopback, and back from there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hub_cases import SECRET
+from hub_server import COMMIT, Hub
+from typer.testing import CliRunner
+
+import zedo_core
+from zedo_cli.app import app
+from zedo_core import weights as hub
+from zedo_core.storage.files import sha256_of
+
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # of the client about itself
+
+PACKAGED = Path(zedo_core.__file__).parent / "assets" / "prior"
+FILES = ("prior.safetensors", "prior.json", "clusters.npz")
+RECORDED = ("| frames | 81535 |", "| steps | 40000 |", "| started from | zedo-prior-512 |", "lifted, mm | 46.28 |")
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A weights folder with more in it than is to be published."""
+    folder = tmp_path / "own"
+    shutil.copytree(PACKAGED, folder, ignore=shutil.ignore_patterns("README.md"))
+    (folder / "training.pt").write_bytes(b"the state of the training")
+    (folder / "secret.txt").write_text(SECRET)
+    return folder
+
+
+def _publish(*args: str, **environment: str) -> Any:
+    return CliRunner().invoke(app, ["publish", *args], env=environment)
+
+
+def test_files_and_card_arrive_in_one_commit_and_can_be_fetched(server: Hub, own: Path, tmp_path: Path) -> None:
+    args = ("--repo", "ann/prior", "--private", "--licence", "cc-by-4.0", "--terms", "Own capture of five people.")
+    done = _publish(str(own), *args, "--json", HF_ENDPOINT=server.endpoint, HF_TOKEN=SECRET)
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert (report["repo"], report["commit"]) == ("ann/prior", COMMIT)
+    assert server.private == {"ann/prior": True}
+    assert len(server.commits) == 1
+    stored = server.repos["ann/prior"]
+    assert set(stored) == {*FILES, "README.md"}  # nothing else of the folder
+    assert all(stored[name] == (own / name).read_bytes() for name in FILES)
+    assert report["sha256"] == {name: sha256_of(own / name) for name in FILES}
+    card = stored["README.md"].decode()
+    for part in ("license: cc-by-4.0", "Own capture of five people.", "(joints h36m-17, ", *RECORDED):
+        assert part in card
+    assert SECRET not in done.output and SECRET not in card
+    server.repos["acme/prior"] = stored
+    with pytest.raises(zedo_core.errors.HubError, match="SHA-256"):  # type: ignore[attr-defined]
+        hub.download("prior", endpoint=server.endpoint)  # the test's registry has other hashes
+
+
+def test_a_second_time_is_a_second_commit(server: Hub, own: Path) -> None:
+    for _ in range(2):
+        assert _publish(str(own), "--repo", "ann/prior", HF_ENDPOINT=server.endpoint).exit_code == 0
+    assert server.private == {"ann/prior": False}
+    assert len(server.commits) == 2
+
+
+def test_the_card_alone_can_be_seen_first(server: Hub, own: Path) -> None:
+    done = _publish(str(own), "--repo", "ann/prior", "--dry-run", HF_ENDPOINT=server.endpoint)
+    assert done.exit_code == 0
+    assert done.stdout.startswith("---\nlicense: other\n")
+    assert server.requests == []
+
+
+def test_a_card_of_ones_own_is_sent_as_it_is(server: Hub, own: Path) -> None:
+    (own / "README.md").write_text("# Mine\n")
+    assert _publish(str(own), "--repo", "ann/prior", HF_ENDPOINT=server.endpoint).exit_code == 0
+    assert server.repos["ann/prior"]["README.md"] == b"# Mine\n"
+    for words in (("--licence", "mit"), ("--terms", "mine")):
+        done = _publish(str(own), "--repo", "ann/prior", *words, HF_ENDPOINT=server.endpoint)
+        assert done.exit_code == 2 and "is the model card; say licence and terms there" in done.stderr
+    (own / "README.md").write_bytes(b"\xff\xfe")
+    done = _publish(str(own), "--repo", "ann/prior", HF_ENDPOINT=server.endpoint)
+    assert done.exit_code == 1 and "expected the model card as text" in done.stderr
+    assert len(server.commits) == 1
+
+
+def test_weights_that_cannot_be_used_are_not_sent(server: Hub, own: Path) -> None:
+    (own / "clusters.npz").write_bytes(b"damaged")
+    done = _publish(str(own), "--repo", "ann/prior", HF_ENDPOINT=server.endpoint)
+    assert done.exit_code == 1 and "clusters.npz" in done.stderr
+    (own / "clusters.npz").unlink()
+    (own / "training.json").write_text("[" * 100_000)
+    shutil.copy(PACKAGED / "clusters.npz", own)
+    done = _publish(str(own), "--repo", "ann/prior", HF_ENDPOINT=server.endpoint)
+    assert done.exit_code == 1 and "training.json" in done.stderr
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(("status", "expected"), [(401, "refuses the token"), (403, "forbids"), (500, "status 500")])
+def test_a_refusal_is_one_line(server: Hub, own: Path, naps: list[float], status: int, expected: str) -> None:
+    server.status = status
+    done = _publish(str(own), "--repo", "ann/prior", HF_ENDPOINT=server.endpoint, HF_TOKEN=SECRET)
+    assert done.exit_code == 1
+    assert expected in done.stderr and done.stderr.count("\n") == 1
+    assert SECRET not in done.output
+    assert naps == []
+
+
+def test_a_card_cannot_be_broken_out_of() -> None:
+    card = hub.model_card(
+        name="a\n---\nb", joints="c\n# d", weights=1, shapes=(), licence="other\nextra: true", terms="two\n\nlines",
+        training={"options": {"steps": "1 | x\n# y"}, "data": []},
+    )  # fmt: skip
+    assert card.split("---\n")[1].splitlines()[0] == "license: other extra: true"
+    assert "# a --- b\n" in card
+    assert "| steps | 1 / x # y |" in card
+    assert "two lines" in card
+    assert "Not recorded." in card
