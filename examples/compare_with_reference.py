@@ -19,7 +19,7 @@ MARKERS = tuple(f"{side}{part}" for side in "RL" for part in PARTS)
 
 
 def with_root(joints: np.ndarray) -> np.ndarray:
-    """The limb joints with the middle of the hips before them."""
+    """The limb joints, preceded by the middle of the hips."""
     hips = joints[..., [JOINTS.index("right_hip"), JOINTS.index("left_hip")], :]
     return np.concatenate([hips.mean(-2, keepdims=True), joints], axis=-2)
 
@@ -29,19 +29,17 @@ def main(result: str, markers: str, calibration: str, camera_name: str) -> None:
     camera = zedo.read_camera(calibration, camera_name)
     with np.load(markers, allow_pickle=False) as data:
         columns = [list(data["names"]).index(name) for name in MARKERS]
-        world = data["X"][poses.frame_numbers][:, columns]
+        world = data["X"][:, columns]
     truth = world @ np.array(camera.R_cam_from_world).T + np.array(camera.t_cam_from_world)
 
-    person = poses.present.sum(0).argmax()
-    seen = poses.present[:, person]
-    truth = with_root(truth[seen])
-    hypotheses = poses.joints[seen, person][:, :, poses.skeleton.indices(JOINTS)].astype(float)
-    hypotheses = with_root(hypotheses)
-    first = poses.chosen[seen, person]
+    ids, counts = np.unique(poses.track, return_counts=True)
+    person = poses.take(poses.track == ids[counts.argmax()])  # the person present in most frames
+    truth = with_root(truth[person.frame_numbers[person.frame]])
+    hypotheses = with_root(person.joints[:, :, poses.skeleton.indices(JOINTS)].astype(float))
 
     error = 1000 * mpjpe(hypotheses, truth[:, None], root=0)
     aligned = 1000 * pa_mpjpe(hypotheses, np.broadcast_to(truth[:, None], hypotheses.shape))
-    chosen = np.arange(len(error)), first
+    chosen = np.arange(len(error)), person.chosen
     depth = np.abs(hypotheses[chosen][:, 0, 2] / truth[:, 0, 2] - 1)
     print(f"{len(error)} frames, {len(JOINTS)} joints, {error.shape[1]} hypotheses")
     print(f"chosen          MPJPE {error[chosen].mean():6.1f} mm   PA-MPJPE {aligned[chosen].mean():6.1f} mm")

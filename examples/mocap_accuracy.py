@@ -1,9 +1,9 @@
-"""Accuracy on motion capture before random cameras, with 2D that is exact or disturbed: settings side by side.
+"""Accuracy on motion capture seen by random cameras, with exact or corrupted 2D keypoints, compared by settings.
 
     python examples/mocap_accuracy.py MOCAP.npz --split test --poses 2000 --hypo 1,10,50 --preset reference,default
     python examples/mocap_accuracy.py MOCAP.npz --hypo 10 --preset default,fast --input exact,noise,missing,swaps
 
-`chosen` is the hypothesis chosen without ground truth; `best` is an oracle, the one nearest to it.
+`chosen` is the hypothesis chosen without ground truth; `best` is an oracle, the one nearest to the ground truth.
 """
 
 import argparse
@@ -18,19 +18,19 @@ from zedo_core.methods.zedo import preset
 from zedo_core.metrics import mpjpe, pa_mpjpe
 from zedo_core.skeleton import H36M17
 
-CHUNK = 100  # poses between two lines of output
+CHUNK = 100  # poses lifted between two lines of output
 
 
 def options_of(name: str) -> zedo.ZedoOptions:
-    """A preset, or one with other iterations at the same sum of steps: `default@1000`."""
+    """A preset, or one with another number of iterations and the same total step: `default@1000`."""
     base, _, iterations = name.partition("@")
     return preset(base).with_iterations(int(iterations)) if iterations else preset(base)
 
 
-def disturbed(kind: str, xy: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Keypoints in pixels and confidences: `noise:PX`, `missing:SHARE`, `outliers:SHARE` by 60 px, `swaps:SHARE`.
+def corrupt(kind: str, xy: np.ndarray, seed: int) -> np.ndarray:
+    """Keypoints (n, j, 3) with confidence: `noise:PX`, `missing:P`, `outliers:P` by 60 px, or `swaps:P`.
 
-    Shares are of the joints, for swaps of the people, whose arms or legs are then left for right.
+    P is the fraction of joints; for swaps it is that of people whose left and right arms or legs are exchanged.
     """
     name, _, amount = kind.partition(":")
     rng, xy, confidence = np.random.default_rng(seed), xy.copy(), np.ones(xy.shape[:2])
@@ -49,7 +49,7 @@ def disturbed(kind: str, xy: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndar
             xy[people, [*left, *right]] = xy[people, [*right, *left]]
     elif name != "exact":
         raise SystemExit(f"expected exact, noise, missing, outliers or swaps, got '{kind}'")
-    return xy, confidence
+    return np.concatenate([xy, confidence[..., None]], axis=-1)
 
 
 def main() -> None:
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--hypo", default="1,10,50")
     parser.add_argument("--preset", default="reference,default")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--input", default="exact", help="exact, noise[:PX], missing[:SHARE], outliers, swaps, ...")
+    parser.add_argument("--input", default="exact", help="exact, noise[:PX], missing[:P], outliers[:P], swaps[:P]")
     parser.add_argument("--weights", default="prior", help="a name, or a folder that `zedo train` wrote")
     parser.add_argument("--progress", action="store_true")
     args = parser.parse_args()
@@ -68,17 +68,17 @@ def main() -> None:
     root = H36M17.index("pelvis")
     cases = product(args.input.split(","), args.preset.split(","))
     for kind, name in cases:
-        xy, confidence = disturbed(kind, views.xy, args.seed)
+        keypoints = corrupt(kind, views.xy, args.seed)
         lifter = zedo.load_lifter(args.weights, options=options_of(name))
         for hypotheses in map(int, args.hypo.split(",")):
             errors, aligned, start = [], [], time.perf_counter()
-            for i in range(0, len(xy), CHUNK):
-                rows = slice(i, i + CHUNK)
-                joints = lifter.lift_rows(xy[rows], confidence[rows], views.K[rows], hypotheses).joints
+            for i in range(0, len(keypoints), CHUNK):
+                rows = slice(i, i + CHUNK)  # each pose as a frame with its own camera
+                joints = zedo.lift(keypoints[rows], views.K[rows], hypotheses=hypotheses, lifter=lifter).joints
                 truth = np.broadcast_to(views.joints_cam[rows, None], joints.shape)
                 errors.append(1000 * mpjpe(joints, truth, root))
                 aligned.append(1000 * pa_mpjpe(joints.astype(float), truth))
-                if args.progress or i + CHUNK >= len(xy):
+                if args.progress or i + CHUNK >= len(keypoints):
                     seconds = time.perf_counter() - start
                     report(f"{name} {kind}", hypotheses, np.concatenate(errors), np.concatenate(aligned), seconds)
 

@@ -1,4 +1,4 @@
-"""The examples run as their first lines say, on real data, and what they print is in the range that was measured."""
+"""The examples run on real data as documented, and their results are in the measured range."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def run(example: str, *arguments: object) -> str:
 
 
 def test_mocap_accuracy(shared: Path) -> None:
-    """Measured: 67 mm on 2000 poses; 20 of them scatter."""
+    """Measured: 67 mm on 2000 poses; 20 poses vary more."""
     file = shared / "data/mocap/mocap_h36m17.npz"
-    said = run("mocap_accuracy.py", file, "--poses", 20, "--hypo", "1", "--preset", "default")
-    (error,) = re.findall(r"chosen +([\d.]+)", said)
+    output = run("mocap_accuracy.py", file, "--poses", 20, "--hypo", "1", "--preset", "default")
+    (error,) = re.findall(r"chosen +([\d.]+)", output)
     assert 20 < float(error) < 120
 
 
@@ -32,14 +32,14 @@ def test_compare_with_reference(shared: Path, tmp_path: Path) -> None:
     keypoints, _ = demo_assets()
     camera = zedo.read_camera(balance / "calibration.toml", "cam_03")
     zedo.save(zedo.lift(zedo.read_keypoints(keypoints), camera, hypotheses=10), tmp_path / "poses.npz")
-    said = run(
+    output = run(
         "compare_with_reference.py",
         tmp_path / "poses.npz",
         balance / "reference_zup.npz",
         balance / "calibration.toml",
         "cam_03",
     )
-    chosen, mean, best = (float(error) for error in re.findall(r"[^-]MPJPE +([\d.]+)", said))
+    chosen, mean, best = (float(error) for error in re.findall(r"[^-]MPJPE +([\d.]+)", output))
     assert best < chosen < mean
     assert chosen < 130
 

@@ -1,14 +1,13 @@
-"""The doors of the library: whatever is handed to them is taken, or refused in one line that names it."""
+"""The public functions accept any sensible input and refuse everything else in one line that names it."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -18,10 +17,15 @@ from zedo_cases import tiny_lifter
 import zedo_core
 from zedo_core.camera import Camera
 from zedo_core.errors import CameraError, DeviceError, InputError, WeightsError
-from zedo_core.lifting import find_device, lift
-from zedo_core.methods.zedo import PRESETS, ZedoLifter, ZedoOptions
-from zedo_core.methods.zedo.checkpoint import load_clusters, load_prior
+from zedo_core.lifting import lift
+from zedo_core.methods.zedo.initial_poses import load_initial_poses
+from zedo_core.methods.zedo.lifter import ZedoLifter
+from zedo_core.methods.zedo.options import PRESETS, ZedoOptions
+from zedo_core.methods.zedo.prior import load_prior
+from zedo_core.nets.device import find_device
 from zedo_core.skeleton import H36M17
+
+pytestmark = pytest.mark.usefixtures("undecorated")
 
 J = len(H36M17)
 PRIOR = Path(zedo_core.__file__).parent / "assets" / "prior"
@@ -30,21 +34,13 @@ OTHER = [[800.0, 0, 450], [0, 800.0, 420], [0, 0, 1]]
 CAMERA = Camera(fx=1000.0, fy=1000.0, cx=500.0, cy=400.0)
 
 
-@pytest.fixture(autouse=True)
-def _undecorated() -> Iterator[None]:
-    """Without the tests' own shape checks, which stand before the messages that a user sees."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
-
-
 @pytest.fixture(scope="module")
 def lifter() -> ZedoLifter:
     return tiny_lifter(iterations=2)
 
 
 def pixels(frames: int = 2) -> ndarray:
-    """Of joints about half a metre around a root 5 m before the camera."""
+    """Projections of joints about half a metre around a root 5 m in front of the camera."""
     points = np.random.default_rng(0).normal(0, 0.3, (frames, J, 3)) + np.array((0.0, 0.0, 5.0))
     return CAMERA.project(points)
 
@@ -73,7 +69,7 @@ def assert_one_line(caught: pytest.ExceptionInfo[Exception], *words: str) -> Non
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_cameras_that_lift_takes(lifter: ZedoLifter, camera: Any, focal_px: list[float]) -> None:
+def test_cameras_that_lift_accepts(lifter: ZedoLifter, camera: Any, focal_px: list[float]) -> None:
     poses = lift(pixels(), camera, hypotheses=1, lifter=lifter)
     assert [camera.fx for camera in poses.cameras] == focal_px
 
@@ -131,7 +127,7 @@ def test_keypoints_as_lists(lifter: ZedoLifter) -> None:
     wanted = lift(pixels(), CAMERA, hypotheses=2, lifter=lifter).joints
     np.testing.assert_array_equal(lift(pixels().tolist(), CAMERA, hypotheses=2, lifter=lifter).joints, wanted)
     whole = pixels().round().astype(int)
-    assert lift(whole, CAMERA, hypotheses=1, lifter=lifter).joints.shape == (2, 1, 1, J, 3)
+    assert lift(whole, CAMERA, hypotheses=1, lifter=lifter).joints.shape == (2, 1, J, 3)
 
 
 @pytest.mark.parametrize(
@@ -164,13 +160,13 @@ def test_keypoints_that_lift_refuses(lifter: ZedoLifter, keypoints: Any) -> None
 
 @pytest.mark.parametrize("name", ["seed", "hypotheses"])
 @pytest.mark.parametrize("value", [None, "3", 2.5, float("nan"), [1]], ids=str)
-def test_numbers_that_are_none(lifter: ZedoLifter, name: str, value: Any) -> None:
+def test_invalid_numbers_are_refused(lifter: ZedoLifter, name: str, value: Any) -> None:
     with pytest.raises(InputError, match=r"expected .*(seed|hypotheses).*got") as caught:
         lift(pixels(), CAMERA, lifter=lifter, **{name: value})
     assert_one_line(caught)
 
 
-def test_numbers_of_numpy_will_do(lifter: ZedoLifter) -> None:
+def test_numpy_integers_are_accepted(lifter: ZedoLifter) -> None:
     got = lift(pixels(), CAMERA, lifter=lifter, seed=np.int64(3), hypotheses=np.int32(2))  # type: ignore[arg-type]
     np.testing.assert_array_equal(got.joints, lift(pixels(), CAMERA, lifter=lifter, seed=3, hypotheses=2).joints)
 
@@ -178,8 +174,8 @@ def test_numbers_of_numpy_will_do(lifter: ZedoLifter) -> None:
 @pytest.mark.parametrize(
     "name", ["hpu", "privateuseone", "mkldnn", "vulkan", "CPU", "cuda:99999999999999", "cp\nu", None, True, ["cpu"]]
 )
-def test_devices_of_odd_names(name: Any) -> None:
-    """Some of them are names that torch knows, of machines that are not here."""
+def test_odd_device_names_are_refused(name: Any) -> None:
+    """Some are names of devices that torch knows but that are not available."""
     with pytest.raises(DeviceError, match="is not available; use auto, cpu, cuda") as caught:
         find_device(name)
     assert_one_line(caught)
@@ -188,8 +184,8 @@ def test_devices_of_odd_names(name: Any) -> None:
 # Weights
 
 
-def copied(folder: Path, **changed: Any) -> Path:
-    """The packaged weights with other fields in their config."""
+def copy_weights(folder: Path, **changed: Any) -> Path:
+    """A copy of the packaged weights with changed fields in the config."""
     shutil.copytree(PRIOR, folder / "weights")
     config = json.loads((PRIOR / "prior.json").read_text())
     (folder / "weights" / "prior.json").write_text(json.dumps({**config, **changed}))
@@ -217,8 +213,8 @@ def with_value(field: str, **changed: Any) -> dict[str, Any]:
     ],
     ids=str,
 )
-def test_configs_that_make_no_sense(tmp_path: Path, changed: dict[str, Any], word: str) -> None:
-    weights = copied(tmp_path, **changed)
+def test_invalid_configs_are_refused(tmp_path: Path, changed: dict[str, Any], word: str) -> None:
+    weights = copy_weights(tmp_path, **changed)
     with pytest.raises(WeightsError, match="expected") as caught:
         load_prior(weights)
     assert_one_line(caught, str(weights / "prior.json"), word)
@@ -236,7 +232,7 @@ def test_configs_that_make_no_sense(tmp_path: Path, changed: dict[str, Any], wor
     ],
     ids=lambda state: str(len(str(state))),
 )
-def test_official_checkpoints_that_are_none(tmp_path: Path, state: dict[Any, Any]) -> None:
+def test_invalid_official_checkpoints_are_refused(tmp_path: Path, state: dict[Any, Any]) -> None:
     torch.save({"model_state_dict": state}, tmp_path / "official.pth")
     with pytest.raises(WeightsError, match=r"official\.pth: expected") as caught:
         load_prior(tmp_path / "official.pth")
@@ -246,35 +242,35 @@ def test_official_checkpoints_that_are_none(tmp_path: Path, state: dict[Any, Any
 POSES = np.zeros((4, J, 3), np.float32)
 
 
-def saved_npz(path: Path, **arrays: ndarray) -> None:
+def write_npz(path: Path, **arrays: ndarray) -> None:
     np.savez(path, **arrays)  # type: ignore[arg-type]
 
 
-def saved_npy(path: Path, array: Any) -> None:
+def write_npy(path: Path, array: Any) -> None:
     with open(path, "wb") as file:
         np.save(file, array, allow_pickle=True)
 
 
 CLUSTERS: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "no arrays": (saved_npz, "no array"),
-    "a name": (lambda path: saved_npz(path, walking=POSES), "'walking'"),
-    "an odd number": (lambda path: saved_npz(path, **{"1_0": POSES}), "'1_0'"),
-    "a fraction": (lambda path: saved_npz(path, **{"1.5": POSES}), "'1.5'"),
-    "objects": (lambda path: saved_npz(path, **{"4": np.array([{}], object)}), "Python objects"),
-    "objects as npy": (lambda path: saved_npy(path, np.array([{}], object)), "Python objects"),
+    "no arrays": (write_npz, "no array"),
+    "a name": (lambda path: write_npz(path, walking=POSES), "'walking'"),
+    "an odd number": (lambda path: write_npz(path, **{"1_0": POSES}), "'1_0'"),
+    "a fraction": (lambda path: write_npz(path, **{"1.5": POSES}), "'1.5'"),
+    "objects": (lambda path: write_npz(path, **{"4": np.array([{}], object)}), "Python objects"),
+    "objects as npy": (lambda path: write_npy(path, np.array([{}], object)), "Python objects"),
     "a pickle": (lambda path: path.write_bytes(b"\x80\x04}."), "neither npz nor npy"),
-    "a number": (lambda path: saved_npy(path, np.float32(3)), "()"),
-    "texts": (lambda path: saved_npz(path, **{"4": np.full((4, J, 3), "a")}), "<U1"),
+    "a number": (lambda path: write_npy(path, np.float32(3)), "()"),
+    "texts": (lambda path: write_npz(path, **{"4": np.full((4, J, 3), "a")}), "<U1"),
     "a text": (lambda path: path.write_text("clusters"), "neither npz nor npy"),
 }
 
 
 @pytest.mark.parametrize("kind", CLUSTERS)
-def test_clusters_that_are_none(tmp_path: Path, kind: str) -> None:
+def test_invalid_clusters_are_refused(tmp_path: Path, kind: str) -> None:
     path, (write, word) = tmp_path / "clusters.npz", CLUSTERS[kind]
     write(path)
     with pytest.raises(WeightsError, match=r"clusters\.npz: expected") as caught:
-        load_clusters(path)
+        load_initial_poses(path)
     assert_one_line(caught, word)
     assert "allow_pickle" not in str(caught.value) and "pickle=" not in str(caught.value)
 
@@ -285,7 +281,11 @@ def test_clusters_that_are_none(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *((name, value) for name in ("iterations", "headings", "shapes", "candidates") for value in (0, -1, 1.5, "9")),
+        *(
+            (name, value)
+            for name in ("iterations", "headings", "initial_poses", "candidates")
+            for value in (0, -1, 1.5, "9")
+        ),
         *(("adam_steps", value) for value in (-1, 2.5, None)),
         *((name, v) for name in ("step", "adam_rate", "depth_m") for v in (0.0, -1.0, np.nan, np.inf, "1", None)),
         *((name, v) for name in ("t_start", "t_end", "warm_up") for v in (1.5, -0.1, np.nan, "0.05", None)),
@@ -301,7 +301,7 @@ def test_clusters_that_are_none(tmp_path: Path, kind: str) -> None:
     ],
     ids=str,
 )
-def test_options_that_make_no_sense(name: str, value: Any) -> None:
+def test_invalid_options_are_refused(name: str, value: Any) -> None:
     with pytest.raises(InputError, match="expected") as caught:
         ZedoOptions(**{name: value})
     assert_one_line(caught, name.split("_")[0])

@@ -1,14 +1,13 @@
-"""lift() and load_lifter(): what comes in, what is refused and how, what stands in the result; select()."""
+"""lift() and load_lifter(): accepted input, errors, and results; and select()."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -17,10 +16,15 @@ from numpy import ndarray
 from zedo_core.camera import Camera
 from zedo_core.diffusion.sde import SubVP
 from zedo_core.errors import CameraError, DeviceError, InputError, WeightsError, ZedoError
-from zedo_core.lifting import expected_joint_error, expected_pose_error, find_device, lift, load_lifter
-from zedo_core.methods.zedo import ZedoLifter, ZedoOptions
-from zedo_core.methods.zedo.checkpoint import Prior, load_clusters, save_clusters, save_prior
+from zedo_core.lifting import lift, load_lifter
+from zedo_core.methods.zedo.calibration import expected_joint_error, expected_pose_error
+from zedo_core.methods.zedo.initial_poses import load_initial_poses, save_initial_poses
+from zedo_core.methods.zedo.lifter import ZedoLifter
+from zedo_core.methods.zedo.loading import load as load_zedo
+from zedo_core.methods.zedo.options import ZedoOptions
+from zedo_core.methods.zedo.prior import Prior, save_prior
 from zedo_core.motions.select import select
+from zedo_core.nets.device import find_device
 from zedo_core.nets.score_mlp import ScoreMLP, ScoreMLPConfig
 from zedo_core.skeleton import COCO17, H36M17
 from zedo_core.types import Keypoints, Poses
@@ -28,8 +32,8 @@ from zedo_core.types import Keypoints, Poses
 J = len(H36M17)
 CPU = torch.device("cpu")
 CAMERA = Camera(fx=1000.0, fy=1000.0, cx=500.0, cy=400.0, size=(1001, 801))
-OPTIONS = ZedoOptions(iterations=3, headings=4, tilts_deg=(0.0,), shapes=4, candidates=2)
-# float32 metres of several metres' depth through three small steps of the random network
+OPTIONS = ZedoOptions(iterations=3, headings=4, tilts_deg=(0.0,), initial_poses=4, candidates=2)
+# float32 at a depth of several metres, after three small steps of the random network
 SAME_M = 1e-4
 
 
@@ -46,43 +50,29 @@ def standard_poses() -> ndarray:
 @pytest.fixture(scope="module")
 def lifter() -> ZedoLifter:
     prior = Prior(net=tiny_net(), sde=SubVP(), skeleton=H36M17, name="tiny", sha256="ab" * 32)
-    return ZedoLifter.build(prior, {12: standard_poses()}, OPTIONS, CPU)
-
-
-@pytest.fixture
-def undecorated() -> Iterator[None]:
-    """Without the tests' own shape checks, which stand before the messages that a user sees."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+    return ZedoLifter.from_prior(prior, {12: standard_poses()}, OPTIONS, CPU)
 
 
 def bodies(*shape: int, joints: int = J) -> ndarray:
-    """Joints in camera axes, within the camera's picture."""
+    """Joints in camera axes, inside the camera's field of view."""
     rng = np.random.default_rng(0)
     return rng.normal(0, 0.3, (*shape, joints, 3)) + np.array((0.0, 0.0, 5.0))
 
 
-def keypoints(xy: ndarray, skeleton: Any = H36M17, **changed: Any) -> Keypoints:
-    t, p = xy.shape[:2]
-    values = {
-        "xy": xy,
-        "confidence": np.full(xy.shape[:3], 0.9),
-        "skeleton": skeleton,
-        "frame_numbers": np.arange(t),
-        "track_ids": np.arange(p),
-    }
-    return Keypoints(**{**values, **changed})
+def keypoints(xy: ndarray, skeleton: Any = H36M17, confidence: ndarray | None = None, **more: Any) -> Keypoints:
+    """Keypoints of people (t, p, j, 2), all seen by default."""
+    seen = np.full(xy.shape[:3], 0.9) if confidence is None else confidence
+    return Keypoints.from_dense(xy, seen, skeleton, **more)
 
 
-# What comes in
+# Accepted input
 
 
 def test_an_array_of_pixels(lifter: ZedoLifter) -> None:
     xy = CAMERA.project(bodies(4))
     poses = lift(xy, CAMERA, hypotheses=3, lifter=lifter)
-    assert poses.joints.shape == (4, 1, 3, J, 3) and poses.score.shape == (4, 1, 3)
-    assert poses.spread.shape == (4, 1, J) and (poses.chosen == 0).all() and poses.present.all()
+    assert poses.joints.shape == (4, 3, J, 3) and poses.score.shape == (4, 3)
+    assert poses.spread.shape == (4, J) and (poses.chosen == 0).all() and poses.frame.tolist() == [0, 1, 2, 3]
     assert poses.cameras == (CAMERA,) and poses.frame_numbers.tolist() == [0, 1, 2, 3]
     assert poses.skeleton == H36M17
     assert (np.diff(poses.score, axis=-1) <= 0).all()
@@ -105,7 +95,7 @@ def test_a_third_column_is_the_confidence(lifter: ZedoLifter) -> None:
 def test_several_people_in_coco_with_a_gap(lifter: ZedoLifter) -> None:
     xy = CAMERA.project(bodies(4, 2, joints=len(COCO17)))
     confidence = np.full((4, 2, len(COCO17)), 0.8)
-    confidence[2, 1] = 0.0  # the second person is away in the third frame
+    confidence[2, 1] = 0.0  # the second person is absent from the third frame
     people = keypoints(
         xy,
         COCO17,
@@ -117,31 +107,27 @@ def test_several_people_in_coco_with_a_gap(lifter: ZedoLifter) -> None:
     )
     done: list[tuple[int, int]] = []
     poses = lift(people, CAMERA, hypotheses=2, lifter=lifter, on_progress=lambda *state: done.append(state))
-    away = np.zeros((4, 2), bool)
-    away[2, 1] = True
     assert poses.skeleton == H36M17 and done[-1] == (7, 7)
-    for values in (poses.joints, poses.score, poses.spread):
-        missing = np.isnan(values).reshape(4, 2, -1)
-        assert (missing == away[..., None]).all()
-    assert (poses.chosen == np.where(away, -1, 0)).all() and (poses.present == ~away).all()
-    assert np.isnan(poses.best[2, 1]).all() and np.isfinite(poses.best[~away]).all()
+    assert poses.track.tolist() == [4, 4, 4, 4, 8, 8, 8] and poses.frame.tolist() == [0, 1, 2, 3, 0, 1, 3]
+    assert all(np.isfinite(values).all() for values in (poses.joints, poses.score, poses.spread))
+    assert (poses.chosen == 0).all()
     assert poses.frame_numbers.tolist() == [3, 5, 7, 9] and poses.track_ids.tolist() == [4, 8]
     assert poses.fps == 12.5 and poses.times_s is not None and poses.times_s.tolist() == [0.1, 0.2, 0.4, 0.5]
-    # every person as if alone
+    # people are lifted independently of each other
     alone = keypoints(xy[:, :1], COCO17, confidence=confidence[:, :1])
     got = lift(alone, CAMERA, hypotheses=2, lifter=lifter)
-    np.testing.assert_allclose(got.joints[:, 0], poses.joints[:, 0], rtol=0, atol=SAME_M)
+    np.testing.assert_allclose(got.joints, poses.joints[:4], rtol=0, atol=SAME_M)
 
 
-def test_nobody_at_all(lifter: ZedoLifter) -> None:
-    nobody = keypoints(np.zeros((2, 1, J, 2)), confidence=np.zeros((2, 1, J)))
-    poses = lift(nobody, CAMERA, lifter=lifter)
-    assert np.isnan(poses.joints).all() and (poses.chosen == -1).all()
-    assert lift(np.zeros((0, J, 2)), CAMERA, lifter=lifter).joints.shape == (0, 1, 10, J, 3)
+def test_keypoints_without_people(lifter: ZedoLifter) -> None:
+    no_people = keypoints(np.zeros((2, 1, J, 2)), confidence=np.zeros((2, 1, J)))
+    poses = lift(no_people, CAMERA, lifter=lifter)
+    assert len(poses) == 0 and len(poses.frame_numbers) == 2
+    assert lift(np.zeros((0, J, 2)), CAMERA, lifter=lifter).joints.shape == (0, 10, J, 3)
 
 
 def test_one_camera_per_frame(lifter: ZedoLifter) -> None:
-    """The same rays through other intrinsics. The gap would move every later camera by one if rows were counted."""
+    """The same rays through other intrinsics. With the gap, cameras indexed by row instead of frame would be off."""
     cameras = [replace(CAMERA, fx=800.0 + 200 * i, fy=800.0 + 200 * i, cx=400.0 + 50 * i) for i in range(4)]
     points, seen = bodies(4, 2), np.full((4, 2, J), 0.9)
     seen[1] = seen[2, 0] = 0.0
@@ -159,19 +145,19 @@ def test_a_matrix_is_a_camera(lifter: ZedoLifter) -> None:
     np.testing.assert_array_equal(got.camera(1).matrix, CAMERA.matrix)
 
 
-def test_the_lens_is_undone_before_lifting(lifter: ZedoLifter) -> None:
-    """Undistortion is solved to far below a hundredth of a pixel, 1e-5 of the slope: 1e-3 m at these depths."""
-    bent = replace(CAMERA, distortion=(-1.0, 0.05, 0.001, -0.002))
-    points = bodies(3) + np.array([1.0, 0.5, 0.0])  # aside of the centre, where the lens bends by 10 pixels and more
-    clean, crooked = CAMERA.project(points), bent.project(points)
-    assert np.abs(clean - crooked).max() > 5.0
+def test_keypoints_are_undistorted_before_lifting(lifter: ZedoLifter) -> None:
+    """Undistortion is accurate to far below a hundredth of a pixel, 1e-5 of the slope: 1e-3 m at these depths."""
+    camera = replace(CAMERA, distortion=(-1.0, 0.05, 0.001, -0.002))
+    points = bodies(3) + np.array([1.0, 0.5, 0.0])  # off centre, where distortion is 10 pixels and more
+    clean, distorted = CAMERA.project(points), camera.project(points)
+    assert np.abs(clean - distorted).max() > 5.0
     wanted = lift(clean, CAMERA, lifter=lifter).joints
-    np.testing.assert_allclose(lift(crooked, bent, lifter=lifter).joints, wanted, rtol=0, atol=1e-3)
-    np.testing.assert_allclose(lift(crooked, [bent] * 3, lifter=lifter).joints, wanted, rtol=0, atol=1e-3)
-    assert np.abs(lift(crooked, CAMERA, lifter=lifter).joints - wanted).max() > 0.01
+    np.testing.assert_allclose(lift(distorted, camera, lifter=lifter).joints, wanted, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(lift(distorted, [camera] * 3, lifter=lifter).joints, wanted, rtol=0, atol=1e-3)
+    assert np.abs(lift(distorted, CAMERA, lifter=lifter).joints - wanted).max() > 0.01
 
 
-def test_the_same_again(lifter: ZedoLifter) -> None:
+def test_the_same_seed_gives_the_same_result(lifter: ZedoLifter) -> None:
     people = keypoints(CAMERA.project(bodies(3, 2)))
     before = people.xy.copy()
     first, again = (lift(people, CAMERA, seed=3, lifter=lifter) for _ in range(2))
@@ -181,7 +167,7 @@ def test_the_same_again(lifter: ZedoLifter) -> None:
     assert first.provenance.options["seed"] == 3
 
 
-# What is refused
+# Errors
 
 
 def assert_one_line(error: BaseException) -> None:
@@ -197,7 +183,7 @@ def test_other_shapes_are_refused(lifter: ZedoLifter, shape: tuple[int, ...]) ->
     assert_one_line(caught.value)
 
 
-def test_values_that_are_none_are_refused(lifter: ZedoLifter) -> None:
+def test_invalid_values_are_refused(lifter: ZedoLifter) -> None:
     xy = CAMERA.project(bodies(2))
     xy[1, H36M17.index("right_ankle")] = np.nan
     with pytest.raises(InputError, match="frame 1, person 0, joint right_ankle") as caught:
@@ -228,13 +214,13 @@ def test_a_number_of_hypotheses_out_of_range_is_refused(lifter: ZedoLifter, hypo
 @pytest.mark.parametrize(
     "name", ["nonsense", "", "cuda:x", "cuda:99", *([] if torch.cuda.is_available() else ["cuda"])]
 )
-def test_devices_that_are_not_there(name: str) -> None:
+def test_unavailable_devices_are_refused(name: str) -> None:
     with pytest.raises(DeviceError, match=f"'{name}' is not available") as caught:
         find_device(name)
     assert_one_line(caught.value)
 
 
-def test_devices_that_are_there() -> None:
+def test_available_devices() -> None:
     assert find_device("cpu") == CPU
     assert find_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -245,33 +231,33 @@ def test_devices_that_are_there() -> None:
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     save_prior(tmp_path, tiny_net(), SubVP(), H36M17, "tiny")
-    save_clusters(tmp_path, {12: standard_poses()})
+    save_initial_poses(tmp_path, {12: standard_poses()})
     return tmp_path
 
 
 def test_weights_from_a_folder(weights: Path) -> None:
-    lifter = load_lifter(weights, options=OPTIONS, device="cpu")
-    assert lifter.prior.name == "tiny" and list(lifter.clusters) == [12] and lifter.options == OPTIONS
-    np.testing.assert_allclose(lifter.clusters[12].numpy(), standard_poses(), atol=1e-6)
-    by_file = load_lifter(weights / "prior.safetensors", device="cpu")
-    assert by_file.prior.sha256 == lifter.prior.sha256 and list(by_file.clusters) == [12]
+    lifter = load_zedo(weights, options=OPTIONS, device="cpu")
+    assert lifter.prior.name == "tiny" and list(lifter.initial_poses) == [12] and lifter.options == OPTIONS
+    np.testing.assert_allclose(lifter.initial_poses[12].numpy(), standard_poses(), atol=1e-6)
+    by_file = load_zedo(weights / "prior.safetensors", device="cpu")
+    assert by_file.prior.sha256 == lifter.prior.sha256 and list(by_file.initial_poses) == [12]
 
 
-def test_packaged_clusters_serve_weights_without_any(weights: Path) -> None:
+def test_packaged_clusters_are_used_for_weights_without_any(weights: Path) -> None:
     (weights / "clusters.npz").unlink()
-    packaged = load_lifter(device="cpu").clusters
-    assert load_lifter(weights, device="cpu").clusters.keys() == packaged.keys() != {10}
+    packaged = load_zedo(device="cpu").initial_poses
+    assert load_zedo(weights, device="cpu").initial_poses.keys() == packaged.keys() != {10}
 
 
-def test_clusters_from_elsewhere(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_clusters_from_another_file(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     file = tmp_path_factory.mktemp("clusters") / "official.npy"
     np.save(file, standard_poses()[:4] + 1.0)
-    clusters = load_lifter(weights, clusters=file, device="cpu").clusters
+    clusters = load_zedo(weights, clusters=file, device="cpu").initial_poses
     assert list(clusters) == [4]
     np.testing.assert_allclose(clusters[4].numpy(), standard_poses()[:4], atol=1e-6)
 
 
-def truncated(file: Path) -> None:
+def truncate(file: Path) -> None:
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 
 
@@ -294,16 +280,16 @@ def with_clusters(**arrays: ndarray) -> Callable[[Path], None]:
 DAMAGES: dict[str, Callable[[Path], Any]] = {
     "no weights": lambda folder: (folder / "prior.safetensors").unlink(),
     "no config": lambda folder: (folder / "prior.json").unlink(),
-    "half the weights": lambda folder: truncated(folder / "prior.safetensors"),
+    "half the weights": lambda folder: truncate(folder / "prior.safetensors"),
     "empty weights": lambda folder: (folder / "prior.safetensors").write_bytes(b""),
-    "half the config": lambda folder: truncated(folder / "prior.json"),
+    "half the config": lambda folder: truncate(folder / "prior.json"),
     "a config that is a list": lambda folder: (folder / "prior.json").write_text("[]"),
     "another format": with_config(format="zedo-prior-2"),
     "wider": with_sizes(width=128),
     "one more block": with_sizes(blocks=2),
     "fewer joints": with_sizes(joints=16),
     "an unknown size": with_sizes(depth=3),
-    "half the clusters": lambda folder: truncated(folder / "clusters.npz"),
+    "half the clusters": lambda folder: truncate(folder / "clusters.npz"),
     "16 joints in the clusters": with_clusters(a=np.zeros((2, 16, 3))),
     "clusters not by their number": with_clusters(walking=standard_poses()),
     "clusters in mm": with_clusters(**{"10": standard_poses() * 1000}),
@@ -319,18 +305,18 @@ def test_damaged_weights_are_refused_in_one_line(weights: Path, kind: str) -> No
     assert_one_line(caught.value)
 
 
-def test_weights_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_weights_are_refused(tmp_path: Path) -> None:
     for wrong in ("no-such-name", tmp_path / "missing", tmp_path):
         with pytest.raises(WeightsError) as caught:
             load_lifter(wrong, device="cpu")
         assert_one_line(caught.value)
     with pytest.raises(WeightsError, match="no such file"):
-        load_clusters(tmp_path / "missing.npz")
+        load_initial_poses(tmp_path / "missing.npz")
     with pytest.raises(WeightsError, match="no such file"):
         load_lifter(clusters=tmp_path / "missing.npz", device="cpu")
 
 
-# Choosing
+# Selection
 
 
 def some_poses(lifter: ZedoLifter) -> Poses:
@@ -341,14 +327,21 @@ def some_poses(lifter: ZedoLifter) -> Poses:
 
 
 def test_select_takes_the_best_score(lifter: ZedoLifter) -> None:
-    poses = some_poses(lifter)
-    score = np.array([[[1.0, 3.0, 2.0, 0.0], [np.nan, -5.0, -4.0, -6.0]], [[np.nan] * 4, [2.0, 2.0, 9.0, 1.0]]])
+    poses = some_poses(lifter)  # of person 0 in frame 0, person 1 in frames 0 and 1
+    score = np.array([[1.0, 3.0, 2.0, 0.0], [np.nan, -5.0, -4.0, -6.0], [2.0, 2.0, 9.0, 1.0]])
     unsorted = replace(poses, score=score)
     chosen = select(unsorted, "best")
-    assert chosen.chosen.tolist() == [[1, 2], [-1, 2]]
-    np.testing.assert_array_equal(chosen.best[0, 0], poses.joints[0, 0, 1])
-    assert np.isnan(chosen.best[1, 0]).all()
-    assert unsorted.chosen.tolist() == [[0, 0], [-1, 0]]  # what was given stays
+    assert chosen.chosen.tolist() == [1, 2, 2]
+    np.testing.assert_array_equal(chosen.best[0], poses.joints[0, 1])
+    assert unsorted.chosen.tolist() == [0, 0, 0]  # the argument is not changed
+
+
+def test_a_method_without_scores_keeps_its_poses(lifter: ZedoLifter) -> None:
+    poses = some_poses(lifter)
+    unscored = replace(poses, score=np.full_like(poses.score, np.nan), spread=np.full_like(poses.spread, np.nan))
+    for choice in ("best", "track", "mean"):
+        chosen = select(unscored, choice)
+        assert len(chosen) == 3 and np.isfinite(chosen.best).all() and not chosen.doubtful.any()
 
 
 def test_select_agrees_with_the_order_of_the_lifter(lifter: ZedoLifter) -> None:
@@ -356,27 +349,27 @@ def test_select_agrees_with_the_order_of_the_lifter(lifter: ZedoLifter) -> None:
     np.testing.assert_array_equal(select(poses, "best").chosen, poses.chosen)
 
 
-def test_a_person_of_three_joints_is_a_gap(lifter: ZedoLifter) -> None:
-    """Two frames of one person; in the second only three joints are seen, which leaves the depth open."""
+def test_a_person_with_three_joints_is_dropped(lifter: ZedoLifter) -> None:
+    """Two frames of one person; in the second only three joints are seen, so that the depth is undetermined."""
     xy = CAMERA.project(bodies(2, 1))
     confidence = np.full(xy.shape[:3], 0.9)
     confidence[1, :, 3:] = 0.0
     poses = lift(keypoints(xy, confidence=confidence), CAMERA, hypotheses=2, lifter=lifter)
-    assert poses.present.tolist() == [[True], [False]]
+    assert poses.frame.tolist() == [0]
     with pytest.raises(InputError, match="4 usable joints"):
         lift(keypoints(xy[1:], confidence=confidence[1:]), CAMERA, hypotheses=2, lifter=lifter)
 
 
-def test_the_spread_is_the_error_to_expect() -> None:
-    """Root mean square errors of joints by the spread of their hypotheses, measured on held-out motions (mm)."""
+def test_the_spread_is_the_expected_error_of_a_joint() -> None:
+    """Measured root mean square errors of joints by the spread of their hypotheses, on held-out motions (mm)."""
     measured = {2.5: 30.1, 6.2: 41.8, 10.5: 53.4, 16: 62, 22.5: 70.1, 30: 76.7, 49: 91.3, 80: 110.8, 110: 128.8}
     found = expected_joint_error(np.array(list(measured)) / 1000)
     np.testing.assert_allclose(found, np.array(list(measured.values())) / 1000, rtol=0.1)
     assert expected_joint_error(np.zeros(2)).tolist() == [0, 0]
 
 
-def test_the_score_is_the_error_to_expect() -> None:
-    """Mean joint errors of chosen poses by their residuals, a tenth each, measured on held-out motions (mm)."""
+def test_the_score_is_the_expected_error_of_a_pose() -> None:
+    """Measured mean joint errors of chosen poses by deciles of their residuals, on held-out motions (mm)."""
     measured = {4.2: 42.5, 9.2: 50.4, 13.8: 52.6, 18.2: 53.2, 23: 58.6, 28.4: 61.9, 34.5: 67.2, 42.4: 72.9, 55: 81}
     found = expected_pose_error(np.array(list(measured)) / 1000)
     np.testing.assert_allclose(found, np.array(list(measured.values())) / 1000, rtol=0.1)

@@ -1,4 +1,4 @@
-"""The public names: all there, all documented, and imported only when asked for."""
+"""Public names: complete, documented, and imported lazily."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 import zedo_core
 
 
-def test_all_names_every_public_name() -> None:
+def test_all_lists_every_public_name() -> None:
     assert set(zedo_core.__all__) == {*zedo_core._HOME, "__version__"}
     assert sorted(set(zedo_core.__all__)) == sorted(zedo_core.__all__)
     assert set(zedo_core.__all__) == set(dir(zedo_core))
 
 
 @pytest.mark.parametrize("name", sorted(zedo_core._HOME))
-def test_public_names_are_there_and_documented(name: str) -> None:
+def test_public_names_exist_and_are_documented(name: str) -> None:
     value = getattr(zedo_core, name)
     assert inspect.getdoc(value), f"{name} has no docstring"
     assert not inspect.ismodule(value)
@@ -36,10 +36,10 @@ def loaded_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_importing_the_core_loads_nothing_heavy() -> None:
+def test_importing_the_core_loads_no_heavy_packages() -> None:
     assert not loaded_by("import zedo_core") & {"torch", "numpy", "cv2", "scipy", "jaxtyping"}
 
 
-def test_importing_the_commands_loads_nothing_heavy() -> None:
+def test_importing_the_commands_loads_no_heavy_packages() -> None:
     heavy = {"torch", "numpy", "cv2", "huggingface_hub", "sklearn", "matplotlib", "av", "ultralytics"}
     assert not loaded_by("import zedo_cli.app") & heavy

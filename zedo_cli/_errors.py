@@ -1,7 +1,7 @@
-"""What went wrong becomes one line on stderr and an exit code.
+"""Errors as one line on stderr and an exit code.
 
-0 all went well, 1 it could not be done, 2 what was given cannot be used, 130 interrupted. With
-ZEDO_TRACEBACK=1 in the environment the traceback is shown above the line.
+0 success, 1 failure, 2 unusable input, 130 interrupted. With ZEDO_TRACEBACK=1 in the environment the traceback is
+shown as well.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ def _os_error(error: BaseException) -> str:
 
 
 def _unexpected(error: BaseException) -> str:
-    if type(error).__name__ == "OutOfMemoryError":  # torch's, told by its name so that torch need not be imported
+    if type(error).__name__ == "OutOfMemoryError":  # torch's; by name, so that torch need not be imported
         return _OUT_OF_MEMORY
     detail = " ".join(str(error).split())
     return f"unexpected {type(error).__name__}: {detail} (ZEDO_TRACEBACK=1 shows where; please report it)"
 
 
-# The first class that fits says the exit code and the text.
+# Exit code and text by class; the first match applies.
 _TABLE: tuple[tuple[type[BaseException], int, Callable[[BaseException], str]], ...] = (
     (InputError, 2, str),
     (ZedoError, 1, str),
@@ -45,8 +45,8 @@ _TABLE: tuple[tuple[type[BaseException], int, Callable[[BaseException], str]], .
 
 
 @contextmanager
-def errors_reported() -> Iterator[None]:
-    """Turn an exception into its line and `typer.Exit`; usage errors and closed pipes stay with typer."""
+def report_errors() -> Iterator[None]:
+    """Turn exceptions into a line and `typer.Exit`; usage errors and closed pipes are left to typer."""
     try:
         yield
     except (typer.Exit, typer.Abort, BrokenPipeError):
@@ -62,8 +62,8 @@ def errors_reported() -> Iterator[None]:
 
 
 @contextmanager
-def messages_shown() -> Iterator[None]:
-    """Show what zedo_core logs, from warnings up, in the style of the errors."""
+def show_log_messages() -> Iterator[None]:
+    """Show warnings and errors that zedo_core logs, in the style of errors."""
     logger, handler = logging.getLogger("zedo_core"), _AlertHandler(logging.WARNING)
     logger.addHandler(handler)
     try:
@@ -73,7 +73,7 @@ def messages_shown() -> Iterator[None]:
 
 
 class _AlertHandler(logging.Handler):
-    """Hands log records to `alert`."""
+    """Passes log records to `alert`."""
 
     def emit(self, record: logging.LogRecord) -> None:
         alert(record.levelname.lower(), record.getMessage())

@@ -1,27 +1,27 @@
-"""Ctrl-C before a command runs: one line and out, while modules load and nothing is to be cleaned up.
+"""Ctrl-C before a command runs, while modules are loaded: one line and exit, as there is nothing to clean up.
 
-An exception would do for neither: within an import it may be lost, and click answers it without a word. Imports
-little, since what is pressed before this module is there ends in the interpreter's own traceback.
+An exception would not do: within an import it may be swallowed, and click handles it silently. This module imports
+little, since Ctrl-C before it is loaded ends in the interpreter's own traceback.
 """
 
 import os
 import signal
 
 
-def leave_at_once() -> None:
-    """From now on Ctrl-C ends the process; where it is ignored, as under nohup, it stays so."""
+def exit_on_interrupt() -> None:
+    """From now on Ctrl-C ends the process, unless it is ignored, as under nohup."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _leave)
+        signal.signal(signal.SIGINT, _exit)
 
 
-def raise_again() -> None:
-    """From now on Ctrl-C is a KeyboardInterrupt again, for those who clean up and say so."""
-    if signal.getsignal(signal.SIGINT) is _leave:
+def raise_on_interrupt() -> None:
+    """From now on Ctrl-C raises KeyboardInterrupt again, so that commands can clean up."""
+    if signal.getsignal(signal.SIGINT) is _exit:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _leave(number: int, frame: object) -> None:
+def _exit(number: int, frame: object) -> None:
     try:
         os.write(2, b"error: interrupted\n")
-    finally:  # with stderr closed, too
+    finally:  # even if stderr is closed
         os._exit(130)

@@ -1,4 +1,4 @@
-"""Options that several commands share, defined once; a default stands where the option is used."""
+"""Options shared by several commands; their defaults are given in the commands."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ if TYPE_CHECKING:
     from zedo_core.camera.choice import CameraChoice
 
 
-def path_of(text: str) -> Path:
-    """Parser of paths: an empty one would silently be the current folder."""
+def parse_path(text: str) -> Path:
+    """Parse a path; an empty one, which would be the current folder, is refused."""
     if not str(text):
-        raise typer.BadParameter("expected a path, got an empty text")
+        raise typer.BadParameter("expected a path, got an empty string")
     return Path(text)
 
 
-def folder_of(text: str) -> Path:
-    """Parser of folders, which may not be there yet."""
-    path = path_of(text)
+def parse_folder(text: str) -> Path:
+    """Parse the path of a folder, which need not exist."""
+    path = parse_path(text)
     if path.is_file():
         raise typer.BadParameter(f"expected a folder, '{path}' is a file")
     return path
 
 
-def camera_of(
+def camera_choice(
     camera: str | None, fx: float | None, fy: float | None, cx: float | None, cy: float | None, fov: float | None
 ) -> CameraChoice:
-    """What the options say of the camera; CameraError when they say it twice."""
+    """The camera as chosen by the options; CameraError when they conflict."""
     from zedo_core.camera.choice import CameraChoice
 
-    file, name = _file_and_name(camera)
+    file, name = _split_camera(camera)
     return CameraChoice(file=file, name=name, fx=fx, fy=fy, cx=cx, cy=cy, fov_deg=fov)
 
 
-def _file_and_name(camera: str | None) -> tuple[Path | None, str | None]:
-    """FILE[:NAME] apart; a file whose own name holds a colon is taken as it is."""
+def _split_camera(camera: str | None) -> tuple[Path | None, str | None]:
+    """File and name of FILE[:NAME]; an existing file with a colon in its name is recognised."""
     if camera is None:
         return None, None
     file, colon, name = camera.rpartition(":")
@@ -50,51 +50,132 @@ def _file_and_name(camera: str | None) -> tuple[Path | None, str | None]:
     return Path(file), name
 
 
+# Panels in the help of `infer` and `live`
+INPUT, CAMERA, PEOPLE, LIFTING, MOTION, OUTPUT = "Input", "Camera", "People", "Lifting", "Motion", "Output"
+
 OutDir = Annotated[
     Path,
-    typer.Option("--out", "-o", help="Folder for the results; made if needed.", parser=folder_of, metavar="DIR"),
+    typer.Option(
+        "--out",
+        "-o",
+        help="Folder for the results; created if needed.",
+        parser=parse_folder,
+        metavar="DIR",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 Device = Annotated[
-    str, typer.Option("--device", help="Where to compute: auto, cpu, cuda, cuda:N or mps.", metavar="NAME")
+    str,
+    typer.Option(
+        "--device", help="Compute device: auto, cpu, cuda, cuda:N or mps.", metavar="NAME", rich_help_panel=LIFTING
+    ),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Same seed, same result.", min=0, max=2**63 - 1)]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        help="Random seed; the same seed gives the same result.",
+        min=0,
+        max=2**63 - 1,
+        rich_help_panel=LIFTING,
+    ),
+]
+Method = Annotated[
+    str,
+    typer.Option("--method", help="Lifting method: zedo.", metavar="NAME", rich_help_panel=LIFTING),
+]
 Weights = Annotated[
-    str, typer.Option("--weights", help="Name of downloaded weights, a weights folder, or a file.", metavar="NAME|PATH")
+    str | None,
+    typer.Option(
+        "--weights",
+        help="Weights of the method: a downloaded name, a folder or a file; by default the packaged ones.",
+        metavar="NAME|PATH",
+        rich_help_panel=LIFTING,
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Write a report as JSON to stdout.")]
+Json = Annotated[bool, typer.Option("--json", help="Write a report as JSON to stdout.", rich_help_panel=OUTPUT)]
 Quiet = Annotated[
     bool,
-    typer.Option("--quiet", "-q", help="No notes and no progress bars; warnings and errors stay.", callback=set_quiet),
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="Show only warnings and errors, no notes or progress bars.",
+        callback=set_quiet,
+        rich_help_panel=OUTPUT,
+    ),
 ]
 
-# Of the commands that detect and lift
+# Options of commands that detect and lift
 Detector = Annotated[
     str,
     typer.Option(
         "--detector",
-        help="Ultralytics pose model: downloaded name, .pt, .onnx, or folder of OpenVINO.",
+        help="Ultralytics pose model: a downloaded name, a .pt or .onnx file, or an OpenVINO folder.",
         metavar="NAME|PATH",
+        rich_help_panel=PEOPLE,
     ),
 ]
 Tracker = Annotated[
-    str, typer.Option("--tracker", help="Of people: bytetrack, botsort (moving cameras) or off.", metavar="NAME")
+    str,
+    typer.Option(
+        "--tracker",
+        help="Tracker that follows people between frames: bytetrack, botsort (for moving cameras) or off.",
+        metavar="NAME",
+        rich_help_panel=PEOPLE,
+    ),
 ]
 Camera = Annotated[
     str | None,
-    typer.Option("--camera", help="Calibration file; NAME picks one of its cameras.", metavar="FILE[:NAME]"),
+    typer.Option(
+        "--camera",
+        help="Calibration file; NAME selects one of its cameras.",
+        metavar="FILE[:NAME]",
+        rich_help_panel=CAMERA,
+    ),
 ]
-Fx = Annotated[float | None, typer.Option("--fx", help="Focal length in pixels.")]
-Fy = Annotated[float | None, typer.Option("--fy", help="Vertical focal length; fx if not given.")]
-Cx = Annotated[float | None, typer.Option("--cx", help="Principal point; the centre if not given.")]
-Cy = Annotated[float | None, typer.Option("--cy", help="Principal point; the centre if not given.")]
+Fx = Annotated[float | None, typer.Option("--fx", help="Focal length in pixels.", rich_help_panel=CAMERA)]
+Fy = Annotated[
+    float | None,
+    typer.Option("--fy", help="Vertical focal length in pixels; by default that of --fx.", rich_help_panel=CAMERA),
+]
+Cx = Annotated[
+    float | None,
+    typer.Option("--cx", help="Principal point, x in pixels; by default the centre.", rich_help_panel=CAMERA),
+]
+Cy = Annotated[
+    float | None,
+    typer.Option("--cy", help="Principal point, y in pixels; by default the centre.", rich_help_panel=CAMERA),
+]
 Fov = Annotated[
-    float | None, typer.Option("--fov", help="Horizontal field of view in degrees, for pictures without EXIF.")
+    float | None,
+    typer.Option(
+        "--fov", help="Horizontal field of view in degrees, for input without EXIF data.", rich_help_panel=CAMERA
+    ),
+]
+Hypo = Annotated[
+    int, typer.Option("--hypo", min=1, max=200, help="Hypotheses per person and frame.", rich_help_panel=LIFTING)
 ]
 Preset = Annotated[
-    str, typer.Option("--preset", help="Settings: default, fast, reference (the paper's), h36m, 3dpw, ski, ...")
+    str | None,
+    typer.Option(
+        "--preset",
+        help="Settings by name: default, fast, reference (the paper's), h36m, 3dpw, ski, ...",
+        rich_help_panel=LIFTING,
+    ),
 ]
-Iterations = Annotated[int | None, typer.Option("--iterations", min=1, help="Network calls, at the same sum of steps.")]
-Person = Annotated[str, typer.Option("--person", help="Only this one: an id, largest, or all.", metavar="ID|WORD")]
+Iterations = Annotated[
+    int | None,
+    typer.Option(
+        "--iterations", min=1, help="Network calls per hypothesis; by default the preset's.", rich_help_panel=LIFTING
+    ),
+]
+Person = Annotated[
+    str,
+    typer.Option("--person", help="People to lift: an id, largest, or all.", metavar="ID|WORD", rich_help_panel=PEOPLE),
+]
 MaxPeople = Annotated[
-    int | None, typer.Option("--max-people", min=1, help="Only so many, those who are largest in the pictures.")
+    int | None,
+    typer.Option(
+        "--max-people", min=1, help="Lift at most this many people, those largest in view.", rich_help_panel=PEOPLE
+    ),
 ]

@@ -1,4 +1,4 @@
-"""What the commands that begin with a saved result share: where it is, and which way is up."""
+"""Common parts of commands that read a saved result: its location, and the upward direction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zedo_cli._options import path_of
+from zedo_cli._options import OUTPUT, parse_path
 from zedo_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,32 +15,36 @@ if TYPE_CHECKING:
 
 Result = Annotated[
     Path,
-    typer.Argument(metavar="RESULT", help="Folder of zedo infer, or poses.npz or .json in it.", parser=path_of),
+    typer.Argument(
+        metavar="RESULT", help="Result folder of zedo infer, or its poses.npz or poses.json.", parser=parse_path
+    ),
 ]
 Up = Annotated[
     str | None,
     typer.Option(
         "--up",
-        help="Upward: auto (calibration, else people, else camera), calibration, people, camera, or a direction in "
-        "camera axes (x right, y down, z forward); as the result was made if not given.",
+        help="Upward direction: auto (calibration, else people, else camera), calibration, people, camera, or a vector "
+        "in camera axes (x right, y down, z forward); by default the one recorded in the result, or auto.",
         metavar="NAME|X,Y,Z",
+        rich_help_panel=OUTPUT,
     ),
 ]
 
 
-def file_of(result: Path) -> Path:
-    """The poses themselves; those of a folder are `poses.npz`, else `poses.json`."""
+def find_poses(result: Path) -> Path:
+    """The file of poses; in a folder `poses.npz`, or else `poses.json`."""
     if not result.is_dir():
         return result
-    found = next((file for name in ("poses.npz", "poses.json") if (file := result / name).is_file()), None)
-    if found is None:
-        raise InputError(f"{result}: expected poses.npz or poses.json in it, found neither; run zedo infer first")
-    return found
+    for name in ("poses.npz", "poses.json"):
+        if (result / name).is_file():
+            return result / name
+    raise InputError(f"{result}: expected poses.npz or poses.json in it, found neither; run zedo infer first")
 
 
 def load_poses(file: Path, up: str | None) -> Poses:
-    """The poses of a file, packed, with the choice of up that was given now."""
-    from zedo_core.export import load_packed, with_up
+    """Load poses, with another choice of the upward direction if given."""
+    from zedo_core.export import load
+    from zedo_core.motions.upright import with_up
 
-    poses = load_packed(file)
+    poses = load(file)
     return poses if up is None else with_up(poses, up)

@@ -1,4 +1,4 @@
-"""What `infer` and `demo` show: a bar per stage while they run, a table at the end."""
+"""Output of `infer` and `demo`: a progress bar per stage, and a table at the end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from zedo_cli._harmless import harmless
+from zedo_cli._escape import escape_control
 from zedo_cli._output import alert, console, progress, say
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ _UNITS = {"detect": "frames", "focal": "poses", "lift": "poses", "render": "fram
 
 @contextmanager
 def shown_stages() -> Iterator[Callable[..., None]]:
-    """A callback for the progress (stage, done, total[, input]); each stage gets its bar when it first speaks.
+    """A progress callback (stage, done, total[, input]), which adds a bar when a stage begins.
 
-    The bars of an input go when the next one begins.
+    The bars of an input are removed when the next one begins.
     """
     with progress() as bars:
         tasks = {}
@@ -32,7 +32,7 @@ def shown_stages() -> Iterator[Callable[..., None]]:
             if (input, stage) not in tasks:
                 for old in [key for key in tasks if key[0] != input]:
                     bars.remove_task(tasks.pop(old))
-                name = escape(harmless(f"{input} {stage}".strip()))
+                name = escape(escape_control(f"{input} {stage}".strip()))
                 tasks[input, stage] = bars.add_task(name, total=total, unit=_UNITS.get(stage, "it"))
             bars.update(tasks[input, stage], completed=done, total=total)
 
@@ -40,38 +40,38 @@ def shown_stages() -> Iterator[Callable[..., None]]:
 
 
 def summarise(report: InferReport) -> None:
-    """The table at the end."""
+    """Print the table at the end."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_row("frames", f"{report.frames} ({report.frames_with_people} with people)")
     if report.reused:
-        table.add_row("detections", f"{report.reused} of {report.frames} frames from an earlier run (--redetect: anew)")
+        table.add_row("detections", f"{report.reused} of {report.frames} frames from an earlier run (see --redetect)")
     table.add_row("people", str(report.people))
-    table.add_row("poses", f"{report.poses} ({report.doubtful} not to be trusted, {report.filled} filled in gaps)")
+    table.add_row("poses", f"{report.poses} ({report.doubtful} doubtful, {report.filled} interpolated in gaps)")
     table.add_row("hypotheses", str(report.hypotheses))
     table.add_row("camera", f"f = {report.focal_px:.0f} px, {report.camera}")
-    table.add_row("reprojection", f"{report.reprojection_px:.1f} px" if report.people else "nobody was found")
+    table.add_row("reprojection", f"{report.reprojection_px:.1f} px" if report.people else "no people found")
     table.add_row("time", ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items()))
     console.print(table)
     for file in report.files:
         say(str(file))
 
 
-def tell(outcome: Outcome) -> None:
-    """One line for one of several inputs."""
+def print_outcome(outcome: Outcome) -> None:
+    """Print a line for one of several inputs."""
     report = outcome.report
     if outcome.error is not None:
-        alert("error", f"{outcome.input}: failed, going on")
+        alert("error", f"{outcome.input}: failed, continuing with the next")
         return
     if report is None:
-        said = "all results are there already"
+        text = "all results are there already"
     else:
         reused = f", {report.reused} detected before" if report.reused else ""
-        said = f"{report.frames} frames ({report.frames_with_people} with people{reused}), {report.people} people"
-    say(f"{outcome.input}: {said}, in {outcome.out}")
+        text = f"{report.frames} frames ({report.frames_with_people} with people{reused}), {report.people} people"
+    say(f"{outcome.input}: {text}, in {outcome.out}")
 
 
-def tell_failures(failures: Sequence[tuple[str, str]]) -> None:
-    """The table of what failed, which `--quiet` does not silence; nothing when nothing did."""
+def print_failures(failures: Sequence[tuple[str, str]]) -> None:
+    """List what failed, even with `--quiet`."""
     if failures:
         alert("error", f"{len(failures)} failed, the rest is done:")
     for name, reason in failures:

@@ -1,4 +1,4 @@
-"""Assembly of the commands; each imports what it needs when it runs, so that `zedo --help` is fast."""
+"""Assembly of the commands, which import what they need only when they run, so that `zedo --help` is fast."""
 
 from __future__ import annotations
 
@@ -9,31 +9,30 @@ from typer.core import TyperGroup
 
 from zedo_cli import bench, convert, demo, doctor, download, imports, infer, live, publish, render, sample, train, view
 from zedo_cli import eval as evaluation
-from zedo_cli._errors import errors_reported, messages_shown
-from zedo_cli._interrupt import raise_again
+from zedo_cli._errors import report_errors, show_log_messages
+from zedo_cli._interrupt import raise_on_interrupt
 from zedo_core.version import __version__
 
 
 class _Group(TyperGroup):
-    """A group whose commands end in a line and an exit code, never in a traceback."""
+    """A group whose commands report errors by a line and an exit code instead of a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        with messages_shown(), errors_reported():
-            raise_again()
+        with show_log_messages(), report_errors():
+            raise_on_interrupt()
             return super().invoke(ctx)
 
 
 app = typer.Typer(
     cls=_Group,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(show: bool) -> None:
+    if show:
         typer.echo(f"zedo {__version__}")
         raise typer.Exit
 

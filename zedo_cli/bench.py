@@ -1,4 +1,4 @@
-"""`zedo bench`: how fast the lifting is here."""
+"""`zedo bench`: the speed of lifting on this machine."""
 
 from __future__ import annotations
 
@@ -7,32 +7,37 @@ from typing import Annotated
 
 import typer
 
-from zedo_cli._options import Device, Json, OutDir, Quiet
+from zedo_cli._options import Device, Json, Method, OutDir, Quiet
 from zedo_cli._output import alert, print_json, print_table, progress, say
+from zedo_core.methods import DEFAULT_METHOD
 
 
 def bench(
     out: OutDir = Path("zedo_bench"),
     rows: Annotated[
         str | None,
-        typer.Option("--rows", help="Numbers of people of the cost curve; 1 to 100000 as time allows.", metavar="N,N"),
+        typer.Option(
+            "--rows", help="Numbers of people for the cost curve; by default 1 to 100000 as time allows.", metavar="N,N"
+        ),
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option("--seconds", help="Budget of one measurement; longer ones are scaled up.")
+        float | None, typer.Option("--seconds", help="Time budget per measurement; longer ones are scaled up.")
     ] = None,
-    threads: Annotated[int | None, typer.Option("--threads", help="Threads of the CPU.", metavar="N")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A rough look in a few seconds.")] = False,
+    threads: Annotated[int | None, typer.Option("--threads", help="Number of CPU threads.", metavar="N")] = None,
+    method: Method = DEFAULT_METHOD,
+    quick: Annotated[bool, typer.Option("--quick", help="Run a rough benchmark in a few seconds.")] = False,
     device: Device = "auto",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Measure the lifting on this machine against a plain implementation of the paper."""
+    """Measure the speed of lifting on this machine, compared with a plain implementation of the paper."""
     from zedo_core.bench import BenchRequest, as_json, prepare, tables, write_report
     from zedo_core.bench import bench as run
 
-    given = {"rows": None if rows is None else _whole(rows), "seconds": seconds}
+    given = {"rows": None if rows is None else _parse_rows(rows), "seconds": seconds}
     given |= {"rows": (1, 16)} if quick and rows is None else {}
     request = BenchRequest(
+        method=method,
         device=device,
         threads=threads,
         quick=quick,
@@ -41,22 +46,22 @@ def bench(
     prepare(out)
     with progress() as bars:
         bar = bars.add_task("starting", total=None, unit="steps")
-        found = run(
+        result = run(
             request,
             lambda done, total, name: bars.update(bar, completed=done, total=total, description=name),
         )
-    files = write_report(found, out)
-    for table in tables(found):
+    files = write_report(result, out)
+    for table in tables(result):
         print_table(table)
-    for note in found.notes:
+    for note in result.notes:
         alert("info", note)
     for file in files:
         say(str(file))
     if json:
-        print_json(as_json(found))
+        print_json(as_json(result))
 
 
-def _whole(text: str) -> tuple[int, ...]:
+def _parse_rows(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdecimal() and len(part) <= 9 for part in parts):
         raise typer.BadParameter(f"expected whole numbers such as 1,100,1000, got '{text}'", param_hint="--rows")

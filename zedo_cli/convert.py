@@ -8,15 +8,15 @@ from typing import Annotated
 
 import typer
 
-from zedo_cli._options import Json, Quiet, path_of
+from zedo_cli._options import Json, Quiet, parse_path
 from zedo_cli._output import print_json, say
-from zedo_cli._results import Result, Up, file_of, load_poses
+from zedo_cli._results import Result, Up, find_poses, load_poses
 from zedo_core.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Report:
-    """The files that were written, and where the upward direction came from (None if all are in camera axes)."""
+    """The files written, and the source of the upward direction (None if all are in camera axes)."""
 
     files: tuple[Path, ...]
     up: str | None
@@ -31,18 +31,18 @@ def convert(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", help="Folder for the files; beside RESULT if not given.", metavar="DIR", parser=path_of
+            "--out", "-o", help="Folder for the files; by default that of RESULT.", metavar="DIR", parser=parse_path
         ),
     ] = None,
     up: Up = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Write a result in other formats: tables, motion capture (OpenSim, C3D), animation (BVH, glTF) or a web page."""
-    from zedo_core.export import is_upright, named, save
+    """Convert a result to other formats: tables, motion capture (OpenSim, C3D), animation (BVH, glTF) or a web page."""
+    from zedo_core.export import is_upright, parse_formats, save
     from zedo_core.motions.upright import upright
 
-    file, formats = file_of(result), named(to)
+    file, formats = find_poses(result), parse_formats(to)
     targets = [(out or file.parent) / f"{file.stem}.{name}" for name in formats]
     for target in targets:
         if target.exists() and file.exists() and target.samefile(file):

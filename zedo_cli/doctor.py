@@ -1,9 +1,8 @@
-"""`zedo doctor`: what would be used, and what is wrong with the installation."""
+"""`zedo doctor`: checks of the installation."""
 
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import shutil
@@ -16,213 +15,186 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
-from zedo_cli._options import Json, Quiet, Weights
+from zedo_cli._options import Json, Method, Quiet, Weights
 from zedo_cli._output import print_json
 from zedo_core.errors import ZedoError
 
 _PACKAGES = ("numpy", "scipy", "opencv-python", "av", "safetensors", "huggingface-hub", "ultralytics")
-_LEAST_FREE = 200 * 2**20  # bytes; for the detector and a result
+_MIN_FREE = 200 * 2**20  # bytes, for the detector and a result
+_STYLES = {"ok": "green", "note": "yellow", "broken": "bold red"}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Finding:
-    """One line of the report; `advice` says what to do when it is not well."""
+    """One line of the report; `advice` says what to do if the state is not ok."""
 
     what: str
-    state: str  # ok, note (something that is not needed now) or broken
+    state: str  # ok, note (not needed now) or broken
     found: str
     advice: str = ""
 
 
 def doctor(
-    weights: Weights = "prior",
+    method: Method = "zedo",
+    weights: Weights = None,
     detector: Annotated[
-        str, typer.Option("--detector", help="Ultralytics pose model: downloaded name or file.", metavar="NAME|PATH")
+        str,
+        typer.Option("--detector", help="Ultralytics pose model: a downloaded name or a file.", metavar="NAME|PATH"),
     ] = "yolov8n-pose",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show what would be used, from where and with which hash, and what is wrong; exit code 1 if something is."""
+    """Check the installation and show the packages, device and weights in use; exit code 1 if something is broken."""
     from rich.console import Console
 
-    checks: tuple[Callable[[], Iterator[Finding]], ...] = (
-        _versions,
-        _torch,
-        _video,
-        lambda: _weights(weights),
-        lambda: _detector(detector),
-        _cache,
-        _network,
-    )
-    found = [finding for check in checks for finding in _carried_out(check)]
+    checks: dict[str, Callable[[], Iterator[Finding]]] = {
+        "versions": _versions,
+        "torch": _torch,
+        "video": _video,
+        "weights": lambda: _weights(method, weights),
+        "detector": lambda: _detector(detector),
+        "cache": _cache,
+        "network": _network,
+    }
+    found = [finding for what, check in checks.items() for finding in _run_check(what, check)]
+    broken = any(finding.state == "broken" for finding in found)
     if as_json:
-        print_json({"ok": not _is_broken(found), "findings": found})
+        print_json({"ok": not broken, "findings": found})
     else:
         Console(highlight=False).print(_table(found))
-    if _is_broken(found):
+    if broken:
         raise typer.Exit(1)
 
 
-def _carried_out(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """The findings of a check; one that fails is one."""
+def _run_check(what: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """The findings of a check; a check that raises is a finding too."""
     try:
         yield from check()
-    except Exception as error:  # a broken installation raises anything
-        what = getattr(check, "__name__", "check").strip("_<>")
+    except Exception as error:  # a broken installation may raise any exception
         text = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        yield Finding(what=what, state="broken", found=text, advice="install zedo again in a fresh environment")
-
-
-def _is_broken(findings: list[Finding]) -> bool:
-    return any(finding.state == "broken" for finding in findings)
+        yield Finding(what, "broken", text, "install zedo again in a fresh environment")
 
 
 def _versions() -> Iterator[Finding]:
     import zedo_core
 
-    yield Finding(what="zedo", state="ok", found=f"{zedo_core.__version__}, {Path(zedo_core.__file__).parent}")
-    yield Finding(what="Python", state="ok", found=f"{platform.python_version()}, {sys.executable}")
+    yield Finding("zedo", "ok", f"{zedo_core.__version__}, {Path(zedo_core.__file__).parent}")
+    yield Finding("Python", "ok", f"{platform.python_version()}, {sys.executable}")
     for name in _PACKAGES:
         try:
-            yield Finding(what=name, state="ok", found=importlib.metadata.version(name))
+            yield Finding(name, "ok", importlib.metadata.version(name))
         except importlib.metadata.PackageNotFoundError:
-            advice = f"python -m pip install '{name}'"
-            yield Finding(what=name, state="broken", found="not installed", advice=advice)
+            yield Finding(name, "broken", "not installed", f"python -m pip install '{name}'")
 
 
 def _torch() -> Iterator[Finding]:
     import torch
 
-    from zedo_core.lifting import find_device
+    from zedo_core.nets.device import find_device
 
-    yield Finding(what="torch", state="ok", found=torch.__version__)
+    yield Finding("torch", "ok", torch.__version__)
     devices = [f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         devices.append("mps")
-    others = f"; there are {', '.join(devices)}" if devices else ", the only one"
-    yield Finding(what="device", state="ok", found=f"{find_device('auto')} is used{others}")
+    others = f"; available: {', '.join(devices)}" if devices else ", the only one"
+    yield Finding("device", "ok", f"{find_device('auto')} is used{others}")
 
 
 def _video() -> Iterator[Finding]:
     import av
 
     codecs = [name for name in ("libx264", "h264", "mpeg4") if name in av.codecs_available]
-    ffmpeg = shutil.which("ffmpeg") or "no ffmpeg command, which is not needed"
+    ffmpeg = shutil.which("ffmpeg") or "no ffmpeg command (not needed)"
     if codecs:
-        yield Finding(what="video", state="ok", found=f"PyAV {av.__version__} with {', '.join(codecs)}; {ffmpeg}")
+        yield Finding("video", "ok", f"PyAV {av.__version__} with {', '.join(codecs)}; {ffmpeg}")
     else:
         advice = "python -m pip install --force-reinstall av"
-        yield Finding(what="video", state="broken", found=f"PyAV {av.__version__} without H.264", advice=advice)
+        yield Finding("video", "broken", f"PyAV {av.__version__} without H.264", advice)
 
 
-def _weights(name: str) -> Iterator[Finding]:
-    from zedo_core import weights as hub
-    from zedo_core.methods.zedo.checkpoint import load_clusters, load_prior
+def _weights(method: str, weights: str | None) -> Iterator[Finding]:
+    from zedo_core.lifting import load_lifter
+    from zedo_core.methods import get_method
+    from zedo_core.storage.files import sha256_of
+    from zedo_core.weights import imported, installed, packaged, registry
 
     try:
-        path = hub.find_weights(name, "prior")
-        prior = load_prior(path)
-        beside = path if path.is_dir() else path.parent
-        clusters = load_clusters(beside) if (beside / "clusters.npz").is_file() else {}
+        name = weights or get_method(method).weights
+        lifter = load_lifter(name, method=method)
     except ZedoError as error:
-        yield Finding(
-            what="weights", state="broken", found=str(error), advice="zedo download prior --all, or --weights"
-        )
+        yield Finding("weights", "broken", str(error), "zedo download prior, or --weights")
         return
-    poses = f"initial poses {', '.join(map(str, clusters))}" if clusters else "the packaged initial poses"
-    yield Finding(what="weights", state="ok", found=f"{prior.name}, {_origin(name)}: {path}, with {poses}")
-    yield from _hash_of(name, beside, prior.sha256)
-
-
-def _origin(name: str) -> str:
-    """Where weights of a name come from."""
-    from zedo_core import weights as hub
-
-    if name in hub.imported():
-        return "imported"
-    if name not in hub.registry():
-        return "a path"
-    here = hub.installed(name)
-    return f"downloaded from {here.repo} at {here.commit[:12]}" if here else "packaged"
-
-
-def _hash_of(name: str, folder: Path, sha256: str) -> Iterator[Finding]:
-    """Whether the files are the registry's."""
-    from zedo_core import weights as hub
-    from zedo_core.storage.files import sha256_of
-
-    entry = hub.registry().get(name)
-    known = {file.name: file.sha256 for file in entry.files if file.sha256} if entry else {}
-    wrong = [file for file, expected in known.items() if sha256_of(folder / file) != expected]
-    if wrong:
+    entry = registry().get(name)
+    if entry is None:
+        origin = f"imported: {imported()[name]}" if name in imported() else f"a path: {name}"
+        yield Finding("weights", "ok", f"{lifter.weights}, {origin}")
+        yield Finding("hash", "note", f"SHA-256 {lifter.weights_sha256}, not in the registry")
+        return
+    here = installed(name)
+    path = here.path if here else packaged(name)
+    assert path is not None  # the lifter was loaded from it
+    origin = f"downloaded from {here.repo} at {here.commit[:12]}" if here else "packaged"
+    yield Finding("weights", "ok", f"{lifter.weights}, {origin}: {path}")
+    folder = path if path.is_dir() else path.parent
+    changed = [file for file, known in entry.sha256.items() if known and sha256_of(folder / file) != known]
+    if changed:
         advice = f"zedo download {name}, or install zedo again"
-        yield Finding(
-            what="hash", state="broken", found=f"{', '.join(wrong)} is not what the registry has", advice=advice
-        )
+        yield Finding("hash", "broken", f"{', '.join(changed)} differs from the registry", advice)
     else:
-        verified = "as in the registry" if known else "not in the registry"
-        yield Finding(what="hash", state="ok" if known else "note", found=f"SHA-256 {sha256}, {verified}")
+        yield Finding("hash", "ok", f"SHA-256 {lifter.weights_sha256}, as in the registry")
 
 
 def _detector(name: str) -> Iterator[Finding]:
-    from zedo_core import weights as hub
+    from zedo_core.weights import find_weights, installed, intact, registry
 
-    there = importlib.util.find_spec("ultralytics") is not None  # importing it takes seconds
     try:
-        path = hub.find_weights(name, "detector")
+        path = find_weights(name, "detector")
     except ZedoError as error:
-        advice = f"zedo download {name}; input of keypoints needs none" if there else "input of keypoints needs none"
-        yield Finding(what="detector", state="note", found=str(error), advice=advice)
+        yield Finding("detector", "note", str(error), f"zedo download {name}; not needed for keypoint files")
         return
-    here = hub.installed(name) if name in hub.registry() else None
-    if here is not None and not hub.intact(hub.registry()[name], here):
-        advice = f"zedo download {name}"
-        yield Finding(what="detector", state="broken", found=f"{path}: changed since it was fetched", advice=advice)
-        return
-    yield Finding(what="detector", state="ok", found=f"{name}: {path}")
+    if name in registry() and installed(name) and not intact(name):
+        yield Finding("detector", "broken", f"{path}: changed since it was downloaded", f"zedo download {name}")
+    else:
+        yield Finding("detector", "ok", f"{name}: {path}")
 
 
 def _cache() -> Iterator[Finding]:
-    from zedo_core import weights as hub
+    from zedo_core.weights import cache_dir
 
-    folder = hub.cache_dir()
+    folder = cache_dir()
     place = next((path for path in (folder, *folder.parents) if path.exists()), folder)
     try:
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
-        advice = "set ZEDO_HOME to a folder that can be written to"
-        yield Finding(what="cache", state="broken", found=f"{folder}: {error.strerror}", advice=advice)
+        advice = "set ZEDO_HOME to a writable folder"
+        yield Finding("cache", "broken", f"{folder}: {error.strerror}", advice)
         return
     free = shutil.disk_usage(place).free
-    state, advice = ("ok", "") if free > _LEAST_FREE else ("note", "free space, or set ZEDO_HOME")
-    yield Finding(what="cache", state=state, found=f"{folder}, {free / 2**30:.1f} GiB free", advice=advice)
+    state, advice = ("ok", "") if free > _MIN_FREE else ("note", "free space, or set ZEDO_HOME")
+    yield Finding("cache", state, f"{folder}, {free / 2**30:.1f} GiB free", advice)
 
 
 def _network() -> Iterator[Finding]:
-    endpoint = os.environ.get("HF_ENDPOINT")
-    if endpoint:
+    if endpoint := os.environ.get("HF_ENDPOINT"):
+        is_valid = endpoint.startswith(("http://", "https://"))
+        advice = "" if is_valid else "set HF_ENDPOINT to a URL with http(s)://, or unset it"
         shown = endpoint.rpartition("@")[2]  # without user and password
-        sound = endpoint.startswith(("http://", "https://"))
-        advice = "" if sound else "set HF_ENDPOINT to a URL with http(s)://, or unset it"
-        yield Finding(what="HF_ENDPOINT", state="ok" if sound else "broken", found=shown, advice=advice)
+        yield Finding("HF_ENDPOINT", "ok" if is_valid else "broken", shown, advice)
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "on", "yes", "true"):
-        advice = "unset HF_HUB_OFFLINE to download"
-        yield Finding(what="HF_HUB_OFFLINE", state="note", found="offline: nothing is fetched", advice=advice)
-    token = "set (not shown)" if os.environ.get("HF_TOKEN") else "not set; only private repos need it"
-    yield Finding(what="HF_TOKEN", state="ok", found=token)
+        yield Finding("HF_HUB_OFFLINE", "note", "offline: nothing is downloaded", "unset HF_HUB_OFFLINE to download")
+    token = "set (not shown)" if os.environ.get("HF_TOKEN") else "not set; needed for private repositories only"
+    yield Finding("HF_TOKEN", "ok", token)
 
 
 def _table(findings: list[Finding]) -> Table:
-    from rich.text import Text
-
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    styles = {"ok": "green", "note": "yellow", "broken": "bold red"}
     for finding in findings:
         text = finding.found + (f"\n-> {finding.advice}" if finding.advice else "")
-        table.add_row(Text(finding.state, style=styles[finding.state]), finding.what, Text(text))
+        table.add_row(Text(finding.state, style=_STYLES[finding.state]), finding.what, Text(text))
     return table

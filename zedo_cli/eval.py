@@ -1,4 +1,4 @@
-"""`zedo eval`: the tables of the papers, from one's own copy of the data."""
+"""`zedo eval`: the tables of the papers, from your own copy of the data sets."""
 
 from __future__ import annotations
 
@@ -7,37 +7,45 @@ from typing import Annotated
 
 import typer
 
-from zedo_cli._options import Device, Iterations, Json, OutDir, Preset, Quiet, Seed, Weights
+from zedo_cli._options import Device, Iterations, Json, Method, OutDir, Preset, Quiet, Seed, Weights
 from zedo_cli._output import alert, print_json, print_table, progress, say
+from zedo_core.methods import DEFAULT_METHOD
 
 
 def evaluate(
     dataset: Annotated[
-        str, typer.Option("--dataset", help="h36m, 3dpw, 3dhp, ski or mocap.", metavar="NAME")
+        str, typer.Option("--dataset", help="Data set: h36m, 3dpw, 3dhp, ski or mocap.", metavar="NAME")
     ] = "mocap",
     data: Annotated[
         Path | None,
         typer.Option(
-            "--data", help="Your copy of it; without, the small sample in the package (mocap).", metavar="PATH"
+            "--data", help="Your copy of the data set; by default the packaged sample of mocap.", metavar="PATH"
         ),
     ] = None,
     out: OutDir = Path("zedo_eval"),
     hypo: Annotated[str, typer.Option("--hypo", help="Numbers of hypotheses.", metavar="N,N")] = "1,10",
-    split: Annotated[str, typer.Option("--split", help="Part of the data set.", metavar="WORD")] = "test",
+    split: Annotated[str, typer.Option("--split", help="Split of the data set.", metavar="WORD")] = "test",
     protocol: Annotated[
         str, typer.Option("--protocol", help="full, or paper: every 640th (h36m), 3rd (3dhp), 35th sample (3dpw).")
     ] = "full",
-    every: Annotated[int, typer.Option("--every", min=1, help="Keep every n-th sample.", metavar="N")] = 1,
-    input: Annotated[str, typer.Option("--input", help="2D: gt, or detected where the data set has it.")] = "gt",
-    noise: Annotated[float, typer.Option("--noise", min=0.0, help="Noise on the keypoints in pixels.")] = 0.0,
-    drop: Annotated[float, typer.Option("--drop", min=0.0, max=0.99, help="Share of the joints to hide.")] = 0.0,
-    method: Annotated[str, typer.Option("--method", help="The lifter: zedo.")] = "zedo",
-    preset: Preset = "default",
+    every: Annotated[int, typer.Option("--every", min=1, help="Use only every n-th sample.", metavar="N")] = 1,
+    input: Annotated[
+        str, typer.Option("--input", help="2D keypoints: gt, or detected if the data set has them.")
+    ] = "gt",
+    noise: Annotated[
+        float, typer.Option("--noise", min=0.0, help="Standard deviation of noise added to keypoints, in pixels.")
+    ] = 0.0,
+    drop: Annotated[float, typer.Option("--drop", min=0.0, max=0.99, help="Fraction of joints to hide.")] = 0.0,
+    method: Method = DEFAULT_METHOD,
+    preset: Preset = None,
     iterations: Iterations = None,
     ablate: Annotated[
-        str, typer.Option("--ablate", help="Ablations: any of ro,wu,ra,init,iterations,hypo.", metavar="NAME,NAME")
+        str,
+        typer.Option(
+            "--ablate", help="Ablations: hypo, and for zedo ro, wu, ra, init, iterations.", metavar="NAME,NAME"
+        ),
     ] = "",
-    weights: Weights = "prior",
+    weights: Weights = None,
     ra_weights: Annotated[
         str | None,
         typer.Option(
@@ -46,18 +54,21 @@ def evaluate(
     ] = None,
     gallery: Annotated[
         int,
-        typer.Option("--gallery", min=0, help="Write a page with so many worst, median and best cases.", metavar="N"),
+        typer.Option("--gallery", min=0, help="Write a page with the N worst, median and best cases.", metavar="N"),
     ] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the same run in --out stopped.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the same evaluation in --out.")] = False,
     shard: Annotated[
-        str, typer.Option("--shard", help="Do part I of N; run all parts at once, on one --out.", metavar="I/N")
+        str,
+        typer.Option(
+            "--shard", help="Process part I of N; parts may run in parallel with the same --out.", metavar="I/N"
+        ),
     ] = "1/1",
     device: Device = "auto",
     seed: Seed = 0,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Measure accuracy on a data set with known 3D, and write tables, plots and JSON to --out."""
+    """Measure accuracy on a data set with ground truth, and write tables, plots and JSON to --out."""
     from zedo_core.evaluate import EvalRequest, as_json, tables, write_report
     from zedo_core.evaluate import evaluate as run
 
@@ -73,7 +84,7 @@ def evaluate(
         method=method,
         preset=preset,
         iterations=iterations,
-        hypotheses=tuple(dict.fromkeys(_whole(part, "--hypo", "1,10,50") for part in hypo.split(","))),
+        hypotheses=tuple(dict.fromkeys(_parse_integer(part, "--hypo", "1,10,50") for part in hypo.split(","))),
         ablate=tuple(part.strip() for part in ablate.split(",") if part.strip()),
         weights=weights,
         ra_weights=ra_weights,
@@ -83,35 +94,35 @@ def evaluate(
     )
     with progress() as bars:
         bar = bars.add_task("reading", total=None, unit="calls")
-        found = run(
+        result = run(
             request,
             out,
             resume=resume,
-            shard=_shard(shard),
+            shard=_parse_shard(shard),
             on_progress=lambda done, total, name: bars.update(bar, completed=done, total=total, description=name),
         )
-    if found is None:
-        alert("info", f"part {shard} is done; the one that is last sums up (or run again with --resume)")
+    if result is None:
+        alert("info", f"part {shard} is done; the last part writes the report (or run again with --resume)")
         return
-    files = write_report(found, out)
-    if found.samples.left_out:
-        alert("info", f"{found.samples.left_out} samples were left out: values missing or not finite")
-    for table in tables(found):
+    files = write_report(result, out)
+    if result.samples.left_out:
+        alert("info", f"{result.samples.left_out} samples were left out: values missing or not finite")
+    for table in tables(result):
         print_table(table)
     for file in files:
         say(str(file))
     if json:
-        print_json(as_json(found))
+        print_json(as_json(result))
 
 
-def _whole(text: str, option: str, example: str) -> int:
+def _parse_integer(text: str, option: str, example: str) -> int:
     if not (text.strip().isascii() and text.strip().isdecimal()) or len(text) > 9:
         raise typer.BadParameter(f"expected whole numbers such as {example}, got '{text}'", param_hint=option)
     return int(text)
 
 
-def _shard(text: str) -> tuple[int, int]:
+def _parse_shard(text: str) -> tuple[int, int]:
     part, slash, parts = text.partition("/")
     if not slash:
         raise typer.BadParameter(f"expected I/N such as 1/4, got '{text}'", param_hint="--shard")
-    return _whole(part, "--shard", "1/4"), _whole(parts, "--shard", "1/4")
+    return _parse_integer(part, "--shard", "1/4"), _parse_integer(parts, "--shard", "1/4")

@@ -1,4 +1,4 @@
-"""`zedo infer`: from pictures, videos or keypoints to 3D poses."""
+"""`zedo infer`: 3D poses from pictures, videos or keypoints."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zedo_cli._options import (
+    CAMERA,
+    INPUT,
+    MOTION,
+    OUTPUT,
+    PEOPLE,
     Camera,
     Cx,
     Cy,
@@ -18,9 +23,11 @@ from zedo_cli._options import (
     Fov,
     Fx,
     Fy,
+    Hypo,
     Iterations,
     Json,
     MaxPeople,
+    Method,
     OutDir,
     Person,
     Preset,
@@ -28,15 +35,15 @@ from zedo_cli._options import (
     Seed,
     Tracker,
     Weights,
-    camera_of,
-    path_of,
+    camera_choice,
+    parse_path,
 )
 from zedo_cli._output import print_json, say
 from zedo_cli._results import Up
-from zedo_cli._stages import shown_stages, summarise, tell, tell_failures
+from zedo_cli._stages import print_failures, print_outcome, shown_stages, summarise
+from zedo_core.pipeline.request import InferRequest
 
 if TYPE_CHECKING:
-    from zedo_core.pipeline.request import InferRequest
     from zedo_core.source.cut import Cut
 
 
@@ -45,103 +52,160 @@ def infer(
         list[Path],
         typer.Argument(
             metavar="INPUT",
-            help="Images, videos, folders of images, files or folders of keypoints, patterns such as 'clips/*.mp4', "
-            "or - for keypoints on standard input. Of several, each has its results in OUT/NAME.",
-            parser=path_of,
+            help="Pictures, videos, folders of pictures, files or folders of keypoints, patterns such as "
+            "'clips/*.mp4', or - for keypoints from standard input. With several inputs, the results of each are in "
+            "OUT/NAME.",
+            parser=parse_path,
         ),
     ],
-    out: OutDir = Path("zedo_out"),
-    hypo: Annotated[int, typer.Option("--hypo", min=1, max=200, help="Hypotheses per person and frame.")] = 10,
     start: Annotated[
         str | None,
-        typer.Option("--start", help="First frame: seconds (90.5), 1:30, or a number (2700f).", metavar="TIME"),
+        typer.Option(
+            "--start",
+            help="First frame: a time in seconds (90.5) or minutes (1:30), or a frame number (2700f).",
+            metavar="TIME",
+            rich_help_panel=INPUT,
+        ),
     ] = None,
     end: Annotated[
-        str | None, typer.Option("--end", help="The first frame that is not wanted, likewise.", metavar="TIME")
+        str | None,
+        typer.Option(
+            "--end", help="End, in the same form; that frame is excluded.", metavar="TIME", rich_help_panel=INPUT
+        ),
     ] = None,
-    every: Annotated[int, typer.Option("--every", min=1, help="Only every n-th frame.", metavar="N")] = 1,
-    person: Person = "all",
-    max_people: MaxPeople = None,
+    every: Annotated[
+        int, typer.Option("--every", min=1, help="Use only every n-th frame.", metavar="N", rich_help_panel=INPUT)
+    ] = 1,
     keypoints: Annotated[
         Path | None,
         typer.Option(
-            "--keypoints", help="Saved keypoints of INPUT, instead of the detector.", parser=path_of, metavar="PATH"
+            "--keypoints",
+            help="Saved keypoints of INPUT, to use instead of the detector.",
+            parser=parse_path,
+            metavar="PATH",
+            rich_help_panel=INPUT,
         ),
     ] = None,
-    detector: Detector = "yolov8n-pose",
-    tracker: Tracker = "bytetrack",
-    redetect: Annotated[
-        bool, typer.Option("--redetect", help="Detect anew; else detections in OUT of the same input are used.")
-    ] = False,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Leave alone inputs whose results are in OUT; others go on where they stood."),
-    ] = False,
+    image_size: Annotated[
+        str | None,
+        typer.Option(
+            "--image-size",
+            help="Size of the pictures, for keypoint files without it.",
+            metavar="WxH",
+            rich_help_panel=INPUT,
+        ),
+    ] = None,
     camera: Camera = None,
     fx: Fx = None,
     fy: Fy = None,
     cx: Cx = None,
     cy: Cy = None,
     fov: Fov = None,
-    image_size: Annotated[
-        str | None, typer.Option("--image-size", help="Of keypoint files that do not say it.", metavar="WxH")
-    ] = None,
-    weights: Weights = "prior",
-    preset: Preset = "default",
-    iterations: Iterations = None,
-    device: Device = "auto",
-    seed: Seed = 0,
     focal: Annotated[
         str,
-        typer.Option("--focal", help="Where nothing tells it: guess, or estimate it from the people.", metavar="WORD"),
-    ] = "guess",
+        typer.Option(
+            "--focal",
+            help="If the focal length is unknown: guess, or estimate (from the people).",
+            metavar="WORD",
+            rich_help_panel=CAMERA,
+        ),
+    ] = InferRequest.focal,
+    detector: Detector = InferRequest.detector,
+    redetect: Annotated[
+        bool,
+        typer.Option(
+            "--redetect",
+            help="Detect again instead of reusing the detections of the same input in OUT.",
+            rich_help_panel=PEOPLE,
+        ),
+    ] = False,
+    tracker: Tracker = InferRequest.tracker,
+    person: Person = InferRequest.person,
+    max_people: MaxPeople = None,
     height: Annotated[
         str | None,
-        typer.Option("--height", help="Standing height in metres, of all or by id.", metavar="M|ID=M,..."),
+        typer.Option(
+            "--height",
+            help="Standing height in metres, of all people or by id.",
+            metavar="M|ID=M,...",
+            rich_help_panel=PEOPLE,
+        ),
     ] = None,
+    method: Method = InferRequest.method,
+    hypo: Hypo = InferRequest.hypotheses,
+    preset: Preset = None,
+    iterations: Iterations = None,
+    weights: Weights = None,
+    device: Device = InferRequest.device,
+    seed: Seed = InferRequest.seed,
     choose: Annotated[
         str,
-        typer.Option("--choose", help="Among hypotheses: best (of each frame), track or mean.", metavar="NAME"),
-    ] = "track",
-    fill: Annotated[
-        float, typer.Option("--fill", min=0, help="Longest gap of a track that is filled.", metavar="SECONDS")
-    ] = 0.5,
+        typer.Option(
+            "--choose",
+            help="Selection among hypotheses: best (per frame), track (over time) or mean (near the track).",
+            metavar="NAME",
+            rich_help_panel=MOTION,
+        ),
+    ] = InferRequest.choice,
     smooth: Annotated[
-        str, typer.Option("--smooth", help="Of the poses over time: off, light or strong.", metavar="NAME")
-    ] = "light",
-    up: Up = None,
+        str,
+        typer.Option(
+            "--smooth", help="Smoothing over time: off, light or strong.", metavar="NAME", rich_help_panel=MOTION
+        ),
+    ] = InferRequest.smooth,
+    fill: Annotated[
+        float,
+        typer.Option(
+            "--fill",
+            min=0,
+            help="Longest gap in a track to fill by interpolation.",
+            metavar="SECONDS",
+            rich_help_panel=MOTION,
+        ),
+    ] = InferRequest.fill_s,
+    out: OutDir = Path("zedo_out"),
     format: Annotated[
         str,
         typer.Option(
-            "--format", help="Of the poses: npz, json, csv, trc, bvh, c3d, glb, html, rrd.", metavar="NAME,..."
+            "--format",
+            help="Formats of the poses: npz, json, csv, trc, bvh, c3d, glb, html, rrd.",
+            metavar="NAME,...",
+            rich_help_panel=OUTPUT,
         ),
-    ] = "npz,json",
+    ] = ",".join(InferRequest.formats),
+    up: Up = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Skip inputs whose results are complete in OUT, and resume the others.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Lift the people of pictures, videos or keypoint files to 3D, in metres and camera axes.
+    """Lift the people in pictures, videos or keypoint files to 3D, in metres in camera axes.
 
-    Exit code 1 when one of several inputs or a picture of a folder failed; the rest is done all the same.
+    If one of several inputs or a picture of a folder fails, the others are still processed, and the exit code is 1.
     """
-    from zedo_core.export import named
-    from zedo_core.methods.zedo import preset as options_of
+    from zedo_core.export import parse_formats
     from zedo_core.motions.height import parse_heights
     from zedo_core.pipeline.batch import expand
-    from zedo_core.pipeline.request import InferRequest
 
     request = InferRequest(
         input=inputs[0],
         out=out,
         hypotheses=hypo,
-        cut=_cut(start, end, every),
+        cut=_parse_cut(start, end, every),
         person=person,
         max_people=max_people,
         keypoints=keypoints,
         detector=detector,
         tracker=tracker,
         redetect=redetect,
-        camera=camera_of(camera, fx, fy, cx, cy, fov),
-        image_size=_size(image_size),
+        camera=camera_choice(camera, fx, fy, cx, cy, fov),
+        image_size=_parse_size(image_size),
         weights=weights,
         device=device,
         seed=seed,
@@ -151,19 +215,22 @@ def infer(
         focal=focal,
         heights=None if height is None else parse_heights(height),
         up=up,
-        formats=named(format),
-        options=options_of(preset, iterations),
+        formats=parse_formats(format),
+        method=method,
+        preset=preset,
+        iterations=iterations,
     )
-    found = expand(inputs)
-    failed = (
-        _one(replace(request, input=found[0]), resume, json) if len(found) == 1 else _all(request, found, resume, json)
-    )
+    paths = expand(inputs)
+    if len(paths) == 1:
+        failed = _infer_one(replace(request, input=paths[0]), resume, json)
+    else:
+        failed = _infer_all(request, paths, resume, json)
     if failed:
         raise typer.Exit(1)
 
 
-def _one(request: InferRequest, resume: bool, json: bool) -> bool:
-    """Run a single input; whether pictures in it failed."""
+def _infer_one(request: InferRequest, resume: bool, json: bool) -> bool:
+    """Process a single input; return whether any of its pictures failed."""
     from zedo_core.pipeline.batch import Outcome, is_finished
     from zedo_core.pipeline.run import infer as run
 
@@ -176,14 +243,14 @@ def _one(request: InferRequest, resume: bool, json: bool) -> bool:
         report = run(request, on_progress)
     summarise(report)
     failures = Outcome(input=request.input, out=request.out, report=report).failures
-    tell_failures(failures)
+    print_failures(failures)
     if json:
         print_json(report)
     return bool(failures)
 
 
-def _all(request: InferRequest, inputs: Sequence[Path], resume: bool, json: bool) -> bool:
-    """Run several inputs, each into a folder of its own; whether anything failed."""
+def _infer_all(request: InferRequest, inputs: Sequence[Path], resume: bool, json: bool) -> bool:
+    """Process several inputs, each into its own folder; return whether any failed."""
     from zedo_core.pipeline.batch import folders, infer_all
 
     requests = [
@@ -192,23 +259,23 @@ def _all(request: InferRequest, inputs: Sequence[Path], resume: bool, json: bool
     outcomes = []
     with shown_stages() as on_progress:
         for outcome in infer_all(requests, resume, lambda input: lambda *now: on_progress(*now, input.name)):
-            tell(outcome)
+            print_outcome(outcome)
             outcomes.append(outcome)
     failures = [failure for outcome in outcomes for failure in outcome.failures]
-    tell_failures(failures)
+    print_failures(failures)
     if json:
         print_json({"inputs": outcomes, "failed": sum(bool(outcome.failures) for outcome in outcomes)})
     return bool(failures)
 
 
-def _cut(start: str | None, end: str | None, every: int) -> Cut:
+def _parse_cut(start: str | None, end: str | None, every: int) -> Cut:
     from zedo_core.source.cut import Cut, Moment
 
     first, last = (None if text is None else Moment.parse(text) for text in (start, end))
     return Cut(start=first, end=last, every=every)
 
 
-def _size(text: str | None) -> tuple[int, int] | None:
+def _parse_size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     width, _, height = text.lower().partition("x")

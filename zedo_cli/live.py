@@ -1,4 +1,4 @@
-"""`zedo live`: people before a camera in 3D, as they move."""
+"""`zedo live`: people in front of a camera in 3D, in real time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zedo_cli._options import (
+    OUTPUT,
     Camera,
     Cx,
     Cy,
@@ -20,113 +21,117 @@ from zedo_cli._options import (
     Fov,
     Fx,
     Fy,
+    Hypo,
     Iterations,
     Json,
     MaxPeople,
+    Method,
     Preset,
     Quiet,
     Seed,
     Tracker,
     Weights,
-    camera_of,
-    folder_of,
+    camera_choice,
+    parse_folder,
 )
 from zedo_cli._output import console, print_json, say
 from zedo_core.errors import InputError
+from zedo_core.pipeline.request import LiveRequest
 
 if TYPE_CHECKING:
     from zedo_core.pipeline.live import LiveFrame
 
-_WINDOW = "zedo live (q ends)"
-_ENDS = {ord("q"), ord("Q"), 27}  # keys, Escape the last
+_WINDOW = "zedo live (q to stop)"
+_STOP_KEYS = {ord("q"), ord("Q"), 27}  # 27 is Escape
 
 
 def live(
     source: Annotated[
-        str, typer.Argument(metavar="[SOURCE]", help="Number of a camera, or a video file played as one.")
+        str, typer.Argument(metavar="[SOURCE]", help="Number of a camera, or a video file to play like one.")
     ] = "0",
-    show: Annotated[bool, typer.Option("--show", help="Show a window; q ends.")] = False,
-    record: Annotated[
-        Path | None,
-        typer.Option(
-            "--record", help="Folder for the recording, its poses and keypoints.", metavar="DIR", parser=folder_of
-        ),
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", help="Stop after this many seconds; by default only by q or Ctrl-C.")
     ] = None,
-    seconds: Annotated[float | None, typer.Option("--seconds", help="End after so long; else by q or Ctrl-C.")] = None,
-    hypo: Annotated[int, typer.Option("--hypo", min=1, max=200, help="Hypotheses per person and frame.")] = 1,
-    max_people: MaxPeople = None,
-    detector: Detector = "yolov8n-pose",
-    tracker: Tracker = "bytetrack",
     camera: Camera = None,
     fx: Fx = None,
     fy: Fy = None,
     cx: Cx = None,
     cy: Cy = None,
     fov: Fov = None,
-    weights: Weights = "prior",
-    preset: Preset = "default",
+    detector: Detector = LiveRequest.detector,
+    tracker: Tracker = LiveRequest.tracker,
+    max_people: MaxPeople = None,
+    method: Method = LiveRequest.method,
+    hypo: Hypo = LiveRequest.hypotheses,
+    preset: Preset = None,
     iterations: Iterations = None,
-    device: Device = "auto",
-    seed: Seed = 0,
+    weights: Weights = None,
+    device: Device = LiveRequest.device,
+    seed: Seed = LiveRequest.seed,
+    show: Annotated[bool, typer.Option("--show", help="Show a window; q stops.", rich_help_panel=OUTPUT)] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            "--record",
+            help="Folder for the recorded video, poses and keypoints.",
+            metavar="DIR",
+            parser=parse_folder,
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Lift the people before a camera as they move: the latest frame wins, those in between are dropped."""
+    """Lift the people in front of a camera in real time; frames that arrive in the meantime are dropped."""
     if show:
-        _need_display()
-    from zedo_core.methods.zedo import preset as options_of
-    from zedo_core.pipeline.live import LiveOptions, run_live
-    from zedo_core.pipeline.request import InferRequest, Models
+        _require_display()
+    from zedo_core.pipeline.live import run_live
+    from zedo_core.pipeline.models import Models
     from zedo_core.source import open_live
 
-    found = open_live(source)
-    options = LiveOptions(
+    request = LiveRequest(
         hypotheses=hypo,
-        camera=camera_of(camera, fx, fy, cx, cy, fov),
+        camera=camera_choice(camera, fx, fy, cx, cy, fov),
+        detector=detector,
         tracker=tracker,
         max_people=max_people,
+        method=method,
+        weights=weights,
+        preset=preset,
+        iterations=iterations,
+        device=device,
         seed=seed,
         seconds=seconds,
         record=record,
     )
-    models = Models(
-        InferRequest(
-            input=found.path,
-            out=record or Path(),
-            detector=detector,
-            weights=weights,
-            device=device,
-            options=options_of(preset, iterations),
-        )
-    )
-    with _shown(show) as on_frame:
-        report = run_live(found, detector=models.detector, lifter=models.lifter, options=options, on_frame=on_frame)
-    said = f"{report.frames} frames, {report.rate_hz:.1f} frames/s, {report.dropped} dropped, camera: {report.camera}"
-    say(said)
+    frames, models = open_live(source), Models(request)
+    with _display(show) as on_frame:
+        report = run_live(frames, detector=models.detector, lifter=models.lifter, request=request, on_frame=on_frame)
+    say(f"{report.frames} frames, {report.rate_hz:.1f} frames/s, {report.dropped} dropped, camera: {report.camera}")
     for file in report.files:
         say(str(file))
     if json:
         print_json(report)
 
 
-def _need_display() -> None:
-    """InputError where no window can be shown, before OpenCV ends the process over it."""
+def _require_display() -> None:
+    """InputError when no window can be shown, in which case OpenCV would abort the process."""
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise InputError(
-            "--show: there is no display here (DISPLAY is not set); use --record DIR, or run it on a desktop"
+            "--show: expected a display, found none (DISPLAY is not set); use --record DIR, or run on a desktop"
         )
 
 
 @contextmanager
-def _shown(window: bool) -> Iterator[Callable[[LiveFrame], bool]]:
-    """What is done with each frame: a line with the rate, and the window."""
+def _display(window: bool) -> Iterator[Callable[[LiveFrame], bool]]:
+    """A callback that shows each frame: a line with the rate, and the window."""
     cv2: Any = _opencv() if window else None
     with console.status("waiting for the first frame") as line:
 
         def on_frame(done: LiveFrame) -> bool:
-            people = int(done.poses.present.sum())
-            line.update(f"{done.rate_hz:.1f} frames/s, {people} people, {done.dropped} dropped (Ctrl-C ends)")
-            return cv2 is None or _goes_on(cv2, done)
+            people = len(done.poses)
+            line.update(f"{done.rate_hz:.1f} frames/s, {people} people, {done.dropped} dropped (Ctrl-C to stop)")
+            return cv2 is None or _show_frame(cv2, done)
 
         try:
             yield on_frame
@@ -136,21 +141,23 @@ def _shown(window: bool) -> Iterator[Callable[[LiveFrame], bool]]:
 
 
 def _opencv() -> Any:
-    """OpenCV with a window; InputError for a build that has none."""
+    """OpenCV with an open window; InputError for a build without windows."""
     import cv2
 
     try:
         cv2.namedWindow(_WINDOW, cv2.WINDOW_NORMAL)
     except cv2.error:
-        raise InputError("--show: this OpenCV shows no windows; install opencv-python, or use --record DIR") from None
+        raise InputError(
+            "--show: this OpenCV cannot show windows; install opencv-python, or use --record DIR"
+        ) from None
     return cv2
 
 
-def _goes_on(cv2: Any, done: LiveFrame) -> bool:
-    """Show the frame; False when somebody pressed q or closed the window."""
-    picture = done.drawn()
+def _show_frame(cv2: Any, done: LiveFrame) -> bool:
+    """Show the frame; False when q was pressed or the window closed."""
+    image = done.drawn()
     text = f"{done.rate_hz:.1f} frames/s"
-    cv2.putText(picture, text, (10, 30), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2, cv2.LINE_AA)
-    cv2.imshow(_WINDOW, picture[..., ::-1])
+    cv2.putText(image, text, (10, 30), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2, cv2.LINE_AA)
+    cv2.imshow(_WINDOW, image[..., ::-1])
     key = cv2.waitKey(1) & 0xFF
-    return key not in _ENDS and cv2.getWindowProperty(_WINDOW, cv2.WND_PROP_VISIBLE) >= 1
+    return key not in _STOP_KEYS and cv2.getWindowProperty(_WINDOW, cv2.WND_PROP_VISIBLE) >= 1

@@ -1,4 +1,4 @@
-"""`zedo render`: pictures and videos of a saved result."""
+"""`zedo render`: images and videos of a saved result."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zedo_cli._options import Json, Quiet, path_of
+from zedo_cli._options import Json, Quiet, parse_path
 from zedo_cli._output import alert, print_json, progress, say
-from zedo_cli._results import Result, Up, file_of, load_poses
+from zedo_cli._results import Result, Up, find_poses, load_poses
 
 if TYPE_CHECKING:
     from zedo_core.types import Keypoints, Poses
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class _Report:
-    """What was drawn, of how many frames, and where upward came from."""
+    """The file drawn, its kind, the number of frames, and the source of the upward direction."""
 
     file: Path
     kind: str
@@ -32,8 +32,8 @@ def render(
         Path | None,
         typer.Option(
             "--source",
-            help="Video, picture or folder that was lifted; a dark picture if not given.",
-            parser=path_of,
+            help="Video, picture or folder that was lifted; without it the background is dark.",
+            parser=parse_path,
             metavar="PATH",
         ),
     ] = None,
@@ -41,20 +41,22 @@ def render(
         str,
         typer.Option(
             "--kind",
-            help="overlay (on the input), side (beside it the 3D, turning), sheet (moments in one picture) or gif.",
+            help="overlay (on the input), side (next to a rotating 3D view), sheet (frames in one image) or gif.",
             metavar="NAME",
         ),
     ] = "overlay",
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="The file; poses_KIND beside RESULT if not given.", parser=path_of),
+        typer.Option("--out", "-o", help="Output file; by default poses_KIND next to RESULT.", parser=parse_path),
     ] = None,
-    moments: Annotated[int, typer.Option("--moments", min=1, max=200, help="Of a contact sheet.", metavar="N")] = 12,
+    moments: Annotated[
+        int, typer.Option("--moments", min=1, max=200, help="Frames on a contact sheet.", metavar="N")
+    ] = 12,
     up: Up = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Draw a saved result again: overlay, side by side with a turning 3D view, contact sheet or GIF."""
+    """Draw a saved result: overlay, side by side with a rotating 3D view, contact sheet or GIF."""
     from zedo_core.errors import InputError
     from zedo_core.motions.upright import upright
     from zedo_core.render.clips import KINDS
@@ -63,20 +65,20 @@ def render(
 
     if kind not in KINDS:
         raise InputError(f"--kind: expected {', '.join(KINDS)}, found '{kind}'")
-    file = file_of(result)
+    file = find_poses(result)
     poses = load_poses(file, up)
     frames = len(poses.frame_numbers)
     suffix = KINDS[kind][-1] if frames == 1 or kind in ("sheet", "gif") else KINDS[kind][0]
     target = file.with_name(f"{file.stem}_{kind}{suffix}") if out is None else out
-    pictures = None if source is None else open_source(source)
+    frames_source = None if source is None else open_source(source)
     with progress() as bars:
         bar = bars.add_task(kind, total=frames, unit="frames")
         run(
             kind,
             poses,
-            _keypoints_beside(file, poses),
+            _read_keypoints(file, poses),
             target,
-            source=pictures,
+            source=frames_source,
             moments=moments,
             on_frame=lambda done: bars.update(bar, completed=done),
         )
@@ -88,25 +90,26 @@ def render(
         print_json(report)
 
 
-def _keypoints_beside(file: Path, poses: Poses) -> Keypoints:
-    """`keypoints.json` beside the result; without it nothing but the poses is drawn."""
+def _read_keypoints(file: Path, poses: Poses) -> Keypoints:
+    """The `keypoints.json` in the same folder; without it, no keypoints."""
     import numpy as np
 
     from zedo_core.keypoints import read_keypoints
     from zedo_core.types import Keypoints
 
-    beside = file.with_name("keypoints.json")
-    if beside.is_file():
-        return read_keypoints(beside)
-    alert("info", f"{beside}: not there; the poses are drawn without the 2D keypoints")
-    t, p, j = poses.spread.shape
+    path = file.with_name("keypoints.json")
+    if path.is_file():
+        return read_keypoints(path)
+    alert("info", f"{path}: no such file; the poses are drawn without 2D keypoints")
     size = poses.camera(0).size
+    empty = np.zeros((0, len(poses.skeleton), 2))
     return Keypoints(
-        xy=np.zeros((t, p, j, 2)),
-        confidence=np.zeros((t, p, j)),
+        frame=np.zeros(0, int),
+        track=np.zeros(0, int),
+        xy=empty,
+        confidence=empty[..., 0],
         skeleton=poses.skeleton,
         frame_numbers=poses.frame_numbers,
-        track_ids=poses.track_ids,
         image_sizes=None if size is None else (size,),
         fps=poses.fps,
     )

@@ -1,4 +1,4 @@
-"""`zedo train`: a pose prior and its initial poses from motion capture."""
+"""`zedo train`: train a pose prior on motion capture, and choose its initial poses."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from zedo_core.errors import InputError
 
 if TYPE_CHECKING:
     from zedo_core.data.mixture import Mixture
-    from zedo_core.data.training import Source
-    from zedo_core.methods.zedo.checkpoint import Prior
+    from zedo_core.data.training import DataSource
+    from zedo_core.methods.zedo.prior import Prior
+    from zedo_core.methods.zedo.training import TrainOptions
     from zedo_core.skeleton import Skeleton
-    from zedo_core.train.options import TrainOptions
     from zedo_core.train.record import TrainProgress
 
 app = typer.Typer(no_args_is_help=True, help="Train a pose prior, or choose its initial poses.")
@@ -26,29 +26,34 @@ app = typer.Typer(no_args_is_help=True, help="Train a pose prior, or choose its 
 _DATA = typer.Option(
     "--data",
     help="Motion capture (npz or npy of (n, j, 3) in metres, y up), a BVH file or a folder of them, or the training "
-    "files of a data set. May be repeated; WEIGHT is its share of a batch.",
+    "files of a data set. May be repeated; WEIGHT is its relative share of each batch.",
     metavar="PATH[:WEIGHT]",
 )
 Data = Annotated[list[str], _DATA]
 Split = Annotated[
-    str | None, typer.Option("--split", help="Use the sequences marked so; all if not given.", metavar="WORD")
+    str | None, typer.Option("--split", help="Use only the sequences of this split; by default all.", metavar="WORD")
 ]
 Joints = Annotated[
     str | None,
     typer.Option("--skeleton", help="Joint set: a name such as lsp-14, or a JSON file.", metavar="NAME|FILE"),
 ]
-Scale = Annotated[float | None, typer.Option("--scale", help="Metres a unit of BVH files; guessed from the legs.")]
-Up = Annotated[str | None, typer.Option("--up", help="Upward axis of BVH files: x, y or z; guessed.", metavar="AXIS")]
+Scale = Annotated[
+    float | None, typer.Option("--scale", help="Metres per unit of BVH files; by default estimated from leg lengths.")
+]
+Up = Annotated[
+    str | None,
+    typer.Option("--up", help="Upward axis of BVH files: x, y or z; by default estimated.", metavar="AXIS"),
+]
 
 
 @dataclass(frozen=True)
 class _Default:
-    """Default of an option: what the field of TrainOptions says, read when it is needed (it imports torch)."""
+    """Default of an option from a field of TrainOptions, which is read only when needed, since it imports torch."""
 
     field: str
 
     def __call__(self) -> Any:
-        from zedo_core.train.options import TrainOptions
+        from zedo_core.methods.zedo.training import TrainOptions
 
         return attrgetter(self.field)(TrainOptions())
 
@@ -61,7 +66,7 @@ def _field(field: str, text: str, **limits: Any) -> Any:
     return typer.Option(help=text, default_factory=_Default(field), **limits)
 
 
-_SHARE = {"min": 0.0, "max": 1.0}
+_FRACTION = {"min": 0.0, "max": 1.0}
 _FROM_0: dict[str, Any] = {"min": 0}
 
 
@@ -73,40 +78,48 @@ def prior(
     width: Annotated[int, _field("width", "Width of the hidden layers, a multiple of 32.")],
     blocks: Annotated[int, _field("blocks", "Residual blocks of two layers.")],
     time_width: Annotated[int, _field("time_width", "Width of the time embedding, even.")],
-    dropout: Annotated[float, _field("dropout", "Share of values dropped in training.", **_SHARE)],
-    batch: Annotated[int, _field("batch", "Poses a step, of each process.")],
-    steps: Annotated[int, _field("steps", "Steps in all.")],
-    learning_rate: Annotated[float, _field("learning_rate", "At the top of the schedule.", **_FROM_0)],
-    warmup: Annotated[int, _field("warmup", "Steps up to the top of the schedule.", **_FROM_0)],
+    dropout: Annotated[float, _field("dropout", "Fraction of values dropped in training.", **_FRACTION)],
+    batch: Annotated[int, _field("batch", "Poses per step and process.")],
+    steps: Annotated[int, _field("steps", "Number of steps.")],
+    learning_rate: Annotated[float, _field("learning_rate", "Peak learning rate.", **_FROM_0)],
+    warmup: Annotated[int, _field("warmup", "Steps of warm-up to the peak learning rate.", **_FROM_0)],
     clip: Annotated[float, _field("clip", "Largest norm of the gradient.", **_FROM_0)],
-    ema: Annotated[float, _field("ema", "Decay of the averaged weights, which are saved.", **_SHARE)],
-    small_t: Annotated[float, _field("small_t", "Share of samples at small diffusion times.", **_SHARE)],
-    small_t_end: Annotated[float, _field("small_t_end", "What small is; lifting uses times up to 0.1.", **_SHARE)],
-    precision: Annotated[str, _field("precision", "fp32, or bf16 for a GPU.", metavar="NAME")],
-    held_out: Annotated[float, _field("held_out", "Share of the sequences kept for validation.", **_SHARE)],
-    check_every: Annotated[int, _field("check_every", "Steps between validations by lifting; 0 for none.", **_FROM_0)],
-    check_poses: Annotated[int, _field("check_poses", "Held-out poses that are lifted.", min=1)],
-    seed: Annotated[int, _field("seed", "Same seed, same result on the same machine.", **_FROM_0)],
-    flip: Annotated[float, _field("augment.flip", "Share of mirrored poses.", **_SHARE)],
-    limb_exchange: Annotated[
-        float, _field("augment.limb_exchange", "Share of limbs taken from another pose.", **_SHARE)
+    ema: Annotated[float, _field("ema", "Decay of the averaged weights, which are saved.", **_FRACTION)],
+    small_t: Annotated[float, _field("small_t", "Fraction of samples at small diffusion times.", **_FRACTION)],
+    small_t_end: Annotated[
+        float, _field("small_t_end", "Limit of small times; lifting uses times up to 0.1.", **_FRACTION)
     ],
-    stature: Annotated[float, _field("augment.stature", "Deviation of the body's size.", **_SHARE)],
-    lengths: Annotated[float, _field("augment.lengths", "Deviation of each pair of bones.", **_SHARE)],
-    root_tilt: Annotated[float, _field("augment.root_tilt", "Share of bodies tilted by up to 90 degrees.", **_SHARE)],
-    rotation: Annotated[float, _field("augment.rotation", "Share of poses turned in any direction.", **_SHARE)],
+    precision: Annotated[str, _field("precision", "fp32, or bf16 for a GPU.", metavar="NAME")],
+    held_out: Annotated[float, _field("held_out", "Fraction of the sequences held out for validation.", **_FRACTION)],
+    check_every: Annotated[int, _field("check_every", "Steps between validations by lifting; 0 for none.", **_FROM_0)],
+    check_poses: Annotated[int, _field("check_poses", "Held-out poses to lift for validation.", min=1)],
+    seed: Annotated[
+        int, _field("seed", "Random seed; the same seed gives the same result on the same machine.", **_FROM_0)
+    ],
+    flip: Annotated[float, _field("augment.flip", "Probability of mirroring a pose.", **_FRACTION)],
+    limb_exchange: Annotated[
+        float, _field("augment.limb_exchange", "Probability of taking a limb from another pose.", **_FRACTION)
+    ],
+    stature: Annotated[float, _field("augment.stature", "Relative deviation of body size.", **_FRACTION)],
+    lengths: Annotated[float, _field("augment.lengths", "Relative deviation of bone lengths.", **_FRACTION)],
+    root_tilt: Annotated[
+        float, _field("augment.root_tilt", "Probability of tilting a body by up to 90 degrees.", **_FRACTION)
+    ],
+    rotation: Annotated[float, _field("augment.rotation", "Probability of a random rotation.", **_FRACTION)],
     camera_pitch: Annotated[
-        float, _field("augment.camera_pitch_deg", "Deviation of the camera's pitch in degrees.", min=0, max=90)
+        float, _field("augment.camera_pitch_deg", "Standard deviation of the camera's pitch in degrees.", min=0, max=90)
     ],
     camera_roll: Annotated[
-        float, _field("augment.camera_roll_deg", "Deviation of the camera's roll in degrees.", min=0, max=90)
+        float, _field("augment.camera_roll_deg", "Standard deviation of the camera's roll in degrees.", min=0, max=90)
     ],
-    rarity: Annotated[float, _field("augment.rarity", "0 draws frames as they come, 1 evens out kinds.", **_SHARE)],
+    rarity: Annotated[
+        float, _field("augment.rarity", "0 draws all frames equally often, 1 all kinds of pose.", **_FRACTION)
+    ],
     start: Annotated[
         str | None,
         typer.Option(
             "--from",
-            help="Go on from these weights, in their sizes and joints; 'prior' are the packaged ones.",
+            help="Start from these weights, with their sizes and joints; 'prior' for the packaged ones.",
             metavar="NAME|PATH",
         ),
     ] = None,
@@ -114,7 +127,7 @@ def prior(
     skeleton: Joints = None,
     scale: Scale = None,
     up: Up = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the same run in --out stopped.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the same run in --out.")] = False,
     save_every: Annotated[float, typer.Option("--save-every", help="Seconds between saved states.", min=0)] = 120.0,
     device: Device = "auto",
     as_json: Json = False,
@@ -125,43 +138,43 @@ def prior(
     For several GPUs: torchrun --nproc-per-node N -m zedo_cli train prior ...
     """
     from zedo_core import weights as hub
-    from zedo_core.lifting import find_device
-    from zedo_core.methods.zedo.checkpoint import load_prior
+    from zedo_core.methods.zedo.prior import load_prior
+    from zedo_core.methods.zedo.training import train_prior
+    from zedo_core.nets.device import find_device
     from zedo_core.skeleton import H36M17
     from zedo_core.skeleton.files import find_skeleton
-    from zedo_core.train.prior import train_prior
     from zedo_core.train.ranks import Ranks
 
-    leads = Ranks.of_environment().leads
-    if not leads:
+    is_main = Ranks.from_environment().is_main
+    if not is_main:
         set_quiet(True)
-    where = find_device(device)
-    begun = load_prior(hub.find_weights(start, "prior")) if start is not None else None
-    options = _options(context.params | (_sizes_left_out(context, begun) if begun else {}))
-    joints = find_skeleton(skeleton) if skeleton else begun.skeleton if begun else H36M17
-    mixture, sources = _read(data, joints, split, scale, up)
+    torch_device = find_device(device)
+    start_prior = load_prior(hub.find_weights(start, "prior")) if start is not None else None
+    options = _options(context.params | (_default_sizes(context, start_prior) if start_prior else {}))
+    joints = find_skeleton(skeleton) if skeleton else start_prior.skeleton if start_prior else H36M17
+    mixture, sources = _read_data(data, joints, split, scale, up)
     with progress() as bars:
         bar = bars.add_task("training", total=steps, unit="steps")
 
-        def row(now: TrainProgress) -> None:
-            bars.update(bar, description=_said(now))
-            if now.task:
-                say(f"step {now.step}: {_said(now)}")
+        def show(row: TrainProgress) -> None:
+            bars.update(bar, description=_describe(row))
+            if row.task:
+                say(f"step {row.step}: {_describe(row)}")
 
         record = train_prior(
             mixture,
             out,
             options,
-            device=where,
-            start=begun,
+            device=torch_device,
+            start=start_prior,
             sources=[asdict(source) for source in sources],
             resume=resume,
             save_every_s=save_every,
-            on_row=row,
+            on_row=show,
             on_step=lambda step: bars.update(bar, completed=step),
         )
     say(f"prior written to {out}")
-    if as_json and leads:
+    if as_json and is_main:
         print_json({"out": out, **record})
 
 
@@ -170,13 +183,13 @@ def clusters(
     out: OutDir,
     data: Annotated[list[str] | None, _DATA] = None,
     hypo: Annotated[
-        str, typer.Option(help="How many initial poses, for each count of hypotheses.", metavar="N,N,...")
+        str, typer.Option(help="Sizes of the sets of initial poses.", metavar="N,N,...")
     ] = "1,5,10,20,50,200",
     kind: Annotated[
         str,
         typer.Option(
-            help="By K-means the poses nearest to the centres (nearest) or these (centres), random poses (random), or "
-            "poses drawn from the prior in --out (generated, without --data).",
+            help="Real poses nearest to K-means centres (nearest), the centres themselves (centres), random poses "
+            "(random), or poses drawn from the prior in --out (generated, without --data).",
             metavar="nearest|centres|random|generated",
         ),
     ] = "nearest",
@@ -185,65 +198,65 @@ def clusters(
     scale: Scale = None,
     up: Up = None,
     device: Device = "auto",
-    seed: Annotated[int, typer.Option(help="Same seed, same poses.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same poses.", min=0)] = 0,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Choose initial poses and write clusters.npz to --out, in the joints of the prior there if there is one."""
-    from zedo_core.lifting import find_device
-    from zedo_core.methods.zedo.checkpoint import load_prior, skeleton_beside
+    """Choose initial poses and write clusters.npz to --out, in the joint set of the prior there, if any."""
+    from zedo_core.methods.zedo.clustering import KINDS, choose_initial_poses, generate_initial_poses
+    from zedo_core.methods.zedo.prior import load_prior, skeleton_of_folder
+    from zedo_core.nets.device import find_device
     from zedo_core.skeleton.files import find_skeleton
-    from zedo_core.train.clusters import KINDS, generate_clusters, train_clusters
 
-    counts = _numbers(hypo)
+    counts = _parse_counts(hypo)
     if kind not in KINDS or (kind == "generated") != (not data):
-        wanted = f"--kind {', '.join(KINDS[:-1])} with --data, or generated without"
-        raise InputError(f"expected {wanted}, got '{kind}' {'with' if data else 'without'} --data")
+        expected = f"--kind {', '.join(KINDS[:-1])} with --data, or generated without"
+        raise InputError(f"expected {expected}, got '{kind}' {'with' if data else 'without'} --data")
     frames = 0
     with progress() as bars:
         bar = bars.add_task("choosing poses", total=len(set(counts)), unit="sets")
         if kind == "generated":
-            drawn_from = load_prior(out, find_device(device))
-            made = generate_clusters(drawn_from, out, counts, seed, on_count=lambda _: bars.advance(bar))
+            prior = load_prior(out, find_device(device))
+            sets = generate_initial_poses(prior, out, counts, seed, on_count=lambda _: bars.advance(bar))
         else:
-            joints = find_skeleton(skeleton) if skeleton else skeleton_beside(out)
-            mixture, _ = _read(data or [], joints, split, scale, up)
+            joints = find_skeleton(skeleton) if skeleton else skeleton_of_folder(out)
+            mixture, _ = _read_data(data or [], joints, split, scale, up)
             frames = len(mixture)
-            made = train_clusters(mixture, out, counts, seed, kind=kind, on_count=lambda _: bars.advance(bar))
+            sets = choose_initial_poses(mixture, out, counts, seed, kind=kind, on_count=lambda _: bars.advance(bar))
     say(f"initial poses written to {out}")
     if as_json:
-        sizes = [len(poses) for poses in made.values()]
+        sizes = [len(poses) for poses in sets.values()]
         print_json({"out": out, "kind": kind, "counts": sizes, "frames": frames, "seed": seed})
 
 
-def _sizes_left_out(context: typer.Context, start: Prior) -> dict[str, int]:
-    """The sizes of the network in `start`, as far as the command does not name others."""
-    from zedo_core.train.options import SIZES
+def _default_sizes(context: typer.Context, start: Prior) -> dict[str, int]:
+    """The sizes of the network in `start` for options that are not given on the command line."""
+    from zedo_core.methods.zedo.training import SIZES
 
     sources = {name: context.get_parameter_source(name) for name in SIZES}
-    left_out = [name for name, source in sources.items() if source is None or source.name != "COMMANDLINE"]
-    return {name: getattr(start.net.config, name) for name in left_out}
+    omitted = [name for name, source in sources.items() if source is None or source.name != "COMMANDLINE"]
+    return {name: getattr(start.net.config, name) for name in omitted}
 
 
 def _options(values: Mapping[str, Any]) -> TrainOptions:
-    """TrainOptions from the options of the command, which are called as its fields are (angles without `_deg`)."""
+    """TrainOptions from the options of the command, which have the names of its fields (angles without `_deg`)."""
+    from zedo_core.methods.zedo.training import TrainOptions
     from zedo_core.train.augment import AugmentOptions
-    from zedo_core.train.options import TrainOptions
 
     augment = {field.name: values[field.name.removesuffix("_deg")] for field in fields(AugmentOptions)}
-    plain = {field.name: values[field.name] for field in fields(TrainOptions) if field.name != "augment"}
-    return TrainOptions(**plain, augment=AugmentOptions(**augment))
+    others = {field.name: values[field.name] for field in fields(TrainOptions) if field.name != "augment"}
+    return TrainOptions(**others, augment=AugmentOptions(**augment))
 
 
-def _read(
+def _read_data(
     data: list[str], skeleton: Skeleton, split: str | None, scale: float | None, up: str | None
-) -> tuple[Mixture, tuple[Source, ...]]:
-    """All data with its weights, and a note of what was found."""
-    from zedo_core.data.training import load_mixture, weighted_path
+) -> tuple[Mixture, tuple[DataSource, ...]]:
+    """Read all data with its weights, and print a note for each source."""
+    from zedo_core.data.training import load_mixture, parse_weighted_path
 
     if "" in data:
-        raise InputError("--data: expected a path, got an empty text")
-    parts = [weighted_path(text) for text in data]
+        raise InputError("--data: expected a path, got an empty string")
+    parts = [parse_weighted_path(text) for text in data]
     with progress() as bars:
         bar = bars.add_task("reading", total=None, unit="files")
         mixture, sources = load_mixture(
@@ -254,26 +267,24 @@ def _read(
             up=up,
             on_file=lambda done, total: bars.update(bar, completed=done, total=total),
         )
-    for one in sources:
-        left_out = f", {one.damaged} damaged files left out" if one.damaged else ""
-        note = (
-            f"{one.path} ({one.kind}): {one.frames} poses in {one.sequences} sequences{left_out}, weight {one.weight:g}"
-        )
-        say(note)
+    for source in sources:
+        skipped = f", {source.damaged} damaged files left out" if source.damaged else ""
+        counts = f"{source.frames} poses in {source.sequences} sequences{skipped}"
+        say(f"{source.path} ({source.kind}): {counts}, weight {source.weight:g}")
     return mixture, sources
 
 
-def _said(now: TrainProgress) -> str:
-    """The losses and, where measured, the task's errors, in a line."""
-    text = f"loss {now.loss:.4f}, held out {now.validation:.4f}"
-    if now.task:
-        one, ten = now.task.mpjpe_1_mm, now.task.mpjpe_10_mm
-        text += f", lifting {one:.1f} mm (PA {now.task.pa_mpjpe_1_mm:.1f}), best of 10 {ten:.1f}"
+def _describe(row: TrainProgress) -> str:
+    """The losses and, if measured, the task's errors on one line."""
+    text = f"loss {row.loss:.4f}, held out {row.validation:.4f}"
+    if row.task:
+        one, aligned, ten = (row.task[name] for name in ("mpjpe_1_mm", "pa_mpjpe_1_mm", "mpjpe_10_mm"))
+        text += f", lifting {one:.1f} mm (PA {aligned:.1f}), best of 10 {ten:.1f}"
     return text
 
 
-def _numbers(text: str) -> tuple[int, ...]:
-    """`1,5,10` to numbers."""
+def _parse_counts(text: str) -> tuple[int, ...]:
+    """Parse `1,5,10`."""
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:

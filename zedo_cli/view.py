@@ -9,15 +9,15 @@ from typing import Annotated
 
 import typer
 
-from zedo_cli._options import Json, Quiet, path_of
+from zedo_cli._options import Json, Quiet, parse_path
 from zedo_cli._output import alert, print_json, say
-from zedo_cli._results import Result, Up, file_of, load_poses
+from zedo_cli._results import Result, Up, find_poses, load_poses
 from zedo_core.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Report:
-    """The page, its size, where upward came from, and how the video is shown (None without one)."""
+    """The page, its size, the source of the upward direction, and how the video is included (None without one)."""
 
     page: Path
     bytes: int
@@ -31,14 +31,16 @@ def view(
         Path | None,
         typer.Option(
             "--video",
-            help="Show the video beside the 3D: put into the page up to 32 MB, else referred to by its path.",
-            parser=path_of,
+            help="Show this video next to the 3D view; embedded up to 32 MB, otherwise referenced by its path.",
+            parser=parse_path,
             metavar="FILE",
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="The page; beside RESULT if not given.", metavar="FILE.html", parser=path_of),
+        typer.Option(
+            "--out", "-o", help="Output page; by default next to RESULT.", metavar="FILE.html", parser=parse_path
+        ),
     ] = None,
     hypo: Annotated[
         int,
@@ -51,19 +53,19 @@ def view(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Make one web page of a result: a 3D player that needs no network and works on a phone."""
-    from zedo_core.export.html import film_of, write_page
+    """Create a web page with a 3D player of a result; it needs no network and works on phones."""
+    from zedo_core.export.html import page_video, write_page
     from zedo_core.motions.upright import upright
 
-    file = file_of(result)
-    page = _page_of(file, out)
-    film = None if video is None else film_of(video, page)
+    file = find_poses(result)
+    page = _page_path(file, out)
+    included = None if video is None else page_video(video, page)
     poses = load_poses(file, up)
-    write_page(poses, page, ghosts=hypo, film=film, title=_title(file, video))
-    shown = film and ("in the page" if film.embedded else f"at {film.path}")
-    if film is not None and not film.embedded:
-        alert("warning", f"{film.file}: larger than 32 MB, the page plays it from {film.path}: keep it there")
-    report = _Report(page=page, bytes=page.stat().st_size, up=upright(poses).source, video=shown)
+    write_page(poses, page, ghosts=hypo, video=included, title=_title(file, video))
+    location = included and ("in the page" if included.embedded else f"at {included.path}")
+    if included is not None and not included.embedded:
+        alert("warning", f"{video}: larger than 32 MB, so the page plays it from {included.path}; keep it there")
+    report = _Report(page=page, bytes=page.stat().st_size, up=upright(poses).source, video=location)
     say(f"up: {report.up}")
     say(f"{page} ({report.bytes / 1e6:.1f} MB)")
     if json:
@@ -72,7 +74,7 @@ def view(
         webbrowser.open(page.resolve().as_uri())
 
 
-def _page_of(file: Path, out: Path | None) -> Path:
+def _page_path(file: Path, out: Path | None) -> Path:
     page = file.with_suffix(".html") if out is None else out
     if page.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{page}: expected a name ending in .html, found '{page.suffix}'; choose another --out")
@@ -80,5 +82,5 @@ def _page_of(file: Path, out: Path | None) -> Path:
 
 
 def _title(file: Path, video: Path | None) -> str:
-    """The video's name, else that of the result's folder."""
+    """The name of the video, or else of the result's folder."""
     return video.name if video is not None else file.resolve().parent.name or file.name

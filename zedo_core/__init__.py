@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zedo_core.keypoints import read_keypoints, write_keypoints
     from zedo_core.lifting import lift, load_lifter
     from zedo_core.methods.zedo import ZedoOptions
-    from zedo_core.methods.zedo.checkpoint import load_prior
+    from zedo_core.methods.zedo.prior import load_prior
     from zedo_core.motions.select import select
     from zedo_core.motions.smooth import smooth
     from zedo_core.skeleton import Skeleton, get_skeleton
@@ -55,7 +55,7 @@ _MODULES = {
     "keypoints": ("read_keypoints", "write_keypoints"),
     "lifting": ("lift", "load_lifter"),
     "methods.zedo": ("ZedoOptions",),
-    "methods.zedo.checkpoint": ("load_prior",),
+    "methods.zedo.prior": ("load_prior",),
     "motions.select": ("select",),
     "motions.smooth": ("smooth",),
     "skeleton": ("Skeleton", "get_skeleton"),

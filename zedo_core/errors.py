@@ -1,12 +1,12 @@
 """Every exception that zedo raises on purpose.
 
     ZedoError
-    ├── InputError          what the caller gave cannot be used
-    │   ├── FormatError     a file that is damaged or of no known format
-    │   └── CameraError     intrinsics that describe no camera
-    ├── WeightsError        weights or clusters missing, damaged or unfit
-    ├── HubError            the hub could not be reached or refused
-    ├── DeviceError         the compute device is not there
+    ├── InputError          an argument or an input file cannot be used
+    │   ├── FormatError     a file is damaged or not in a known format
+    │   └── CameraError     intrinsics or distortion are not those of a camera
+    ├── WeightsError        weights or clusters are missing, damaged or incompatible
+    ├── HubError            the hub could not be reached or refused the request
+    ├── DeviceError         the compute device is not available
     ├── OutputError         a result could not be written
     └── MissingExtraError   an optional package is not installed
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 
 class ZedoError(Exception):
-    """Base of every error that zedo raises on purpose; its text is one line made for the user."""
+    """Base class of every error that zedo raises on purpose; its message is one line, written for the user."""
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.split()))
@@ -28,11 +28,11 @@ class InputError(ZedoError):
 
 
 class FormatError(InputError):
-    """A file is damaged or fits no known format."""
+    """A file is damaged or not in a known format."""
 
 
 class CameraError(InputError):
-    """Intrinsics or distortion describe no camera."""
+    """Intrinsics or distortion are not those of a camera."""
 
 
 class WeightsError(ZedoError):
@@ -40,7 +40,7 @@ class WeightsError(ZedoError):
 
 
 class HubError(ZedoError):
-    """The hub could not be reached, or what it sent is not what was asked for."""
+    """The hub could not be reached, refused the request, or sent something else than was requested."""
 
 
 class DeviceError(ZedoError):
@@ -52,4 +52,4 @@ class OutputError(ZedoError):
 
 
 class MissingExtraError(ZedoError):
-    """An optional package is needed and not installed."""
+    """An optional package is needed but not installed."""

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-# Distances in metres up to which a joint counts as found: MPI-INF-3DHP's protocol (Mehta et al. 2017).
+# Largest errors in metres at which a joint counts as correct: MPI-INF-3DHP's protocol (Mehta et al. 2017).
 PCK_M = 0.150
 AUC_M = np.arange(0, 151, 5) / 1000
 
@@ -31,7 +31,7 @@ def pa_mpjpe(
 ) -> Float[ndarray, "*b"]:
     """MPJPE after the best similarity transform (Procrustes; Umeyama 1991).
 
-    `reflection` lets it mirror the pose, as the official ZeDO code does; the standard does not.
+    `reflection` also allows mirroring, as the official ZeDO code does; the standard metric does not.
     """
     return np.linalg.norm(procrustes(predicted, truth, reflection=reflection) - truth, axis=-1).mean(-1)
 
@@ -49,14 +49,14 @@ def auc(errors: Float[ndarray, "*b j"]) -> Float[ndarray, "*b"]:
 def bone_errors(
     predicted: Float[ndarray, "*b j 3"], truth: Float[ndarray, "*b j 3"], edges: Sequence[tuple[int, int]]
 ) -> Float[ndarray, "*b"]:
-    """Mean difference of the bones' lengths."""
+    """Mean absolute difference in bone length."""
     return np.abs(bone_lengths(predicted, edges) - bone_lengths(truth, edges)).mean(-1)
 
 
 def symmetry_errors(
     predicted: Float[ndarray, "*b j 3"], pairs: Sequence[tuple[tuple[int, int], tuple[int, int]]]
 ) -> Float[ndarray, "*b"]:
-    """Mean difference of the lengths of left and right bones."""
+    """Mean absolute difference in length between left and right bones."""
     left, right = zip(*pairs, strict=True)
     return np.abs(bone_lengths(predicted, left) - bone_lengths(predicted, right)).mean(-1)
 
@@ -72,7 +72,7 @@ def motion_errors(
 ) -> Float[ndarray, " s"]:
     """Mean error of the joints' velocity (`order` 1, MPJVE) or acceleration (2) of a motion, per frame step.
 
-    Both motions relative to their root; lengths a frame, or a frame squared.
+    Both motions are taken relative to their root; the unit is length per frame, or per frame squared.
     """
     difference = (predicted - predicted[:, [root]]) - (truth - truth[:, [root]])
     return np.linalg.norm(np.diff(difference, n=order, axis=0), axis=-1).mean(-1)
@@ -81,7 +81,7 @@ def motion_errors(
 def procrustes(
     source: Float[ndarray, "*b j 3"], target: Float[ndarray, "*b j 3"], *, reflection: bool = False
 ) -> Float[ndarray, "*b j 3"]:
-    """`source` rotated, scaled and moved as close to `target` as a similarity transform can, or mirrored too."""
+    """`source` aligned to `target` by the best similarity transform, which `reflection` allows to mirror."""
     source_mean, target_mean = source.mean(-2, keepdims=True), target.mean(-2, keepdims=True)
     a, b = source - source_mean, target - target_mean
     U, S, Vt = np.linalg.svd(np.swapaxes(a, -1, -2) @ b)
@@ -95,7 +95,7 @@ def procrustes(
 def reprojection_px(
     projected: Float[ndarray, "*b j 2"], keypoints: Float[ndarray, "*b j 2"], confidence: Float[ndarray, "*b j"]
 ) -> Float[ndarray, "*b"]:
-    """Mean distance in pixels of projected joints from keypoints, weighted by confidence; NaN where none is seen."""
+    """Mean distance in pixels of projected joints to keypoints, weighted by confidence; NaN where none is seen."""
     distance = np.where(confidence > 0, np.linalg.norm(projected - keypoints, axis=-1), 0.0)
     total = confidence.sum(-1)
     return (distance * confidence).sum(-1) / np.where(total > 0, total, np.nan)

@@ -1,8 +1,10 @@
-"""Calibration files: every form gives the same camera, and what is none is refused in one line."""
+"""Calibration files: every format gives the same camera, and anything else is refused in one line."""
 
 from __future__ import annotations
 
 import json
+import os
+import threading
 from pathlib import Path
 
 import cv2
@@ -62,9 +64,9 @@ ONE_CAMERA = {
 
 
 @pytest.mark.parametrize("dump", [json.dumps, yaml.safe_dump], ids=["JSON", "YAML"])
-@pytest.mark.parametrize("form", ONE_CAMERA)
-def test_one_camera_in_every_spelling(write, form, dump):
-    camera = read_camera(write(dump(ONE_CAMERA[form])))
+@pytest.mark.parametrize("spelling", ONE_CAMERA)
+def test_one_camera_in_every_spelling(write, spelling, dump):
+    camera = read_camera(write(dump(ONE_CAMERA[spelling])))
     np.testing.assert_array_equal(camera.matrix, K)
     assert camera.source == "camera.txt"
 
@@ -95,19 +97,19 @@ def test_size_and_distortion_in_every_spelling(write, extra):
         {"cameras": [{"name": "a", "K": K}, {"name": "b", "K": np.eye(3).tolist()}]},
     ],
 )
-def test_several_cameras_are_told_by_name(write, cameras):
+def test_several_cameras_are_chosen_by_name(write, cameras):
     path = write(json.dumps(cameras))
     camera = read_camera(path, "a")
     np.testing.assert_array_equal(camera.matrix, K)
     assert camera.source == "camera.txt, camera a"
     assert read_camera(path, "b").fx == 1
-    with pytest.raises(CameraError, match=r"2 cameras, choose one by its name: a, b"):
+    with pytest.raises(CameraError, match=r"2 cameras, choose one by name: a, b"):
         read_camera(path)
     with pytest.raises(CameraError, match=r"no camera 'c'; it has a, b"):
         read_camera(path, "c")
 
 
-def test_nameless_camera_has_no_name(write):
+def test_an_unnamed_camera_is_not_found_by_name(write):
     with pytest.raises(CameraError, match="one camera without a name"):
         read_camera(write(json.dumps({"K": K})), "a")
 
@@ -117,7 +119,7 @@ def test_pose2sim_toml(write):
     np.testing.assert_array_equal(camera.matrix, K)
     assert camera.size == SIZE
     assert camera.distortion == tuple(DISTORTION[:4])
-    # A quarter turn about z takes x to y; OpenCV's Rodrigues is exact to rounding.
+    # A quarter turn about z maps x to y; OpenCV's Rodrigues is exact to rounding.
     np.testing.assert_allclose(np.array(camera.R_cam_from_world), [[0, -1, 0], [1, 0, 0], [0, 0, 1]], atol=1e-15)
     assert camera.t_cam_from_world == (1.0, 2.0, 3.0)
     with pytest.raises(CameraError, match="fisheye"):
@@ -192,11 +194,11 @@ def test_npz(tmp_path):
         ({"K": K, "rotation": [1, 2], "translation": [0, 0, 0]}, "rotation: expected 3"),
         ({"K": K, "rotation": [[2, 0, 0], [0, 1, 0], [0, 0, 1]], "translation": [0, 0, 0]}, "rotation matrix"),
         ({"K": K, "rotation": [0, 0, 0], "translation": [0, 0]}, "translation: expected 3"),
-        ({"error": 1}, "holds no camera"),
-        ([], "holds no camera"),
+        ({"error": 1}, "found no camera"),
+        ([], "found no camera"),
     ],
 )
-def test_what_is_no_camera_is_refused(write, camera, match):
+def test_invalid_cameras_are_refused(write, camera, match):
     with pytest.raises(CameraError, match=match) as caught:
         read_camera(write(json.dumps(camera)))
     assert "\n" not in str(caught.value) and "camera.txt" in str(caught.value)
@@ -222,8 +224,22 @@ def test_unreadable_files_are_refused(tmp_path, content):
 
 
 def test_missing_file_is_refused(tmp_path):
-    with pytest.raises(FormatError, match="No such file"):
-        read_camera(tmp_path / "camera.toml")
+    for name in (None, "a"):
+        with pytest.raises(FormatError, match=r"camera\.toml: cannot read the camera \(No such file") as caught:
+            read_camera(tmp_path / "camera.toml", name)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [None, "a"])
+def test_a_pipe_is_read_once(tmp_path, name):
+    path = tmp_path / "camera.pipe"
+    os.mkfifo(path)
+    content = json.dumps({"K": K} if name is None else {"a": {"K": K}, "b": {"K": K}})
+    writer = threading.Thread(target=path.write_text, args=(content,), daemon=True)
+    writer.start()
+    np.testing.assert_array_equal(read_camera(path, name).matrix, K)
+    writer.join(5)
+    assert not writer.is_alive()
 
 
 KEYS = ["K", "fx", "fy", "cx", "cy", "size", "dist", "rotation", "translation", "fisheye", "cameras", "data", "name"]

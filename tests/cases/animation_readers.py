@@ -1,4 +1,4 @@
-"""BVH and glTF read back by readers that are not ours: bvhio, and pygltflib with what the specification says."""
+"""BVH and glTF read by independent readers: bvhio, and pygltflib with animation as in the specification."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zedo_core.skeleton import H36M17
 from zedo_core.types import Poses
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # bvhio imports PyGLM under a name that is to go
+    warnings.simplefilter("ignore")  # bvhio imports PyGLM under a deprecated name
     import bvhio
 
 
@@ -36,7 +36,7 @@ TYPES = {5126: "<f4", 5121: "u1", 5123: "<u2"}
 
 
 class Glb:
-    """A glTF read by pygltflib, its animation played by what the specification says."""
+    """A glTF read by pygltflib, animated as in the specification."""
 
     def __init__(self, path: Path) -> None:
         loaded = pygltflib.GLTF2().load(str(path))
@@ -57,14 +57,14 @@ class Glb:
         return array.swapaxes(1, 2) if array.ndim == 3 else array  # matrices are stored by columns
 
     def world(self, frame: int | None) -> list[ndarray]:
-        """Matrices (4, 4) of all nodes, at a key frame or (None) at rest."""
+        """Matrices (4, 4) of all nodes, at a key frame or (None) in the rest pose."""
         local = [self.local(i, frame) for i in range(len(self.file.nodes))]
-        above = {child: i for i, node in enumerate(self.file.nodes) for child in node.children or ()}
+        parents = {child: i for i, node in enumerate(self.file.nodes) for child in node.children or ()}
 
-        def of(i: int) -> ndarray:
-            return of(above[i]) @ local[i] if i in above else local[i]
+        def matrix(i: int) -> ndarray:
+            return matrix(parents[i]) @ local[i] if i in parents else local[i]
 
-        return [of(i) for i in range(len(local))]
+        return [matrix(i) for i in range(len(local))]
 
     def local(self, node: int, frame: int | None) -> ndarray:
         entry = self.file.nodes[node]
@@ -94,21 +94,22 @@ class Glb:
         return np.array([self.pose(frame, person) for frame in range(len(self.times))])
 
     def pose(self, frame: int | None, person: int = 0) -> ndarray:
-        places = {self.file.nodes[i].name: i for i in self.file.skins[person].joints}
+        nodes = {self.file.nodes[i].name: i for i in self.file.skins[person].joints}
         world = self.world(frame)
-        return np.array([world[places[joint]][:3, 3] for joint in H36M17.joints])
+        return np.array([world[nodes[joint]][:3, 3] for joint in H36M17.joints])
 
     def body(self, frame: int, person: int = 0) -> ndarray:
         """Corners (n, 6, 3) of the octahedra, skinned."""
         skin, attributes = self.file.skins[person], self.file.meshes[person].primitives[0].attributes
         corners, weights = self.array(attributes.POSITION), self.array(attributes.WEIGHTS_0)
-        world, unbound = self.world(frame), self.array(skin.inverseBindMatrices)
-        bones = np.array([world[node] @ matrix for node, matrix in zip(skin.joints, unbound, strict=True)])
-        mixed = np.einsum("nw,nwab->nab", weights, bones[self.array(attributes.JOINTS_0)])
-        moved = np.einsum("nab,nb->na", mixed, np.concatenate([corners, np.ones((len(corners), 1))], axis=1))
-        return moved[:, :3].reshape(-1, 6, 3)
+        world, inverse_bind = self.world(frame), self.array(skin.inverseBindMatrices)
+        bones = np.array([world[node] @ matrix for node, matrix in zip(skin.joints, inverse_bind, strict=True)])
+        blended = np.einsum("nw,nwab->nab", weights, bones[self.array(attributes.JOINTS_0)])
+        skinned = np.einsum("nab,nb->na", blended, np.concatenate([corners, np.ones((len(corners), 1))], axis=1))
+        return skinned[:, :3].reshape(-1, 6, 3)
 
 
 def animated(poses: Poses, folder: Path, suffix: str) -> ndarray:
+    """Joints (t, j, 3) in metres of the one person, saved in a format and read back."""
     (file,) = save(poses, folder / f"poses{suffix}")
     return bvh_joints(file) if suffix == ".bvh" else Glb(file).joints()

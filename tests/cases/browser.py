@@ -1,4 +1,4 @@
-"""A real browser for the tests of web pages: headless Chromium, and what can be seen in its pictures."""
+"""Headless Chromium for the tests of web pages, and measurements of its screenshots."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ T = TypeVar("T", bound="Browser")
 
 
 class Browser:
-    """Headless Chromium, spoken to through a pair of pipes in its DevTools protocol.
+    """Headless Chromium, controlled with the DevTools protocol over a pair of pipes.
 
-    `names` is JavaScript that makes names for what `run` evaluates.
+    `names` is JavaScript that defines names for the expressions of `run`.
     """
 
     names = ""
@@ -57,7 +57,7 @@ class Browser:
         self._process.wait(30)
 
     def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Send one command and wait for its answer; what happens meanwhile is kept in `events`."""
+        """Send one command and wait for its answer; messages that arrive before it are appended to `events`."""
         self._count += 1
         message = {"id": self._count, "method": method, "params": parameters} | self._session
         os.write(self._out, json.dumps(message).encode() + b"\0")
@@ -68,15 +68,15 @@ class Browser:
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
-            assert select.select([self._in], [], [], 60)[0], "the browser is silent"
+            assert select.select([self._in], [], [], 60)[0], "no answer from the browser within 60 s"
             piece = os.read(self._in, 1 << 20)
-            assert piece, "the browser is gone"
+            assert piece, "the browser has exited"
             self._buffer += piece
         message, self._buffer = self._buffer.split(b"\0", 1)
         return json.loads(message)
 
     def run(self, script: str) -> Any:
-        """Value of an expression in the page."""
+        """Evaluate an expression in the page and return its value."""
         expression = f"(() => {{ {self.names} return {script}; }})()"
         answer = self.ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer
@@ -87,10 +87,10 @@ class Browser:
             if self.run(condition):
                 return self.settle()
             time.sleep(0.05)
-        raise AssertionError(f"never came true: {condition}")
+        raise AssertionError(f"did not become true: {condition}")
 
     def settle(self) -> None:
-        """Wait until what was asked for is drawn."""
+        """Wait until the page has drawn the last change."""
         self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 30))))")
 
     def open(self, page: Path, size=(1280, 900), *, ratio: float = 1, scheme: str = "light", touch: bool = False):
@@ -106,8 +106,8 @@ class Browser:
         self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
         self.settle()
 
-    def complaints(self) -> list[dict[str, Any]]:
-        """Errors of scripts, violations of the policy, and every request but the one for the file."""
+    def problems(self) -> list[dict[str, Any]]:
+        """Script errors, violations of the content policy, and all requests except the one for the page."""
         requests = [event for event in self.events if event.get("method") == "Network.requestWillBeSent"]
         return requests[1:] + [
             e for e in self.events if e.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded")
@@ -117,8 +117,8 @@ class Browser:
         self.ask("Input.dispatchMouseEvent", **{"type": kind, "x": at[0], "y": at[1], "button": "left"} | parameters)
 
     def touch(self, kind: str, *points: tuple[float, float]) -> None:
-        places = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
-        self.ask("Input.dispatchTouchEvent", type=kind, touchPoints=places)
+        points_json = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
+        self.ask("Input.dispatchTouchEvent", type=kind, touchPoints=points_json)
         self.settle()
 
     def press(self, key: str, times: int = 1) -> None:
@@ -128,7 +128,7 @@ class Browser:
         self.settle()
 
     def window(self) -> np.ndarray:
-        """What the window shows, as RGB."""
+        """A screenshot of the window in RGB."""
         png = base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"])
         return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
 
@@ -138,7 +138,7 @@ class Browser:
 
 
 def _high_pipe() -> tuple[int, int]:
-    """Reading and writing end, both numbered above the 3 and 4 that Chromium gets."""
+    """Reading and writing end of a pipe, with numbers above the 3 and 4 that Chromium uses."""
     low = os.pipe()
     high = tuple(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in low)
     for end in low:
@@ -147,26 +147,26 @@ def _high_pipe() -> tuple[int, int]:
 
 
 def chromium(profile: Path, kind: type[T]) -> Iterator[T]:
-    """The browser as a fixture yields it; skips where there is no Chromium."""
+    """Yield a browser for a fixture and close it afterwards; skip the test without Chromium."""
     names = ("chromium", "google-chrome", "chromium-browser")
     program = next((path for name in names if (path := shutil.which(name))), None)
     if program is None:
-        pytest.skip("there is no Chromium to open the page with; apt-get install chromium")
+        pytest.skip("needs Chromium: apt-get install chromium")
     opened = kind(program, profile)
     yield opened
     opened.close()
 
 
 def near(image: np.ndarray, *colours: tuple[int, ...]) -> np.ndarray:
-    """Pixels of about one of these colours; the tolerance is for anti-aliasing."""
+    """Mask of the pixels that are close to one of these colours; the tolerance is for anti-aliasing."""
     return np.any([(np.abs(image - colour) <= 16).all(-1) for colour in colours], axis=0)
 
 
 def extent(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest (x, y) in a mask."""
-    places = np.argwhere(mask)[:, ::-1]
-    assert len(places)
-    return places.min(0), places.max(0)
+    pixels = np.argwhere(mask)[:, ::-1]
+    assert len(pixels)
+    return pixels.min(0), pixels.max(0)
 
 
 def size(mask: np.ndarray) -> np.ndarray:

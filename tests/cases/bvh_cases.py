@@ -1,4 +1,4 @@
-"""BVH files written by hand: a person in a T-pose in the naming conventions of several programs, and random rigs."""
+"""BVH files for the tests: a person in a T-pose in the naming conventions of several programs, and custom rigs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy import ndarray
 
-# A person's joints in centimetres, y up, facing +z, the left at +x. `waist` is between pelvis and chest.
-PLACES: dict[str, tuple[int, int, int]] = {
+# A person's joints in centimetres, y up, facing +z, left at +x. `waist` is between pelvis and chest.
+POSITIONS: dict[str, tuple[int, int, int]] = {
     "hips": (0, 95, 0),
     "waist": (0, 105, 1),
     "chest": (0, 122, 2),
@@ -46,7 +46,7 @@ def _words(text: str) -> list[str]:
     return text.split()
 
 
-# What the programs call these joints; {} stands for the side, in the words after the bar.
+# The names of these joints in the programs; {} stands for the side, which is given in the second tuple.
 _MIXAMO = (
     [
         "Hips",
@@ -133,27 +133,27 @@ CONVENTIONS: dict[str, tuple[Sequence[str], tuple[str, str]]] = {
 
 @dataclass
 class Rig:
-    """Nodes by name: parent, offset in the file's units; end sites by the name of their joint."""
+    """Parents and offsets (in the file's units) of the nodes by name; end sites by the name of their joint."""
 
     parents: dict[str, str | None] = field(default_factory=dict)
     offsets: dict[str, ndarray] = field(default_factory=dict)
     ends: dict[str, ndarray] = field(default_factory=dict)
 
     def text(self, values: ndarray, channels: str = "Zrotation Xrotation Yrotation", frame_time: float = 1 / 30) -> str:
-        """The file; `values` (t, 3 + 3 * joints): the root's place, then all angles in the order of `order`."""
+        """The file content; `values` (t, 3 + 3 * joints) are the root's position, then all angles in `order`."""
         root = next(name for name, parent in self.parents.items() if parent is None)
         lines = ["HIERARCHY", *self._node(root, "", channels), "MOTION", f"Frames: {len(values)}"]
         lines += [f"Frame Time: {frame_time:.7f}", *(" ".join(f"{value:.6f}" for value in row) for row in values)]
         return "\n".join(lines) + "\n"
 
     def order(self) -> list[str]:
-        """Joints as they come in the file."""
+        """Joints in the order of the file."""
         root = next(name for name, parent in self.parents.items() if parent is None)
-        return self._below(root)
+        return self._subtree(root)
 
-    def _below(self, name: str) -> list[str]:
+    def _subtree(self, name: str) -> list[str]:
         children = [child for child, parent in self.parents.items() if parent == name]
-        return [name, *(node for child in children for node in self._below(child))]
+        return [name, *(node for child in children for node in self._subtree(child))]
 
     def _node(self, name: str, indent: str, channels: str) -> list[str]:
         root = self.parents[name] is None
@@ -171,22 +171,22 @@ class Rig:
 
 
 def person(convention: str, unit: float = 1.0, axes: ndarray | None = None) -> tuple[Rig, dict[str, str]]:
-    """A T-pose in a convention, in units of `unit` centimetres and turned by `axes`; and which node is which joint."""
+    """A T-pose in a convention, in units of `unit` cm, rotated by `axes`; and the name of each joint's node."""
     names, sides = CONVENTIONS[convention]
-    spelt = dict(zip(_ORDER, names, strict=True))
+    name_of = dict(zip(_ORDER, names, strict=True))
     rig, node_of, axes = Rig(), {}, np.eye(3) if axes is None else axes
 
     def add(joint: str, side: int | None) -> None:
-        name = spelt[joint] if side is None else spelt[joint].format(sides[side])
+        name = name_of[joint] if side is None else name_of[joint].format(sides[side])
         above = TREE.get(joint)
         parent = None
         if above is not None:
-            parent = spelt[above].format(sides[side]) if side is not None and above in _LIMBS else spelt[above]
-        offset = place(joint, side) - (place(above, side) if above else 0.0)
+            parent = name_of[above].format(sides[side]) if side is not None and above in _LIMBS else name_of[above]
+        offset = position(joint, side) - (position(above, side) if above else 0.0)
         rig.parents[name], rig.offsets[name] = parent, axes @ offset / unit
         node_of[joint if side is None else f"{('left', 'right')[side]}_{joint}"] = name
         if joint == "head":
-            rig.ends[name] = axes @ (place("head_end", None) - place("head", None)) / unit
+            rig.ends[name] = axes @ (position("head_end", None) - position("head", None)) / unit
 
     for joint in _ORDER:
         for side in (0, 1) if joint in _LIMBS else (None,):
@@ -194,14 +194,14 @@ def person(convention: str, unit: float = 1.0, axes: ndarray | None = None) -> t
     return rig, node_of
 
 
-def place(joint: str, side: int | None) -> ndarray:
-    """Where a joint is in the T-pose, in centimetres."""
-    x, y, z = PLACES[joint]
+def position(joint: str, side: int | None) -> ndarray:
+    """Position of a joint in the T-pose, in centimetres."""
+    x, y, z = POSITIONS[joint]
     return np.array([-x if side == 1 else x, y, z], float)
 
 
-def still(rig: Rig, frames: int = 2) -> ndarray:
-    """Channel values of the rest pose at the root's offset."""
+def rest_pose(rig: Rig, frames: int = 2) -> ndarray:
+    """Channel values of the rest pose, with the root at its offset."""
     values = np.zeros((frames, 3 + 3 * len(rig.parents)))
     values[:, :3] = next(rig.offsets[name] for name, parent in rig.parents.items() if parent is None)
     return values

@@ -1,6 +1,6 @@
-"""3DPW, MPI-INF-3DHP and SkiPose in small: files in the forms of the data sets, written from known people.
+"""Small versions of 3DPW, MPI-INF-3DHP and SkiPose: files in the formats of the data sets, generated from known people.
 
-Nothing here is taken from the readers: joints are ordered by the names that the data sets give them.
+Independent of the readers: joints are ordered by the names in the data sets.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from zedo_core.skeleton import H36M17
 
 ROOT = H36M17.index("pelvis")
 
-# The joints of pw3d_test.npz, of 3DPW's SMPL and of the test set of MPI-INF-3DHP, under the names of H36M-17
-# where it has them.
+# The joints of pw3d_test.npz, of SMPL in 3DPW and of the test set of MPI-INF-3DHP, by the names of H36M-17 where it has
+# them.
 PW3D_NPZ = (
     *("left_knee", "right_knee", "left_ankle", "right_ankle", "left_shoulder", "right_shoulder", "left_elbow"),
     *("right_elbow", "left_wrist", "right_wrist", "right_hip", "left_hip", "thorax", "head_top", "pelvis", "spine"),
     "neck_nose",
 )
-SMPL_AT = {"thorax": 12, "head_top": 15} | {
-    f"{side}_{part}": place + (side == "right")
-    for part, place in (("hip", 1), ("knee", 4), ("ankle", 7), ("shoulder", 16), ("elbow", 18), ("wrist", 20))
+SMPL_INDEX = {"thorax": 12, "head_top": 15} | {
+    f"{side}_{part}": index + (side == "right")
+    for part, index in (("hip", 1), ("knee", 4), ("ankle", 7), ("shoulder", 16), ("elbow", 18), ("wrist", 20))
     for side in ("left", "right")
 }
 MPI_TEST = (
@@ -40,7 +40,7 @@ MPI_TEST = (
 
 @dataclass(frozen=True)
 class People:
-    """Single people before a camera: joints (n, 17, 3) m in camera axes, their pixels (n, 17, 2) and K (3, 3)."""
+    """People in front of a camera: joints (n, 17, 3) in camera axes in metres, pixels (n, 17, 2) and K (3, 3)."""
 
     joints_cam: ndarray
     xy: ndarray
@@ -48,7 +48,7 @@ class People:
 
 
 def people(count: int, K: tuple[float, float, float, float], mocap: Path | None, seed: int = 0) -> People:
-    """People of the motion capture's test split (of no shape at all without it), 3 to 6 m before fx, fy, cx, cy."""
+    """People of the test split of motion capture (random joints without it), 3 to 6 m from a camera fx, fy, cx, cy."""
     rng = np.random.default_rng(seed)
     if mocap is None:
         bodies = rng.normal(0, 0.3, (count, len(H36M17), 3))
@@ -67,14 +67,14 @@ def by_names(points: ndarray, names: tuple[str, ...]) -> ndarray:
     return points[:, [H36M17.joints.index(name) for name in names]]
 
 
-def pickled(path: Path, content: Any, protocol: int = 2) -> Path:
+def write_pickle(path: Path, content: Any, protocol: int = 2) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(pickle.dumps(content, protocol))
     return path
 
 
-def changed(content: dict[str, Any], **entries: Any) -> dict[str, Any]:
-    """With other entries; without those that are None."""
+def with_entries(content: dict[str, Any], **entries: Any) -> dict[str, Any]:
+    """The content with changed entries, and without those that are None."""
     return {name: value for name, value in {**content, **entries}.items() if value is not None}
 
 
@@ -98,7 +98,7 @@ def pw3d_npz(crowd: People, image_paths: list[str]) -> dict[str, Any]:
 
 
 def pw3d_sequence(name: str, persons: list[People], valid: list[ndarray], seed: int = 0) -> dict[str, Any]:
-    """One of 3DPW's pickles; the camera walks about. The joints that are not known there are far off."""
+    """One of 3DPW's pickles, with a moving camera. Joints that are not used are far away."""
     rng = np.random.default_rng(seed)
     T = len(persons[0].joints_cam)
     cam_from_world = np.tile(np.eye(4), (T, 1, 1))
@@ -107,8 +107,8 @@ def pw3d_sequence(name: str, persons: list[People], valid: list[ndarray], seed: 
     positions = []
     for person in persons:
         smpl_cam = rng.normal(50, 5, (T, 24, 3))
-        for joint, place in SMPL_AT.items():
-            smpl_cam[:, place] = person.joints_cam[:, H36M17.joints.index(joint)]
+        for joint, index in SMPL_INDEX.items():
+            smpl_cam[:, index] = person.joints_cam[:, H36M17.joints.index(joint)]
         homogeneous = np.concatenate([smpl_cam, np.ones((T, 24, 1))], axis=-1)
         world = np.einsum("tij,tnj->tni", np.linalg.inv(cam_from_world), homogeneous)[..., :3]
         positions.append(world.reshape(T, 72))
@@ -124,7 +124,7 @@ def pw3d_sequence(name: str, persons: list[People], valid: list[ndarray], seed: 
 
 
 def rotation(rng: np.random.Generator) -> ndarray:
-    """Some rotation."""
+    """A random rotation."""
     Q, R = np.linalg.qr(rng.normal(size=(3, 3)))
     Q = Q * np.sign(np.diag(R))
     return Q * np.linalg.det(Q)
@@ -153,7 +153,7 @@ def mpi_items(crowd: People, imageids: list[Any], actions: list[int], valid: lis
 
 
 def mpi_arrays(crowd: People, actions: list[int], valid: list[int]) -> dict[str, Any]:
-    """The arrays of annot_data.mat as HDF5 shows them."""
+    """The arrays of annot_data.mat as read with HDF5."""
     annot3 = by_names(crowd.joints_cam, MPI_TEST)[:, None] * 1000
     return {
         "annot2": by_names(crowd.xy, MPI_TEST)[:, None],
@@ -164,16 +164,16 @@ def mpi_arrays(crowd: People, actions: list[int], valid: list[int]) -> dict[str,
     }
 
 
-def matlab(path: Path, arrays: dict[str, Any]) -> Path:
-    """HDF5 as MATLAB 7.3 writes it, behind its own header of 512 bytes."""
-    hdf5(path, arrays, userblock_size=512)
+def write_matlab(path: Path, arrays: dict[str, Any]) -> Path:
+    """HDF5 as written by MATLAB 7.3, after a header of 512 bytes."""
+    write_hdf5(path, arrays, userblock_size=512)
     header = b"MATLAB 7.3 MAT-file, Platform: GLNXA64, HDF5 schema 1.00 ."
     with open(path, "r+b") as file:
         file.write(header.ljust(512))
     return path
 
 
-def hdf5(path: Path, arrays: dict[str, Any], **options: Any) -> Path:
+def write_hdf5(path: Path, arrays: dict[str, Any], **options: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w", **options) as file:
         for name, array in arrays.items():

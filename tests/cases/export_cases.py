@@ -1,6 +1,9 @@
-"""Poses for the tests of the exports: motion capture, seen by a camera of known place."""
+"""Poses for the tests of exports: motion capture in front of a camera with a known pose."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
@@ -8,62 +11,73 @@ from numpy import ndarray
 from zedo_core.camera import Camera
 from zedo_core.data import mocap_clips
 from zedo_core.skeleton import H36M17
-from zedo_core.types import Poses, Provenance
+from zedo_core.types import Poses, Provenance, in_order
 
 CAMERA = Camera(fx=1000.0, fy=1000.0, cx=500.0, cy=400.0)
-MADE_BY = Provenance(method="zedo", weights="", weights_sha256="", version="0")
-# Camera axes of a level camera that looks against z of a world with y up.
+PROVENANCE = Provenance(method="zedo", weights="", weights_sha256="", version="0")
+# R_cam_from_world of a level camera that looks along -z in a world with y up.
 LEVEL = np.diag((1.0, -1.0, -1.0))
 
 
 def world_clip(sequence: int = 0, frames: int = 25) -> ndarray:
-    """Joints (t, j, 3) of motion capture in metres in a world with y up; bone lengths are constant."""
+    """Joints (t, j, 3) of motion capture in metres, y up; bone lengths are constant."""
     motions = mocap_clips.motions(None, "test")
-    found = motions.positions[np.flatnonzero(motions.sequence == np.unique(motions.sequence)[sequence])]
-    return found[:frames].astype(float)
+    positions = motions.positions[np.flatnonzero(motions.sequence == np.unique(motions.sequence)[sequence])]
+    return positions[:frames].astype(float)
 
 
-def seen(world: ndarray, R_cam_from_world: ndarray = LEVEL, t_cam_from_world=(0.0, 0.0, 5.0)) -> ndarray:
+def in_camera(world: ndarray, R_cam_from_world: ndarray = LEVEL, t_cam_from_world=(0.0, 0.0, 5.0)) -> ndarray:
     """World points in camera axes."""
     return np.einsum("ab,...b->...a", R_cam_from_world, world) + np.asarray(t_cam_from_world)
 
 
-def poses_of(joints_cam: ndarray, **fields) -> Poses:
-    """Poses of joints (t, p, j, 3), NaN where absent, as one hypothesis."""
-    t, p = joints_cam.shape[:2]
-    there = np.isfinite(joints_cam).any((2, 3))
+def poses_of(joints_cam: ndarray, track_ids: Sequence[int] | ndarray | None = None, **fields: Any) -> Poses:
+    """Poses from joints (t, p, j, 3), or from hypotheses (t, p, h, j, 3), the first chosen; NaN for absent people.
+
+    Fields of rows are given for all frames and people too: `score` (t, p, h), `chosen` (t, p), `spread` (t, p, j) and
+    `filled` (t, p).
+    """
+    joints = joints_cam if joints_cam.ndim == 5 else joints_cam[:, :, None]
+    t, p, h, j = joints.shape[:4]
+    frame, person = np.isfinite(joints).any((2, 3, 4)).nonzero()
+    per_row = {
+        "joints": joints,
+        "score": np.full((t, p, h), -0.05),
+        "chosen": np.zeros((t, p), int),
+        "spread": np.full((t, p, j), 0.01),
+        "filled": np.zeros((t, p), bool),
+    }
+    per_row |= {name: fields.pop(name) for name in per_row.keys() & fields.keys()}
+    ids = np.arange(p) + 1 if track_ids is None else np.asarray(track_ids)
     defaults = {
-        "score": np.where(there, -0.05, np.nan)[..., None],
-        "chosen": np.where(there, 0, -1),
-        "spread": np.where(np.expand_dims(there, -1), 0.01, np.full(len(H36M17), np.nan)),
         "skeleton": H36M17,
         "cameras": (CAMERA,),
         "frame_numbers": np.arange(t),
-        "track_ids": np.arange(p) + 1,
-        "provenance": MADE_BY,
+        "provenance": PROVENANCE,
         "fps": 25.0,
     }
-    return Poses(joints=joints_cam[:, :, None], **(defaults | fields))
+    rows = in_order(frame=frame, track=ids[person], **{name: array[frame, person] for name, array in per_row.items()})
+    return Poses(**rows, **(defaults | fields))
 
 
 def clip(sequence: int = 0, **fields) -> Poses:
-    """One person of motion capture before a level camera."""
-    return poses_of(seen(world_clip(sequence))[:, None], **fields)
+    """One person of motion capture in front of a level camera."""
+    return poses_of(in_camera(world_clip(sequence))[:, None], **fields)
 
 
 def couple_with_gaps(frames: int = 25) -> Poses:
-    """Tracks 3 and 8: the first lacks frames 5 to 8, and its head in frame 10; the second is there in frame 12 only."""
+    """Tracks 3 and 8: the first lacks frames 5 to 8, and its head in frame 10; the second has frame 12 only."""
     joints = np.stack(
-        [seen(world_clip(0, frames)), seen(world_clip(3, frames), t_cam_from_world=(1.0, 0.0, 5.0))], axis=1
+        [in_camera(world_clip(0, frames)), in_camera(world_clip(3, frames), t_cam_from_world=(1.0, 0.0, 5.0))], axis=1
     )
     joints[5:9, 0] = np.nan
     joints[10, 0, H36M17.index("head_top")] = np.nan
     joints[np.arange(frames) != 12, 1] = np.nan
-    return poses_of(joints, track_ids=np.array((3, 8)))
+    return poses_of(joints, track_ids=(3, 8))
 
 
 def t_pose() -> ndarray:
-    """A person (j, 3) in metres, y up, who stands in a T-pose and looks along z."""
+    """A person (j, 3) in metres, y up, in a T-pose facing +z."""
     places: dict[str, tuple[float, float, float]] = {
         "pelvis": (0, 0.9, 0),
         "spine": (0, 1.1, 0),
@@ -79,13 +93,18 @@ def t_pose() -> ndarray:
     return np.array([places[joint] for joint in H36M17.joints], dtype=float)
 
 
+def by_person(poses: Poses, values: ndarray) -> ndarray:
+    """Values of the rows as an array (t, p, ...), NaN for absent people."""
+    return poses.scatter(values, np.nan)
+
+
 def chain_errors(points: ndarray) -> ndarray:
-    """How far (t, j) bones fixed at their median length can put each joint from its place: those on the way to it."""
+    """Bound (t, j) on the error of each joint if bones have their median length: the sum along its chain of bones."""
     lengths = {child: np.linalg.norm(points[:, child] - points[:, parent], axis=-1) for child, parent in H36M17.edges}
     bound = np.zeros(points.shape[:2])
     for joint in range(len(H36M17)):
-        above = joint
-        while H36M17.parents[above] >= 0:
-            bound[:, joint] += abs(lengths[above] - np.nanmedian(lengths[above]))
-            above = H36M17.parents[above]
+        ancestor = joint
+        while H36M17.parents[ancestor] >= 0:
+            bound[:, joint] += abs(lengths[ancestor] - np.nanmedian(lengths[ancestor]))
+            ancestor = H36M17.parents[ancestor]
     return bound

@@ -1,6 +1,6 @@
-"""What of the package rerun the export uses, in memory: the real one has 170 MB.
+"""A fake of the package rerun with the parts that the export uses, since the real one has 170 MB.
 
-`SAVED` holds what was logged, by the path of the file that `save` named; it is written when the stream disconnects.
+`SAVED` holds the recordings by the suffix of their file, once they are disconnected.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SAVED: dict[str, RecordingStream] = {}
 
 @dataclass
 class _Value:
-    """Anything that is made by a call and logged."""
+    """A value to be logged, with the arguments of its constructor."""
 
     kind: str
     arguments: tuple[Any, ...]
@@ -45,7 +45,7 @@ class _Columns:
     named: dict[str, Any]
 
     def partition(self, lengths: Iterable[int]) -> list[dict[str, Any]]:
-        """The values of each row; their lengths must add up, as in the real one."""
+        """The values of each row; the lengths have to add up, as in the real package."""
         ends = np.cumsum(list(lengths))
         assert all(len(values) == ends[-1] for values in self.named.values())
         starts = np.concatenate([[0], ends[:-1]])
@@ -53,7 +53,7 @@ class _Columns:
 
 
 class Points3D:
-    """Points of many times at once."""
+    """Points at several times."""
 
     @staticmethod
     def columns(**named: Any) -> _Columns:
@@ -62,7 +62,7 @@ class Points3D:
 
 @dataclass
 class RecordingStream:
-    """A recording that goes to a file."""
+    """A recording that is written to a file."""
 
     application: str
     path: Path | None = None

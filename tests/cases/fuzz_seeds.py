@@ -1,4 +1,4 @@
-"""What the fuzzing starts from: a sound file of every form, small, and what reads it."""
+"""The start of the fuzzing: a small valid file in every format, and its reader."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One reader: files that it takes (name and content), and the call."""
+    """One reader: valid files (name and content), and the call."""
 
     name: str
     files: tuple[tuple[str, bytes], ...]
     read: Callable[[Path], Any]
-    slow: bool = False  # more than some milliseconds a case
-    beside: tuple[tuple[str, bytes], ...] = ()  # files in the same folder that stay as they are
+    slow: bool = False  # more than a few milliseconds per case
+    companions: tuple[tuple[str, bytes], ...] = ()  # unchanged files in the same folder
 
 
 def targets() -> dict[str, Target]:
-    """Every reader by its name."""
-    from fuzz_seeds_more import more_targets  # builds on this module
+    """All readers by name."""
+    from fuzz_seeds_more import more_targets  # which imports this module
 
-    made = (*_keypoints(), *_cameras(), *_results(), *_weights(), *_data_sets(), *_hub(), *more_targets())
-    return {target.name: target for target in made}
+    all_targets = (*_keypoints(), *_cameras(), *_results(), *_weights(), *_data_sets(), *more_targets())
+    return {target.name: target for target in all_targets}
 
 
 def _json(name: str, *values: Any) -> tuple[tuple[str, bytes], ...]:
@@ -47,14 +47,14 @@ def npz(**arrays: Any) -> bytes:
 
 
 def _written(write: Callable[[Path], Any], name: str) -> bytes:
-    """What `write` writes to a path."""
+    """The content of the file that `write` writes."""
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder) / name)
         return (Path(folder) / name).read_bytes()
 
 
 def _keypoints() -> tuple[Target, ...]:
-    from datasets_h36m import studio, views
+    from datasets_h36m import make_studio, views
     from keypoint_cases import (  # pyright: ignore[reportMissingImports]
         cmu_frame,
         coco_entry,
@@ -89,7 +89,7 @@ def _keypoints() -> tuple[Target, ...]:
         keypoints=np.stack([pose(), pose(x=110)]), joints="coco-17", image_size=(640, 480), fps=30.0,
         frame_numbers=[0, 2], track_ids=[4], times_s=[0.0, 0.1], K=np.eye(3),
     )  # fmt: skip
-    one = {"S9": {"Walk": [views(studio(frames=2), "gt")["S9"]["Photo"][0]]}}
+    one = {"S9": {"Walk": [views(make_studio(frames=2), "gt")["S9"]["Photo"][0]]}}
     metadata = {"layout_name": "h36m", "num_joints": 17, "video_metadata": {"S9": {"w": 9, "h": 9}}}
     videopose = npz(positions_2d=np.array(one, object), metadata=np.array(metadata, object))
 
@@ -132,44 +132,33 @@ def _cameras() -> tuple[Target, ...]:
 
 
 def _results() -> tuple[Target, ...]:
-    from export_cases import clip
+    from export_cases import in_camera, poses_of, world_clip
 
-    from zedo_core.export import load, load_packed, save
+    from zedo_core.export import load, save
 
-    poses = clip(fps=25.0)
-    short = type(poses)(
-        **{
-            **{name: getattr(poses, name)[:2] for name in ("joints", "score", "chosen", "spread", "frame_numbers")},
-            **{name: getattr(poses, name) for name in ("skeleton", "cameras", "track_ids", "provenance", "fps")},
-        }
-    )
+    poses = poses_of(in_camera(world_clip(0, 2))[:, None], fps=25.0)
     return (
-        Target(name="result-npz", files=(("p.npz", _written(lambda path: save(short, path), "p.npz")),), read=load),
-        Target(
-            name="result-npz-packed",
-            files=(("p.npz", _written(lambda path: save(short, path), "p.npz")),),
-            read=load_packed,
-        ),
-        Target(name="result-json", files=(("p.json", _written(lambda path: save(short, path), "p.json")),), read=load),
+        Target(name="result-npz", files=(("p.npz", _written(lambda path: save(poses, path), "p.npz")),), read=load),
+        Target(name="result-json", files=(("p.json", _written(lambda path: save(poses, path), "p.json")),), read=load),
         Target(
             name="convert",
             files=(
-                ("p.npz", _written(lambda path: save(short, path), "p.npz")),
-                ("p.json", _written(lambda path: save(short, path), "p.json")),
+                ("p.npz", _written(lambda path: save(poses, path), "p.npz")),
+                ("p.json", _written(lambda path: save(poses, path), "p.json")),
             ),
-            read=converted,
+            read=convert,
             slow=True,
         ),
     )
 
 
-def converted(path: Path) -> None:
+def convert(path: Path) -> None:
     """Read a result and write it in every other format, as `zedo convert` does."""
-    from zedo_core.export import formats, load_packed, save
+    from zedo_core.export import formats, load, save
 
-    poses = load_packed(path)
-    for suffix, form in formats().items():
-        if not hasattr(form, "require"):  # of an extra
+    poses = load(path)
+    for suffix, format in formats().items():
+        if not hasattr(format, "require"):  # formats of extras
             save(poses, path.parent / "out" / f"converted{suffix}")
 
 
@@ -177,7 +166,8 @@ def _weights() -> tuple[Target, ...]:
     import torch
 
     from zedo_core.diffusion.sde import SubVP
-    from zedo_core.methods.zedo.checkpoint import load_clusters, load_official_prior, load_prior, save_prior
+    from zedo_core.methods.zedo.initial_poses import load_initial_poses
+    from zedo_core.methods.zedo.prior import load_official_prior, load_prior, save_prior
     from zedo_core.nets.score_mlp import ScoreMLP, ScoreMLPConfig
     from zedo_core.skeleton import H36M17
 
@@ -194,25 +184,27 @@ def _weights() -> tuple[Target, ...]:
             name="prior-safetensors",
             files=(("prior.safetensors", weights),),
             read=load_prior,
-            beside=(("prior.json", config),),
+            companions=(("prior.json", config),),
         ),
         Target(
             name="prior-config",
             files=(("prior.json", config),),
             read=lambda path: load_prior(path.parent),
-            beside=(("prior.safetensors", weights),),
+            companions=(("prior.safetensors", weights),),
         ),
         Target(
             name="checkpoint-pth",
             files=(("checkpoint_tiny.pth", _official()),),
             read=load_official_prior,
         ),
-        Target(name="clusters", files=(("c.npz", npz(**{"3": poses})), ("c.npy", npy.getvalue())), read=load_clusters),
+        Target(
+            name="clusters", files=(("c.npz", npz(**{"3": poses})), ("c.npy", npy.getvalue())), read=load_initial_poses
+        ),
     )
 
 
 def _official() -> bytes:
-    """The small official checkpoint, made smaller: one block and narrow, of what inference leaves alone a little."""
+    """The small official checkpoint, reduced to one narrow block, with few of the entries unused in inference."""
     import torch
 
     content = torch.load(GOLDEN / "checkpoint_tiny.pth", weights_only=True)
@@ -232,16 +224,16 @@ def _data_sets() -> tuple[Target, ...]:
     from zedo_core.data import load_samples, mocap
     from zedo_core.storage.pickles import load_pickle
 
-    crowd = other.people(4, (1000.0, 1000.0, 500.0, 500.0), None)
-    sequence = other.pw3d_sequence("street", [crowd], [np.ones(4)])
+    people = other.people(4, (1000.0, 1000.0, 500.0, 500.0), None)
+    sequence = other.pw3d_sequence("street", [people], [np.ones(4)])
     paths = [f"imageFiles/street/image_{t:05d}.jpg" for t in range(4)]
-    rows = h36m.entries(h36m.studio(frames=1))[:12]
-    items = other.mpi_items(crowd, [f"TS1/{t}" for t in range(4)], [1] * 4, [1] * 4)
-    mpi = other.mpi_arrays(crowd, [1] * 4, [1] * 4)
-    ski = other.ski_arrays(crowd, np.ones(4), np.ones(4), np.arange(4))
+    rows = h36m.entries(h36m.make_studio(frames=1))[:12]
+    items = other.mpi_items(people, [f"TS1/{t}" for t in range(4)], [1] * 4, [1] * 4)
+    mpi = other.mpi_arrays(people, [1] * 4, [1] * 4)
+    ski = other.ski_arrays(people, np.ones(4), np.ones(4), np.arange(4))
     motion = np.random.default_rng(0).normal(0, 1, (6, 17, 3)).astype(np.float32)
 
-    def of(name: str) -> Callable[[Path], Any]:
+    def reader(name: str) -> Callable[[Path], Any]:
         return lambda path: load_samples(name, path.parent, "test")
 
     return (
@@ -252,21 +244,21 @@ def _data_sets() -> tuple[Target, ...]:
         ),
         Target(
             name="3dpw-npz",
-            files=(("pw3d_test.npz", npz(**other.pw3d_npz(crowd, paths))),),
-            read=of("3dpw"),
+            files=(("pw3d_test.npz", npz(**other.pw3d_npz(people, paths))),),
+            read=reader("3dpw"),
         ),
         Target(name="3dpw-pkl", files=(("test/s.pkl", pickle.dumps(sequence, 2)),), read=_sequences),
-        Target(name="h36m-pkl", files=(("h36m_test.pkl", pickle.dumps(rows, 4)),), read=of("h36m")),
-        Target(name="3dhp-pkl", files=(("mpii3d_test.pkl", pickle.dumps(items, 4)),), read=of("3dhp")),
+        Target(name="h36m-pkl", files=(("h36m_test.pkl", pickle.dumps(rows, 4)),), read=reader("h36m")),
+        Target(name="3dhp-pkl", files=(("mpii3d_test.pkl", pickle.dumps(items, 4)),), read=reader("3dhp")),
         Target(
             name="3dhp-mat",
-            files=(("TS1/annot_data.mat", _written(lambda path: other.matlab(path, mpi), "m.mat")),),
+            files=(("TS1/annot_data.mat", _written(lambda path: other.write_matlab(path, mpi), "m.mat")),),
             read=lambda path: load_samples("3dhp", path, "test"),
             slow=True,
         ),
         Target(
             name="ski-h5",
-            files=(("ski_test.h5", _written(lambda path: other.hdf5(path, ski), "s.h5")),),
+            files=(("ski_test.h5", _written(lambda path: other.write_hdf5(path, ski), "s.h5")),),
             read=lambda path: load_samples("ski", path, "test"),
             slow=True,
         ),
@@ -284,23 +276,3 @@ def _sequences(path: Path) -> Any:
     from zedo_core.data import load_samples
 
     return load_samples("3dpw", path.parent.parent, "test")
-
-
-def _hub() -> tuple[Target, ...]:
-    import os
-
-    from zedo_core import weights as hub
-
-    def installed(path: Path) -> Any:
-        os.environ["ZEDO_HOME"] = str(path.parent.parent)
-        return hub.installed("yolov8n-pose")
-
-    record = {"repo": "a/b", "revision": "main", "commit": "0" * 40, "sha256": {"yolov8n-pose.pt": "0" * 64}}
-    return (
-        Target(
-            name="hub-record",
-            files=_json("yolov8n-pose/source.json", record),
-            read=installed,
-            beside=(("yolov8n-pose/yolov8n-pose.pt", b"weights"),),
-        ),
-    )

@@ -1,10 +1,9 @@
-"""More that the fuzzing starts from: motion capture, folders, pictures, videos and what zedo leaves in its folders."""
+"""More files for the fuzzing: motion capture, folders, pictures, videos and zedo's own records."""
 
 from __future__ import annotations
 
 import io
 import json
-import socket
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -13,16 +12,16 @@ from typing import Any
 import numpy as np
 from fuzz_seeds import Target
 
-_SIDE = (64, 48)  # px, of pictures and videos
+_SIZE = (64, 48)  # px, of pictures and videos
 
 
 def more_targets() -> tuple[Target, ...]:
-    """The readers that `fuzz_seeds` has not."""
+    """The readers that are not in `fuzz_seeds`."""
     return (*_motions(), *_folders(), *_studio(), *_pictures(), *_records())
 
 
 def _motions() -> tuple[Target, ...]:
-    from bvh_cases import person, still
+    from bvh_cases import person, rest_pose
 
     from zedo_core.data import bvh_motions
     from zedo_core.skeleton.files import load_skeleton
@@ -37,7 +36,7 @@ def _motions() -> tuple[Target, ...]:
     return (
         Target(
             name="bvh",
-            files=tuple(("m.bvh", rig.text(still(rig)).encode()) for rig in rigs),
+            files=tuple(("m.bvh", rig.text(rest_pose(rig)).encode()) for rig in rigs),
             read=bvh_motions.load,
         ),
         Target(
@@ -64,30 +63,33 @@ def _folders() -> tuple[Target, ...]:
         Target(
             name="openpose-folder",
             files=(("op/clip_000000000001_keypoints.json", frames[1]),),
-            beside=(("op/clip_000000000000_keypoints.json", frames[0]),),
+            companions=(("op/clip_000000000000_keypoints.json", frames[0]),),
             read=read,
         ),
         Target(
-            name="labels-folder", files=(("txt/clip_2.txt", rows[1]),), beside=(("txt/clip_1.txt", rows[0]),), read=read
+            name="labels-folder",
+            files=(("txt/clip_2.txt", rows[1]),),
+            companions=(("txt/clip_1.txt", rows[0]),),
+            read=read,
         ),
     )
 
 
 def _studio() -> tuple[Target, ...]:
-    """Human3.6M in the forms that are several files."""
+    """Human3.6M in the formats with several files."""
     import datasets_h36m as h36m
 
     from zedo_core.data import load_samples
     from zedo_core.data._h36m_cameras import find_cameras
 
-    whole = h36m.studio(frames=1)
-    few = {(subject, name): take for (subject, name), take in whole.takes.items() if name in ("Photo", "WalkDog")}
-    made = replace(whole, takes=few)
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        h36m.write_hdf5(folder / "takes", made)
-        h36m.write_videopose(folder, made)
-        h36m.write_json_cameras(folder / "cameras.json", made)
+    full = h36m.make_studio(frames=1)
+    few = {(subject, name): take for (subject, name), take in full.takes.items() if name in ("Photo", "WalkDog")}
+    studio = replace(full, takes=few)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        h36m.write_hdf5(folder / "takes", studio)
+        h36m.write_videopose(folder, studio)
+        h36m.write_json_cameras(folder / "cameras.json", studio)
         takes = {str(p.relative_to(folder / "takes")): p.read_bytes() for p in folder.glob("takes/**/*.h5")}
         npz = {path.name: path.read_bytes() for path in folder.glob("*.npz")}
         table = (folder / "cameras.json").read_bytes()
@@ -103,7 +105,7 @@ def _studio() -> tuple[Target, ...]:
         Target(
             name="h36m-hdf5",
             files=((hdf5, takes[hdf5]),),
-            beside=(*((name, takes[name]) for name in poses if name != hdf5), ("cameras.json", table)),
+            companions=(*((name, takes[name]) for name in poses if name != hdf5), ("cameras.json", table)),
             read=lambda path: load_samples("h36m", path.parents[3], "test"),
             slow=True,
         ),
@@ -111,7 +113,7 @@ def _studio() -> tuple[Target, ...]:
             Target(
                 name=f"h36m-videopose-{kind}",
                 files=((name, npz[name]),),
-                beside=((other, npz[other]), ("cameras.json", table)),
+                companions=((other, npz[other]), ("cameras.json", table)),
                 read=lambda path: load_samples("h36m", path.parent, "test"),
             )
             for kind, name, other in (("3d", *both), ("2d", *reversed(both)))
@@ -131,23 +133,23 @@ def _pictures() -> tuple[Target, ...]:
 
 
 def pictures() -> tuple[tuple[str, bytes], ...]:
-    """A picture with EXIF data in each form that carries them."""
+    """A picture with EXIF data in each format that supports them."""
     from PIL import Image
     from PIL.TiffImagePlugin import IFDRational
 
     rng = np.random.default_rng(0)
-    made = []
+    files = []
     for suffix in ("jpg", "png", "webp", "tif"):
         exif = Image.Exif()
-        exif[0x0112] = 6  # turned
+        exif[0x0112] = 6  # rotated
         exif.get_ifd(0x8769).update(
             {0x920A: IFDRational(50), 0xA405: 26, 0xA20E: IFDRational(600000, 360), 0xA210: 3, 0xA002: 64, 0xA003: 48}
         )
         buffer = io.BytesIO()
-        picture = Image.fromarray(rng.integers(0, 255, (_SIDE[1] // 4, _SIDE[0] // 4, 3), dtype=np.uint8))
+        picture = Image.fromarray(rng.integers(0, 255, (_SIZE[1] // 4, _SIZE[0] // 4, 3), dtype=np.uint8))
         picture.save(buffer, format={"jpg": "JPEG", "tif": "TIFF"}.get(suffix, suffix.upper()), exif=exif)
-        made.append((f"p.{suffix}", buffer.getvalue()))
-    return tuple(made)
+        files.append((f"p.{suffix}", buffer.getvalue()))
+    return tuple(files)
 
 
 def videos() -> tuple[tuple[str, bytes], ...]:
@@ -166,17 +168,17 @@ def video(suffix: str, codec: str, frames: int = 3) -> bytes:
         path = Path(folder) / f"v.{suffix}"
         with av.open(str(path), "w") as container:
             stream: Any = container.add_stream(codec, rate=25)
-            stream.width, stream.height, stream.pix_fmt = *_SIDE, pixels
+            stream.width, stream.height, stream.pix_fmt = *_SIZE, pixels
             for _ in range(frames):
-                image = rng.integers(0, 255, (_SIDE[1], _SIDE[0], 3), dtype=np.uint8)
+                image = rng.integers(0, 255, (_SIZE[1], _SIZE[0], 3), dtype=np.uint8)
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             container.mux(stream.encode())
         return path.read_bytes()
 
 
 def _records() -> tuple[Target, ...]:
-    from zedo_core.storage.lock import NAME, locked
-    from zedo_core.weights.card import model_card, read_training
+    from zedo_core.methods.zedo.card import model_card
+    from zedo_core.weights import read_training
 
     training = {
         "options": {"steps": 10, "batch": 4},
@@ -185,17 +187,10 @@ def _records() -> tuple[Target, ...]:
         "result": {"validation": 0.5, "task": {"mpjpe_1_mm": 50.0, "mpjpe_10_mm": 40.0}},
         "seconds": {"total": 3.0},
     }
-    holder = {"pid": 2**22 + 1, "started": 1.0, "host": socket.gethostname()}  # no process has this number
 
     def card(path: Path) -> Any:
         record = read_training(path.parent)
-        return model_card(name="a", joints="d", weights=10, shapes=(3,), training=record, licence="mit", terms=None)
+        sizes = {"weights": 10, "initial_poses": (3,)}
+        return model_card(name="a", joints="d", **sizes, training=record, licence="mit", terms=None)
 
-    def lock(path: Path) -> None:
-        with locked(path.parent):
-            pass
-
-    return (
-        Target(name="training-record", files=(("training.json", json.dumps(training).encode()),), read=card),
-        Target(name="lock", files=((NAME, json.dumps(holder).encode()),), read=lock),
-    )
+    return (Target(name="training-record", files=(("training.json", json.dumps(training).encode()),), read=card),)

@@ -1,4 +1,4 @@
-"""Cases for the tests of the gallery, and a strict reader of its page."""
+"""Cases for tests of the gallery, and a strict parser of pages."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ NOTHING = np.full((JOINTS, 3), np.nan)
 
 
 def standing(away_m: float = 4.0) -> np.ndarray:
-    """A person before a camera at the height of the chest, metres, camera axes, (joint, 3)."""
-    places = {name: (0.0, height, 0.0) for name, height in MIDDLE.items()}
+    """A person in front of a camera at chest height, metres, camera axes, (joint, 3)."""
+    positions = {name: (0.0, height, 0.0) for name, height in MIDDLE.items()}
     for name, (x, height, z) in (LEFT_LEG | LEFT_ARM).items():
-        places |= {f"left_{name}": (x, height, z), f"right_{name}": (-x, height, z)}
-    return np.array([places[name] for name in H36M17.joints]) * (1, -1, 1) + (0.3, 1.2, away_m)
+        positions |= {f"left_{name}": (x, height, z), f"right_{name}": (-x, height, z)}
+    return np.array([positions[name] for name in H36M17.joints]) * (1, -1, 1) + (0.3, 1.2, away_m)
 
 
 def project(points: np.ndarray) -> np.ndarray:
-    """Pixels of a camera of our own."""
+    """Projection by an independent implementation."""
     return 1100.0 * points[..., :2] / points[..., 2:] + (640.0, 360.0)
 
 
 def case(seed: int = 0, hypotheses: int = 4, **changes: Any) -> Case:
-    """A truth, a chosen pose near it and some others; the 2D fits the truth."""
+    """A case with a ground truth, a chosen pose near it and others; the keypoints match the ground truth."""
     rng = np.random.default_rng(seed)
     truth = standing()
     poses = truth + rng.normal(0, 0.05, (hypotheses, *truth.shape)) + (0, 0, 0.4)
@@ -46,7 +46,7 @@ def case(seed: int = 0, hypotheses: int = 4, **changes: Any) -> Case:
 
 
 class Page(html.parser.HTMLParser):
-    """What a strict reader finds in a page: elements with their attributes, and the text in each."""
+    """A parsed page: elements with their attributes, and the text in each."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -72,6 +72,6 @@ class Page(html.parser.HTMLParser):
         return json.loads(self.texts["data"])
 
 
-def written(folder: Path, cases: list[Case], skeleton: Skeleton = H36M17, title: str = "A gallery") -> str:
+def write_and_read(folder: Path, cases: list[Case], skeleton: Skeleton = H36M17, title: str = "A gallery") -> str:
     write_gallery(cases, skeleton, folder / "gallery.html", title=title)
     return (folder / "gallery.html").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the tests of Human3.6M share: the forms on disk, and how a message about one that cannot be read looks."""
+"""Helpers of the tests of Human3.6M: writing the formats, checking samples, and checking error messages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import datasets_h36m as made_of
+import datasets_h36m as h36m
 import numpy as np
 import pytest
 from datasets_h36m import MPII, NUMBERS, Studio
@@ -16,52 +16,53 @@ from zedo_core.data.h36m import ACTIONS, load
 from zedo_core.errors import ZedoError
 from zedo_core.skeleton import H36M17
 
-ORDER = {  # subjects as in the data set, actions by its numbers, S11's Directions left out
+ORDER = {  # subjects as in the data set, actions by number, without S11's Directions
     "test": (("S9", "Directions 1"), ("S9", "Photo"), ("S9", "Walking 1"), ("S11", "WalkDog")),
     "train": tuple(
         (s, take) for s in ("S1", "S5", "S6", "S7", "S8") for take in ("Directions 1", "Photo", "Walking 1")
     ),
 }
-PIXEL = 2e-4  # float32 of 1000 px and OpenCV's own undistortion, which takes five steps
-METRE = 2e-6  # float32 of some metres
-UNKNOWN_TO_MPII = [joint for joint in made_of.JOINTS if joint not in MPII]
+PIXEL = 2e-4  # float32 of 1000 px, and five steps of OpenCV's undistortion
+METRE = 2e-6  # float32 of a few metres
+UNKNOWN_TO_MPII = [joint for joint in h36m.JOINTS if joint not in MPII]
 
 
-def write_videopose(folder: Path, made: Studio) -> None:
-    made_of.write_videopose(folder, made)
-    made_of.write_json_cameras(folder / "cameras.json", made)
+def write_videopose(folder: Path, studio: Studio) -> None:
+    h36m.write_videopose(folder, studio)
+    h36m.write_json_cameras(folder / "cameras.json", studio)
 
 
-def write_zedo(folder: Path, made: Studio, split: str = "test") -> list[dict[str, Any]]:
-    rows = made_of.entries(made)
-    made_of.dump(folder / f"h36m_{split}.pkl", rows)
-    made_of.dump(folder / "h36m_sh_dt_ft.pkl", {split: made_of.detections(rows)})
+def write_zedo(folder: Path, studio: Studio, split: str = "test") -> list[dict[str, Any]]:
+    rows = h36m.entries(studio)
+    h36m.dump(folder / f"h36m_{split}.pkl", rows)
+    h36m.dump(folder / "h36m_sh_dt_ft.pkl", {split: h36m.detections(rows)})
     return rows
 
 
-def check_takes(samples: Samples, made: Studio, split: str, input: str, known: list[int]) -> None:
-    """All values of the forms that hold takes; of detections only the joints that are detected."""
+def check_takes(samples: Samples, studio: Studio, split: str, input: str, known: list[int]) -> None:
+    """Check all values of the formats with takes; of detections only the detected joints."""
     names = [(*take, number) for take in ORDER[split] for number in NUMBERS]
     assert samples.name == "h36m" and samples.actions == ACTIONS and samples.left_out == 0
     assert samples.sequences == tuple("/".join(name) for name in names)
     assert samples.evaluated == H36M17.joints
-    lengths = [len(made.takes[subject, take]) for subject, take, _ in names]
+    lengths = [len(studio.takes[subject, take]) for subject, take, _ in names]
     assert samples.sequence.tolist() == np.repeat(np.arange(len(names)), lengths).tolist()
     for i, (subject, take, number) in enumerate(names):
         part = samples.take(np.flatnonzero(samples.sequence == i))
-        at = made.lenses[subject][number]
+        lens = studio.lenses[subject][number]
         assert part.frame.tolist() == list(range(lengths[i]))
         assert {ACTIONS[a] for a in part.action} == {take.split()[0]}
-        np.testing.assert_allclose(part.joints_cam, at.joints_cam(made.takes[subject, take]), atol=METRE)
-        xy = made.undistorted(subject, take, number, input)
+        np.testing.assert_allclose(part.joints_cam, lens.joints_cam(studio.takes[subject, take]), atol=METRE)
+        xy = studio.undistorted(subject, take, number, input)
         np.testing.assert_allclose(part.xy[:, known], xy[:, known], atol=PIXEL)
-        np.testing.assert_allclose(part.K, np.broadcast_to(at.matrix, part.K.shape), rtol=1e-12)
+        np.testing.assert_allclose(part.K, np.broadcast_to(lens.matrix, part.K.shape), rtol=1e-12)
         unknown = [joint for joint in range(17) if joint not in known]
         assert (part.confidence[:, known] == 1).all() and (part.confidence[:, unknown] == 0).all()
         assert np.isfinite(part.xy).all()
 
 
-def fails(folder: Path, message: str, split: str = "test", input: str = "gt") -> None:
+def assert_fails(folder: Path, message: str, split: str = "test", input: str = "gt") -> None:
+    """Reading fails with the message in one line."""
     with pytest.raises(ZedoError) as caught:
         load(folder, split, input)
     text = str(caught.value)

@@ -1,4 +1,4 @@
-"""What the tests of the hub share: contents, the test's registry, and what lies in a folder."""
+"""Helpers of the tests of the hub: file contents, the test's registry, and listing a folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from zedo_core.weights import entries as entries_module
 from zedo_core.weights import local
 
 PRIOR = {"prior.safetensors": b"weights" * 5000, "prior.json": b"{}", "clusters.npz": b"clusters" * 100}
@@ -19,7 +18,6 @@ def entry(
     kind: str, repo: str, files: dict[str, bytes], *, hashed: bool, packaged: str | None = None
 ) -> dict[str, Any]:
     """An entry of the registry for these files."""
-    hashes = {name: hashlib.sha256(data).hexdigest() if hashed else None for name, data in files.items()}
     return {
         "kind": kind,
         "default": True,
@@ -27,13 +25,14 @@ def entry(
         "repo": repo,
         "revision": "main",
         "licence": "MIT",
-        "files": [{"name": name, "sha256": hashes[name], "size": len(data)} for name, data in files.items()],
+        "size_bytes": sum(map(len, files.values())),
+        "sha256": {name: hashlib.sha256(data).hexdigest() if hashed else None for name, data in files.items()},
     }
 
 
 def write_registry(entries: dict[str, Any]) -> None:
-    """Make these the known weights."""
-    entries_module._REGISTRY.write_text(json.dumps({"format": "zedo-registry-1", "weights": entries}))
+    """Replace the registry by these entries."""
+    local._REGISTRY.write_text(json.dumps(entries))
 
 
 def files(folder: Path) -> set[str]:
@@ -42,7 +41,7 @@ def files(folder: Path) -> set[str]:
 
 
 def package_prior() -> Path:
-    """Put the prior into the test's package."""
+    """Write the prior into the test's package."""
     folder = local._PACKAGE / "assets" / "prior"
     folder.mkdir(parents=True)
     for name, data in PRIOR.items():

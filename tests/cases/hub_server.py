@@ -1,4 +1,4 @@
-"""A model hub on loopback that speaks the protocol of the real one as far as downloads and uploads need it.
+"""A model hub on loopback that implements the parts of the real protocol that downloads and uploads need.
 
     HEAD|GET /OWNER/REPO/resolve/REVISION/FILE   302 to the storage, with X-Repo-Commit, X-Linked-Etag and X-Linked-Size
     GET|PUT  /storage/SHA256                     the bytes, with ETag and ranges
@@ -6,8 +6,8 @@
     POST     /api/models/OWNER/REPO/preupload/main, .../commit/main
     POST     /OWNER/REPO.git/info/lfs/objects/batch
 
-As with the real one, storage is another origin: it is named `localhost`, the hub `127.0.0.1`. Errors carry
-X-Error-Code. What shall go wrong is set on the server's attributes while it runs.
+As with the real hub, the storage is another origin: it is named `localhost`, the hub `127.0.0.1`. Errors have a header
+X-Error-Code. Faults are injected by setting attributes of `Hub` while it runs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _RESOLVE = re.compile(r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<f
 
 @dataclass(frozen=True)
 class Request:
-    """What a client sent."""
+    """A request of a client."""
 
     method: str
     path: str
@@ -39,35 +39,34 @@ class Request:
 
 @dataclass
 class Hub:
-    """The hub's content, what is to go wrong, and what it was asked."""
+    """The hub's content, the faults to inject, and the requests so far."""
 
     repos: dict[str, dict[str, bytes]]
     revisions: tuple[str, ...] = ("main", COMMIT)
     token: str | None = None  # when set, requests without it are refused
-    status: int | None = None  # answer every question for a file with this status
-    storage_status: int | None = None  # answer every request to the storage with this status
-    cuts: int = 0  # how many answers of the storage still break off in the middle
-    stalls: int = 0  # how many answers of the storage still stop in the middle and stay silent
-    slow_stalls: int = 0  # as `stalls`, at `bytes_a_second` until then
-    corrupt: bool = False  # the storage flips a bit
-    bytes_a_second: int | None = None  # how fast the storage sends
-    redirects: int = 0  # how many more times the hub sends every question elsewhere
-    private: dict[str, bool] = field(default_factory=dict)  # repos that were made, and whether they are private
-    uploads: dict[str, bytes] = field(default_factory=dict)  # what the storage was given, by SHA-256
-    commits: list[str] = field(default_factory=list)  # first lines of what was committed
+    status: int | None = None  # status of every response for a file
+    storage_status: int | None = None  # status of every response of the storage
+    cuts: int = 0  # how many responses of the storage are still to break off in the middle
+    stalls: int = 0  # how many responses of the storage are still to stall in the middle
+    corrupt: bool = False  # whether the storage flips a bit
+    bytes_per_second: int | None = None  # speed of the storage
+    redirects: int = 0  # how many requests to the hub are still to be redirected
+    private: dict[str, bool] = field(default_factory=dict)  # created repos, and whether they are private
+    uploads: dict[str, bytes] = field(default_factory=dict)  # uploaded files by SHA-256
+    commits: list[str] = field(default_factory=list)  # first lines of the commit messages
     closing: threading.Event = field(default_factory=threading.Event)
-    plain: bool = False  # answer as any web server, with a page and without the hub's headers
+    plain: bool = False  # respond like any web server, with a page and without the hub's headers
     requests: list[Request] = field(default_factory=list)
     endpoint: str = ""
 
-    def asked(self, method: str, part: str = "") -> list[Request]:
-        """The requests so far of one method whose path contains `part`."""
+    def requested(self, method: str, part: str = "") -> list[Request]:
+        """The requests so far with this method whose path contains `part`."""
         return [request for request in self.requests if request.method == method and part in request.path]
 
 
 @contextmanager
 def running(hub: Hub) -> Iterator[Hub]:
-    """Serve `hub` on a free port of loopback; its `endpoint` says where."""
+    """Serve `hub` on a free port of loopback and set its `endpoint`."""
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
     hub.endpoint = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -83,7 +82,7 @@ def running(hub: Hub) -> Iterator[Hub]:
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that left without a word is no error here."""
+        """Ignore clients that disconnected."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -103,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._route()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def _route(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -113,10 +112,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self.hub.plain:
             self._send(200, b"<html>welcome</html>")
         elif self.command in ("POST", "PUT"):
-            self._take(body)
+            self._upload(body)
         elif self.hub.redirects and not self.path.startswith("/storage/"):
             self.hub.redirects -= 1
-            self._send(307, headers={"Location": self.path})  # as after a renaming of the repo, on the same host
+            self._send(307, headers={"Location": self.path})  # as for a renamed repo, on the same host
         elif self.path.startswith("/storage/"):
             self._storage(self.path.removeprefix("/storage/"))
         elif match := _RESOLVE.fullmatch(unquote(self.path)):
@@ -140,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
             refused = {"X-Error-Message": "Invalid credentials in Authorization header"}
             self._send(401, headers=refused if self.headers["Authorization"] else {"X-Error-Code": "RepoNotFound"})
         elif files is None:
-            self._send(401, headers={"X-Error-Code": "RepoNotFound"})  # the real hub hides what is private
+            self._send(401, headers={"X-Error-Code": "RepoNotFound"})  # as the real hub also does for private repos
         elif revision not in self.hub.revisions:
             self._send(404, headers={"X-Error-Code": "RevisionNotFound"})
         elif file not in files:
@@ -151,8 +150,8 @@ class _Handler(BaseHTTPRequestHandler):
             storage = self.hub.endpoint.replace("127.0.0.1", "localhost")
             self._send(302, headers={**linked, "Location": f"{storage}/storage/{sha256}"})
 
-    def _take(self, body: bytes) -> None:
-        """Uploads: the repo is made, files are announced, large ones put into the storage, and all committed."""
+    def _upload(self, body: bytes) -> None:
+        """Uploads: the repo is created, files are announced, large ones are stored, and all are committed."""
         create = self.path == "/api/repos/create"
         if self.hub.status:
             self._send(self.hub.status)
@@ -163,12 +162,12 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.hub.token and self.headers["Authorization"] != f"Bearer {self.hub.token}":
             self._send(401, headers={"X-Error-Message": "Invalid credentials in Authorization header"})
         elif create:
-            asked = json.loads(body)
-            repo = "/".join(part for part in (asked.get("organization") or "me", asked["name"]) if part)
-            there = repo in self.hub.repos
+            request = json.loads(body)
+            repo = "/".join(part for part in (request.get("organization") or "me", request["name"]) if part)
+            exists = repo in self.hub.repos
             self.hub.repos.setdefault(repo, {})
-            self.hub.private.setdefault(repo, bool(asked.get("private")) or asked.get("visibility") == "private")
-            self._json({"url": f"{self.hub.endpoint}/{repo}"}, 409 if there else 200)
+            self.hub.private.setdefault(repo, bool(request.get("private")) or request.get("visibility") == "private")
+            self._json({"url": f"{self.hub.endpoint}/{repo}"}, 409 if exists else 200)
         elif self.path == "/api/validate-yaml":
             self._json({"errors": [], "warnings": []})
         elif self.path.partition("?")[0].endswith("/preupload/main"):
@@ -231,17 +230,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.hub.closing.wait()
             self.close_connection = True
-        elif self.hub.slow_stalls:
-            self.hub.slow_stalls -= 1
-            self._write(body[: len(body) // 2])
-            self.hub.closing.wait()
-            self.close_connection = True
         else:
             self._write(body)
 
     def _write(self, body: bytes) -> None:
-        """At the speed of the storage; the client may have left."""
-        rate = self.hub.bytes_a_second
+        """Write at the speed of the storage; the client may have disconnected."""
+        rate = self.hub.bytes_per_second
         step = len(body) if rate is None else max(1, rate // 20)
         for i in range(0, len(body), max(1, step)):
             try:

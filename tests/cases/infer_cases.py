@@ -1,4 +1,4 @@
-"""What the tests of `zedo infer` share: the demo's person in small pictures, as the keypoints that zedo writes."""
+"""Input for tests of `zedo infer`: the demo's person in small pictures, as keypoints in zedo's format."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ FEW = ("--iterations", "5", "--hypo", "2")
 
 
 def body(frame: int, shift_px: float = 0.0) -> list[float]:
-    """The 51 values of the demo's person in a frame, in pictures of `SIZE`, moved to the right."""
+    """The 51 keypoint values of the demo's person in a frame, in pictures of `SIZE`, shifted to the right."""
     keypoints = read_keypoints(demo_assets()[0])
-    values = np.concatenate([keypoints.xy[frame, 0] / 8 + (shift_px, 0), keypoints.confidence[frame, 0, :, None]], -1)
+    values = np.concatenate([keypoints.xy[frame] / 8 + (shift_px, 0), keypoints.confidence[frame, :, None]], -1)
     return values.round(3).ravel().tolist()
 
 
 def own_format(people: list[dict[int, list[float]]]) -> dict[str, Any]:
-    """A keypoints.json of people by track for each frame."""
+    """A keypoints.json from people by track id for each frame."""
     return {
         "format": "zedo-keypoints-1",
         "joints": "coco-17",

@@ -1,4 +1,4 @@
-"""The page with the 3D player, driven: a browser that knows it, and what it is shown."""
+"""The page with the 3D player in a browser, and results to show in it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from browser import Browser
-from export_cases import poses_of, seen, t_pose
+from export_cases import in_camera, poses_of, t_pose
 
 from zedo_core.camera import Camera
-from zedo_core.export.html import film_of, write_page
+from zedo_core.export.html import page_video, write_page
 from zedo_core.render.video import video_writer
 from zedo_core.types import Poses
 
@@ -22,14 +22,14 @@ CAMERA = Camera(fx=400.0, fy=400.0, cx=159.5, cy=119.5, size=(320, 240))
 
 
 class Player(Browser):
-    """A browser that knows the player."""
+    """A browser with the page of the player."""
 
-    def show(self, poses: Poses, folder: Path, window=(1100, 760), film: Path | None = None, **options: Any) -> None:
+    def show(self, poses: Poses, folder: Path, window=(1100, 760), video: Path | None = None, **options: Any) -> None:
         page = folder / "poses.html"
-        write_page(poses, page, film=None if film is None else film_of(film, page), title="a clip")
+        write_page(poses, page, video=None if video is None else page_video(video, page), title="a clip")
         self.open(page, window, **options)
 
-    def told(self, *names: str) -> list[str]:
+    def dataset(self, *names: str) -> list[str]:
         return [self.run(f"stage.dataset.{name}") for name in names]
 
     def place(self, selector: str) -> list[int]:
@@ -37,7 +37,7 @@ class Player(Browser):
         return [round(x) for x in self.run(f"['left', 'top', 'width', 'height'].map(n => {box}[n])")]
 
     def stage(self) -> np.ndarray:
-        """What is seen of the 3D, without the buttons on it."""
+        """Screenshot of the 3D view, without its buttons."""
         left, top, width, height = self.place("#stage")
         return self.window()[top + 60 : top + height, left : left + width]
 
@@ -51,7 +51,7 @@ class Player(Browser):
         self.settle()
 
     def only_people(self) -> None:
-        """Nothing but the bodies, so that colours can be counted."""
+        """Hide everything except the bodies, so that colours can be counted."""
         for name in ("ghosts", "spread", "path", "floor"):
             if self.run(f"state.layers.{name}"):
                 self.run(f"toggle('{name}')")
@@ -59,13 +59,13 @@ class Player(Browser):
 
 
 def standing(frames: int = 30, **fields: Any) -> Poses:
-    """A T-pose before the camera that walks a metre towards the camera's right."""
+    """A T-pose in front of the camera that moves a metre to the camera's right."""
     shift = np.linspace(0, 1, frames)[:, None, None] * np.array([1.0, 0, 0])
-    return poses_of((seen(t_pose()) + shift)[:, None], **({"fps": 30.0, "cameras": (CAMERA,)} | fields))
+    return poses_of((in_camera(t_pose()) + shift)[:, None], **({"fps": 30.0, "cameras": (CAMERA,)} | fields))
 
 
-def film(path: Path, frames: int = 30) -> Path:
-    """Frame i is of grey 8 i."""
+def make_video(path: Path, frames: int = 30) -> Path:
+    """A video whose frame i has the grey value 8 i."""
     with video_writer(path, 30) as writer:
         for i in range(frames):
             writer.write(np.full((240, 320, 3), 8 * i, np.uint8))

@@ -1,4 +1,4 @@
-"""What the tests of training share: poses of one rig, and options for seconds of training."""
+"""Cases for tests of training: poses of one rig, and options for quick training."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch import Tensor
 
 from zedo_core.data.mixture import Mixture
 from zedo_core.data.mocap import Motions
+from zedo_core.methods.zedo.training import TrainOptions
 from zedo_core.skeleton import H36M17, Skeleton
 from zedo_core.train.augment import AugmentOptions
-from zedo_core.train.options import TrainOptions
 
 CPU = torch.device("cpu")
 TINY = TrainOptions(width=64, time_width=8, blocks=1, batch=16, steps=20, warmup=5, dropout=0.1, check_every=0)
@@ -42,8 +42,8 @@ def standing() -> Tensor:
     return torch.tensor(rows, dtype=torch.float32)
 
 
-def made_up_poses(count: int, seed: int = 0) -> Tensor:
-    """One rig, its bones turned a little at random, then all turned about the vertical axis and put somewhere."""
+def synthetic_poses(count: int, seed: int = 0) -> Tensor:
+    """Poses of one rig with randomly rotated bones, headings and positions."""
     generator = torch.Generator().manual_seed(seed)
     bones = standing() - standing()[[max(parent, 0) for parent in H36M17.parents]]
     bend = torch.linalg.matrix_exp(_skew(0.25 * torch.randn(count, 17, 3, generator=generator)))
@@ -67,9 +67,9 @@ def _skew(v: Tensor) -> Tensor:
     return torch.stack([o, -z, y, z, o, -x, -y, x, o], dim=-1).unflatten(-1, (3, 3))
 
 
-def made_up_motions(count: int = 60) -> Motions:
+def synthetic_motions(count: int = 60) -> Motions:
     return Motions(
-        positions=made_up_poses(count).numpy(),
+        positions=synthetic_poses(count).numpy(),
         sequence=np.arange(count) // 20,
         names=("a", "b", "c"),
         sources=("own",) * 3,
@@ -77,9 +77,9 @@ def made_up_motions(count: int = 60) -> Motions:
     )
 
 
-def made_up(count: int = 60) -> Mixture:
-    """The same as training takes it."""
-    return Mixture.of([made_up_motions(count)])
+def synthetic_mixture(count: int = 60) -> Mixture:
+    """The motions as a mixture for training."""
+    return Mixture.from_parts([synthetic_motions(count)])
 
 
 def lengths(poses: Tensor) -> Tensor:
@@ -88,12 +88,13 @@ def lengths(poses: Tensor) -> Tensor:
     return (poses[:, list(child)] - poses[:, list(parent)]).norm(dim=-1)
 
 
-def unvaried(**shares: float) -> AugmentOptions:
-    nothing = {field.name: 0.0 for field in dataclasses.fields(AugmentOptions)}
-    return AugmentOptions(**(nothing | shares))
+def unvaried(**options: float) -> AugmentOptions:
+    """No augmentation except by the given options."""
+    zeros = {field.name: 0.0 for field in dataclasses.fields(AugmentOptions)}
+    return AugmentOptions(**(zeros | options))
 
 
-# A joint set of its own: other names, no prefixes for the sides, and a root at the neck.
+# A custom joint set: other names, no prefixes for the sides, and a root at the neck.
 OWN = {
     "name": "own-8",
     "joints": ["neck", "head", "shoulder.L", "hand.L", "shoulder.R", "hand.R", "elbow.L", "elbow.R"],
@@ -103,17 +104,17 @@ OWN = {
 
 
 def own_file(folder: Path, **changed: object) -> Path:
-    """The JSON of that joint set."""
+    """Write the JSON of the custom joint set."""
     path = folder / "own.json"
     path.write_text(json.dumps(OWN | changed))
     return path
 
 
 def own_motions(skeleton: Skeleton, count: int = 60) -> Motions:
-    """Poses of that joint set, cut from the made-up ones."""
-    at = {"neck": "thorax", "head": "head_top", "hand.L": "left_wrist", "hand.R": "right_wrist"}
+    """The synthetic motions in a custom joint set."""
+    names = {"neck": "thorax", "head": "head_top", "hand.L": "left_wrist", "hand.R": "right_wrist"}
     sides = {"L": "left", "R": "right"}
-    at |= {f"{part}.{end}": f"{side}_{part}" for part in ("shoulder", "elbow") for end, side in sides.items()}
-    source = made_up_motions(count)
-    rows = [H36M17.index(at[joint]) for joint in skeleton.joints]
-    return dataclasses.replace(source, positions=source.positions[:, rows], skeleton=skeleton)
+    names |= {f"{part}.{end}": f"{side}_{part}" for part in ("shoulder", "elbow") for end, side in sides.items()}
+    source = synthetic_motions(count)
+    joints = [H36M17.index(names[joint]) for joint in skeleton.joints]
+    return dataclasses.replace(source, positions=source.positions[:, joints], skeleton=skeleton)

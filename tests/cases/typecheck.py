@@ -1,4 +1,4 @@
-"""The checker of shapes and types under test: an int will do where a float is asked for, as for other type checkers."""
+"""The run-time checker of shapes and types, which accepts an int for a float like other type checkers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of ZeDO share: random scenes, and a lifter with a tiny random network."""
+"""Cases for tests of ZeDO: random scenes, and a lifter with a tiny random network."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from numpy import ndarray
 from torch import Tensor
 
 from zedo_core.diffusion.sde import SubVP
-from zedo_core.methods.zedo import MAX_HYPOTHESES, ZedoLifter, ZedoOptions
-from zedo_core.methods.zedo.checkpoint import Prior
+from zedo_core.methods.zedo import ZedoOptions
+from zedo_core.methods.zedo.lifter import ZedoLifter
+from zedo_core.methods.zedo.options import MAX_HYPOTHESES
+from zedo_core.methods.zedo.prior import Prior
 from zedo_core.nets.score_mlp import ScoreMLP, ScoreMLPConfig
 from zedo_core.skeleton import H36M17
 
 J = len(H36M17)
 ROOT = H36M17.index("pelvis")
 # A pose of the geometry tests: joints about half a metre from the root, 1 to 8 m before the camera.
-SMALL = ZedoOptions(iterations=4, step=0.01, headings=8, tilts_deg=(0.0, 15.0), shapes=6, candidates=3)
+SMALL = ZedoOptions(iterations=4, step=0.01, headings=8, tilts_deg=(0.0, 15.0), initial_poses=6, candidates=3)
 
 
 def scene(seed: int, rows: int = 3) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -33,19 +35,19 @@ def scene(seed: int, rows: int = 3) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def tiny_prior() -> Prior:
-    """A prior that says nothing, the same each time."""
+    """A prior with a random network, the same in every call."""
     torch.manual_seed(0)
     net = ScoreMLP(ScoreMLPConfig(width=64, time_width=8, blocks=1)).eval().requires_grad_(False)
     return Prior(net=net, sde=SubVP(), skeleton=H36M17, name="tiny", sha256="0" * 64)
 
 
 def tiny_lifter(**changed: Any) -> ZedoLifter:
-    """A lifter of random poses with changed options, quick to run."""
+    """A quick lifter with random initial poses and changed options."""
     rng = np.random.default_rng(0)
     poses = rng.normal(0, 0.3, (MAX_HYPOTHESES, J, 3)).astype(np.float32)
     poses -= poses[:, ROOT : ROOT + 1]
-    clusters = {3: poses[:3], 8: poses[:8], MAX_HYPOTHESES: poses}
-    return ZedoLifter.build(tiny_prior(), clusters, replace(SMALL, **changed), torch.device("cpu"))
+    sets = {3: poses[:3], 8: poses[:8], MAX_HYPOTHESES: poses}
+    return ZedoLifter.from_prior(tiny_prior(), sets, replace(SMALL, **changed), torch.device("cpu"))
 
 
 def people(rows: int, seed: int = 0, focal_px: float = 1000.0) -> tuple[ndarray, ndarray, ndarray]:

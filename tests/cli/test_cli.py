@@ -1,4 +1,4 @@
-"""What all commands share: one line for an error, an exit code, JSON on stdout and all else on stderr."""
+"""Common behaviour of all commands: errors, exit codes, JSON on stdout and everything else on stderr."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import zedo_core
 from zedo_cli import _output
-from zedo_cli._errors import errors_reported, messages_shown
+from zedo_cli._errors import report_errors, show_log_messages
 from zedo_cli.app import app
 from zedo_core.errors import CameraError, DeviceError, FormatError, HubError, InputError, WeightsError
 
@@ -34,14 +34,14 @@ COMMANDS = (
 
 
 def zedo(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command line as a process of its own."""
+    """Run the command line in a separate process."""
     command = [sys.executable, "-m", "zedo_cli.app", *words]
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
 
 
 def raising(error: BaseException) -> Callable[[], None]:
     def run() -> None:
-        with errors_reported():
+        with report_errors():
             raise error
 
     return run
@@ -82,7 +82,7 @@ class TestErrors:
             raising(InputError("wrong"))()
         assert "Traceback" in capsys.readouterr().err
 
-    def test_brackets_are_no_markup(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_markup_is_escaped(self, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(typer.Exit):
             raising(InputError("clip[1].mp4: [red] is a folder"))()
         assert capsys.readouterr().err == "error: clip[1].mp4: [red] is a folder\n"
@@ -90,8 +90,8 @@ class TestErrors:
     def test_usage_errors_are_exit_code_2(self) -> None:
         assert CliRunner().invoke(app, ["train", "clusters", "--nothing"]).exit_code == 2
 
-    def test_a_closed_pipe_is_no_noise(self) -> None:
-        """`zedo ... --json | head -0`: the reader is gone before the report comes."""
+    def test_a_closed_pipe_is_silent(self) -> None:
+        """`zedo ... --json | head -0`: the pipe is closed before the report is written."""
         read, write = os.pipe()
         os.close(read)
         command = [sys.executable, "-m", "zedo_cli.app", "download", "--list", "--json"]
@@ -99,20 +99,20 @@ class TestErrors:
         os.close(write)
         assert done.stderr == ""
 
-    def test_what_the_core_logs_is_shown(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_log_messages_are_shown(self, capsys: pytest.CaptureFixture[str]) -> None:
         import logging
 
-        with messages_shown():
+        with show_log_messages():
             logging.getLogger("zedo_core.source").warning("%s: left out", "a.txt")
             logging.getLogger("zedo_core.source").info("not this")
         assert capsys.readouterr().err == "warning: a.txt: left out\n"
 
 
-STARTED = """
+PROGRAM = """
 import signal, sys
 from importlib import import_module
 
-class Press:
+class Interrupt:
     def find_spec(self, name, path=None, target=None):
         if name == "{module}":
             signal.raise_signal(signal.SIGINT)
@@ -125,45 +125,45 @@ def run():
 """
 WHILE_LOADING = """
 assert "{module}" not in sys.modules
-sys.meta_path.insert(0, Press())
+sys.meta_path.insert(0, Interrupt())
 run()
 """
-WHILE_READING_WORDS = """
+WHILE_PARSING = """
 import typer.core
 typer.core.TyperGroup.make_context = lambda *words, **options: signal.raise_signal(signal.SIGINT)
 run()
 """
 IGNORED = """
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-sys.meta_path.insert(0, Press())
+sys.meta_path.insert(0, Interrupt())
 run()
 """
 
 
-class TestInterruptedEarly:
-    """Ctrl-C while the modules of the commands are loaded, in a process that starts as the installed script does."""
+class TestEarlyInterrupt:
+    """Ctrl-C while the modules of the commands are loaded, in a process started like the installed script."""
 
     @staticmethod
     def run(how: str, module: str = "typer") -> tuple[int, str, str]:
         project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
         script, _, function = project["scripts"]["zedo"].partition(":")
         how = how.format(module=module)
-        program = STARTED.format(module=module, script=script, function=function, how=how)
+        program = PROGRAM.format(module=module, script=script, function=function, how=how)
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
         return done.returncode, done.stdout, done.stderr
 
     @pytest.mark.parametrize("module", ["typer", "rich", "zedo_cli.app", "zedo_cli.infer", "zedo_core.pipeline.run"])
-    def test_while_modules_are_loaded(self, module: str) -> None:
+    def test_during_imports(self, module: str) -> None:
         assert self.run(WHILE_LOADING, module) == (130, "", "error: interrupted\n")
 
-    def test_while_the_words_are_read(self) -> None:
-        assert self.run(WHILE_READING_WORDS) == (130, "", "error: interrupted\n")
+    def test_during_parsing(self) -> None:
+        assert self.run(WHILE_PARSING) == (130, "", "error: interrupted\n")
 
-    def test_where_it_is_ignored_it_stays_so(self) -> None:
-        code, _, said = self.run(IGNORED)
-        assert code == 2 and "nowhere.json: no such file" in said
+    def test_it_stays_ignored_if_it_was(self) -> None:
+        code, _, stderr = self.run(IGNORED)
+        assert code == 2 and "nowhere.json: no such file" in stderr
 
-    def test_the_module_runs_as_the_script_does(self) -> None:
+    def test_the_module_runs_like_the_script(self) -> None:
         done = subprocess.run([sys.executable, "-m", "zedo_cli", "--version"], capture_output=True, text=True)
         assert (done.returncode, done.stdout, done.stderr) == (0, f"zedo {zedo_core.__version__}\n", "")
 
@@ -192,7 +192,7 @@ class TestOutput:
             "pair": [1, "ä"],
         }
 
-    def test_quiet_silences_notes_and_not_errors(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_quiet_hides_notes_but_not_errors(self, capsys: pytest.CaptureFixture[str]) -> None:
         _output.set_quiet(True)
         try:
             _output.console.print("a note")
@@ -209,7 +209,7 @@ class TestOutput:
 
 class TestApp:
     @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-    def test_every_command_explains_itself(self, command: tuple[str, ...]) -> None:
+    def test_every_command_has_help(self, command: tuple[str, ...]) -> None:
         result = CliRunner().invoke(app, [*command, "--help"])
         assert result.exit_code == 0 and "Usage:" in result.stdout
 
@@ -218,10 +218,10 @@ class TestApp:
         assert (done.returncode, done.stdout, done.stderr) == (0, f"zedo {zedo_core.__version__}\n", "")
 
     def test_help_is_fast(self) -> None:
-        """Half a second is the aim; the best of three, and twice that, for machines that are busy."""
-        took_s = []
+        """The aim is half a second; the best of three may take twice that, for busy machines."""
+        durations_s = []
         for _ in range(3):
             start = time.perf_counter()
             zedo("--help")
-            took_s.append(time.perf_counter() - start)
-        assert min(took_s) < 1.0
+            durations_s.append(time.perf_counter() - start)
+        assert min(durations_s) < 1.0

@@ -1,4 +1,4 @@
-"""`zedo sample`: files, figures and one line for what cannot be sampled."""
+"""`zedo sample`: files, images and errors."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_poses_are_drawn(zedo: Zedo, tmp_path: Path) -> None:
         assert found["poses"].shape == (10, 1, 17, 3) and len(found["joint_names"]) == 17
     with Image.open(tmp_path / "zedo_samples" / "samples.png") as picture:
         assert picture.size == (4 * 220, 3 * 220)
-        assert len(np.unique(np.asarray(picture).reshape(-1, 3), axis=0)) > 10  # something is drawn
+        assert len(np.unique(np.asarray(picture).reshape(-1, 3), axis=0)) > 10  # poses are drawn
     again = zedo("--count", 10, "--steps", 60, "--device", "cpu", "--flow")
     assert again[0] == 0 and "10 poses drawn" in again[2]
 
@@ -64,7 +64,7 @@ def test_missing_joints_are_completed(zedo: Zedo, bodies: ndarray, tmp_path: Pat
         assert found["poses"].shape == (len(bodies), 3, 17, 3) and np.isfinite(found["poses"]).all()
 
 
-def test_a_result_is_cleaned(zedo: Zedo, tmp_path: Path) -> None:
+def test_a_result_is_denoised(zedo: Zedo, tmp_path: Path) -> None:
     """The poses of all people and frames of `zedo infer`."""
     import zedo_core
 
@@ -73,20 +73,20 @@ def test_a_result_is_cleaned(zedo: Zedo, tmp_path: Path) -> None:
         zedo_core.read_keypoints(keypoints),
         zedo_core.read_camera(camera),
         hypotheses=2,
-        lifter=zedo_core.load_lifter(options=zedo_core.ZedoOptions(iterations=2, shapes=10, candidates=2)),
+        lifter=zedo_core.load_lifter(options=zedo_core.ZedoOptions(iterations=2, initial_poses=10, candidates=2)),
     )
     zedo_core.save(poses, tmp_path / "poses.npz")
     code, stdout, stderr = zedo("poses.npz", "--sigma", 0.02, *FEW)
     assert code == 0, stderr
     report = json.loads(stdout)
-    assert report["task"] == "denoised" and report["poses"] == int(poses.present.sum())
+    assert report["task"] == "denoised" and report["poses"] == len(poses)
     assert 0 < report["moved_m"] < 0.1
 
 
 @pytest.mark.parametrize(
-    ("make", "options", "said"),
+    ("change", "options", "message"),
     [
-        (lambda b: b, (), "every joint of the poses is there"),
+        (lambda b: b, (), "expected missing joints to complete, found none"),
         (lambda b: b[:, :14], (), r"expected 'poses' \(n, 17, 3\)"),
         (lambda b: b * 1000, ("--sigma", 0.01), "expected metres"),
         (lambda b: np.where(np.arange(17)[:, None] == 0, np.nan, b), (), "expected every pose to have its pelvis"),
@@ -95,20 +95,20 @@ def test_a_result_is_cleaned(zedo: Zedo, tmp_path: Path) -> None:
         (lambda b: b[:0], (), r"expected 'poses' \(n, 17, 3\)"),
     ],
 )
-def test_what_cannot_be_sampled_is_said_in_a_line(
-    make: Callable[[ndarray], ndarray], options: tuple[object, ...], said: str, zedo: Zedo, bodies: ndarray
+def test_errors_are_one_line(
+    change: Callable[[ndarray], ndarray], options: tuple[object, ...], message: str, zedo: Zedo, bodies: ndarray
 ) -> None:
-    np.save("in.npy", make(bodies))
+    np.save("in.npy", change(bodies))
     code, _, stderr = zedo("in.npy", *options, *FEW)
     assert code == 2 and stderr.count("\n") == 1
-    assert re.search(said, stderr), stderr
+    assert re.search(message, stderr), stderr
     assert not Path("zedo_samples").exists()
 
 
-def test_files_that_are_none(zedo: Zedo) -> None:
+def test_invalid_files(zedo: Zedo) -> None:
     Path("text.npz").write_text("no poses")
-    for name, said in (("text.npz", "not a readable npz"), ("lost.npz", "no such file")):
+    for name, message in (("text.npz", "not a readable npz"), ("lost.npz", "no such file")):
         code, _, stderr = zedo(name, *FEW)
-        assert code == 2 and said in stderr
+        assert code == 2 and message in stderr
     code, _, stderr = zedo("--sigma", 0.1, *FEW)
-    assert code == 2 and "give their file" in stderr
+    assert code == 2 and "expected a file of poses" in stderr

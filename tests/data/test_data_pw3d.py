@@ -1,4 +1,4 @@
-"""3DPW in both its forms, read back from files written from known people."""
+"""3DPW in both of its formats, read from files generated from known people."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from datasets_other import People, changed, hdf5, people, pickled, pw3d_npz, pw3d_sequence
+from datasets_other import People, people, pw3d_npz, pw3d_sequence, with_entries, write_hdf5, write_pickle
 
 from zedo_core.data.pw3d import load
 from zedo_core.errors import FormatError, InputError
 from zedo_core.skeleton import H36M17, LSP14
 
-CAMERA = (1961.9, 1969.2, 540.0, 960.0)  # a telephone held upright
-KNOWN = H36M17.indices(LSP14.joints)
+CAMERA = (1961.9, 1969.2, 540.0, 960.0)  # a phone held upright
+LABELLED = H36M17.indices(LSP14.joints)
 
 
 @pytest.fixture(params=["random", "mocap"])
@@ -25,14 +25,14 @@ def mocap(request: pytest.FixtureRequest) -> Path | None:
     return request.getfixturevalue("shared") / "data" / "mocap" / "mocap_h36m17.npz"
 
 
-def saved(path: Path, content: dict[str, Any]) -> Path:
+def write_npz(path: Path, content: dict[str, Any]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, **content)
     return path
 
 
-# (sequence, frame, person) of every entry in the file's order: two people one after the other, the first missing from
-# frame 2; then two people picture by picture; then one whose frames are not in order.
+# (sequence, frame, person) of every entry in file order: two people one after the other, the first missing in frame 2;
+# then two people interleaved by frame; then one person whose frames are not in order.
 ENTRIES = [
     *(("downtown_walk_00", frame, 0) for frame in (0, 1, 3)),
     *(("downtown_walk_00", frame, 1) for frame in (0, 1, 2, 3)),
@@ -50,52 +50,52 @@ def npz(mocap: Path | None = None) -> tuple[People, dict[str, Any]]:
 def test_the_npz_of_the_official_zedo(tmp_path: Path, mocap: Path | None) -> None:
     """Root and pose are added in float32 at up to 6 m: 1e-6 m and, at 2000 px over 3 m, 1e-3 px."""
     crowd, content = npz(mocap)
-    saved(tmp_path / "pw3d_test.npz", content)
+    write_npz(tmp_path / "pw3d_test.npz", content)
     samples = load(tmp_path)
     assert samples.name == "3dpw" and samples.actions == ("all",) and samples.left_out == 0
     assert samples.sequences == tuple(dict.fromkeys(LABELS)) and samples.evaluated == H36M17.joints
     found = [(samples.sequences[s], int(f)) for s, f in zip(samples.sequence, samples.frame, strict=True)]
-    wanted = [(label, frame) for label, (_, frame, _) in zip(LABELS, ENTRIES, strict=True)]
-    assert found == sorted(wanted, key=lambda place: (samples.sequences.index(place[0]), place[1]))
-    rows = [wanted.index(place) for place in found]
+    expected = [(label, frame) for label, (_, frame, _) in zip(LABELS, ENTRIES, strict=True)]
+    assert found == sorted(expected, key=lambda row: (samples.sequences.index(row[0]), row[1]))
+    rows = [expected.index(row) for row in found]
     np.testing.assert_allclose(samples.joints_cam, crowd.joints_cam[rows], atol=1e-6)
     np.testing.assert_allclose(samples.xy, crowd.xy[rows], atol=1e-3)
     np.testing.assert_array_equal(samples.K, np.broadcast_to(crowd.K, samples.K.shape))
     assert (samples.confidence == 1).all() and (samples.action == 0).all()
 
 
-def test_a_file_is_known_by_its_content(tmp_path: Path) -> None:
+def test_the_format_is_detected_from_the_content(tmp_path: Path) -> None:
     crowd, content = npz()
-    by_name = load(saved(tmp_path / "mine.npz", content))
+    by_name = load(write_npz(tmp_path / "mine.npz", content))
     assert len(by_name) == len(crowd.joints_cam)
     sequence = pw3d_sequence("walk", [people(4, CAMERA, None)], [np.ones(4)])
-    assert len(load(pickled(tmp_path / "walk.pkl", sequence))) == 4
-    assert len(load(saved(tmp_path / "pw3d_train.npz", content).parent, "train")) == len(by_name)
+    assert len(load(write_pickle(tmp_path / "walk.pkl", sequence))) == 4
+    assert len(load(write_npz(tmp_path / "pw3d_train.npz", content).parent, "train")) == len(by_name)
     with pytest.raises(FormatError, match=r"expected pw3d_test\.npz or sequenceFiles/test/\*\.pkl.*found mine\.npz"):
         load(tmp_path)
 
 
-def test_what_is_not_finite_or_behind_the_camera_is_left_out(tmp_path: Path) -> None:
+def test_samples_not_finite_or_behind_the_camera_are_left_out(tmp_path: Path) -> None:
     _, content = npz()
     content["keypoints3d17_relative"][2, 5, 1] = np.nan
     content["keypoints3d17_relative"][0, 4, 2] = np.inf
     content["root_cam"][9, 2] = -4.0
     content["keypoints3d17_relative"][5, :, 3] = np.nan  # not a coordinate
-    samples = load(saved(tmp_path / "pw3d_test.npz", content))
+    samples = load(write_npz(tmp_path / "pw3d_test.npz", content))
     assert len(samples) == len(ENTRIES) - 3 and samples.left_out == 3
 
 
-def sequences(folder: Path, mocap: Path | None = None) -> dict[tuple[str, int], tuple[np.ndarray, np.ndarray]]:
-    """Two of 3DPW's pickles in a folder; the joints and pixels of every valid person and frame."""
-    first, second, alone = (people(n, CAMERA, mocap, seed) for seed, n in enumerate((6, 6, 5)))
+def write_sequences(folder: Path, mocap: Path | None = None) -> dict[tuple[str, int], tuple[np.ndarray, np.ndarray]]:
+    """Write pickles of 3DPW to a folder; returns the joints and pixels of every valid person and frame."""
+    first, second, third = (people(n, CAMERA, mocap, seed) for seed, n in enumerate((6, 6, 5)))
     valid = [np.array([1, 1, 0, 1, 1, 1]), np.array([0, 1, 1, 1, 1, 0])]
     for split, name, persons, marks in (
         ("test", "office_phoneCall_00", [first, second], valid),
-        ("test", "downtown_bar_00", [alone], [np.ones(5, bool)]),
+        ("test", "downtown_bar_00", [third], [np.ones(5, bool)]),
         ("validation", "courtyard_drinking_00", [second], [np.ones(6)]),
     ):
-        pickled(folder / "sequenceFiles" / split / f"{name}.pkl", pw3d_sequence(name, persons, marks))
-    truth = {("downtown_bar_00", t): (alone.joints_cam[t], alone.xy[t]) for t in range(5)}
+        write_pickle(folder / "sequenceFiles" / split / f"{name}.pkl", pw3d_sequence(name, persons, marks))
+    truth = {("downtown_bar_00", t): (third.joints_cam[t], third.xy[t]) for t in range(5)}
     for label, person, marks in (
         ("office_phoneCall_00", first, valid[0]),
         ("office_phoneCall_00_p1", second, valid[1]),
@@ -106,25 +106,25 @@ def sequences(folder: Path, mocap: Path | None = None) -> dict[tuple[str, int], 
 
 def test_the_pickles_of_3dpw(tmp_path: Path, mocap: Path | None) -> None:
     """float64 through a world about 10 m away: 1e-9 m and 1e-6 px."""
-    truth = sequences(tmp_path, mocap)
+    truth = write_sequences(tmp_path, mocap)
     samples = load(tmp_path)
     assert samples.sequences == ("downtown_bar_00", "office_phoneCall_00", "office_phoneCall_00_p1")
     assert samples.evaluated == LSP14.joints and samples.left_out == 3
     assert [(samples.sequences[s], int(f)) for s, f in zip(samples.sequence, samples.frame, strict=True)] == list(truth)
     for i, (joints_cam, xy) in enumerate(truth.values()):
-        np.testing.assert_allclose(samples.joints_cam[i, KNOWN], joints_cam[KNOWN], atol=1e-9)
-        np.testing.assert_allclose(samples.xy[i, KNOWN], xy[KNOWN], atol=1e-6)
+        np.testing.assert_allclose(samples.joints_cam[i, LABELLED], joints_cam[LABELLED], atol=1e-9)
+        np.testing.assert_allclose(samples.xy[i, LABELLED], xy[LABELLED], atol=1e-6)
     left, right = (samples.joints_cam[:, H36M17.index(f"{side}_hip")] for side in ("left", "right"))
     np.testing.assert_allclose(samples.joints_cam[:, H36M17.index("pelvis")], (left + right) / 2, atol=1e-9)
-    unknown = [i for i in range(len(H36M17)) if i not in KNOWN]
-    assert (samples.confidence[:, KNOWN] == 1).all() and (samples.confidence[:, unknown] == 0).all()
+    unknown = [i for i in range(len(H36M17)) if i not in LABELLED]
+    assert (samples.confidence[:, LABELLED] == 1).all() and (samples.confidence[:, unknown] == 0).all()
     assert (samples.xy[:, unknown] == 0).all() and np.abs(samples.joints_cam).max() < 10
     np.testing.assert_array_equal(samples.K[0], people(1, CAMERA, None).K)
 
 
 @pytest.mark.parametrize("part", ["", "sequenceFiles", "sequenceFiles/validation"])
 def test_the_split_is_a_folder(tmp_path: Path, part: str) -> None:
-    sequences(tmp_path)
+    write_sequences(tmp_path)
     samples = load(tmp_path / part, "validation")
     assert samples.sequences == ("courtyard_drinking_00",) and len(samples) == 6
 
@@ -136,10 +136,10 @@ def test_pickles_of_older_numpy(tmp_path: Path) -> None:
     assert b"numpy.core" in old and len(load(tmp_path / "walk.pkl")) == 4
 
 
-def test_options() -> None:
+def test_invalid_options() -> None:
     with pytest.raises(InputError, match="split 'val' is not known; expected train or validation or test"):
         load(Path(), "val")
-    with pytest.raises(InputError, match="the set has no detections"):
+    with pytest.raises(InputError, match="the data set has no detections"):
         load(Path(), input="detected")
     with pytest.raises(InputError, match="input 'cpn' is not known; expected 'gt'"):
         load(Path(), input="cpn")
@@ -165,10 +165,10 @@ BAD_NPZ: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("kind", BAD_NPZ)
-def test_an_npz_that_is_wrong(tmp_path: Path, kind: str) -> None:
+def test_invalid_npz_files(tmp_path: Path, kind: str) -> None:
     entries, message = BAD_NPZ[kind]
     with pytest.raises(FormatError, match=message):
-        load(saved(tmp_path / "pw3d_test.npz", changed(npz()[1], **entries)))
+        load(write_npz(tmp_path / "pw3d_test.npz", with_entries(npz()[1], **entries)))
 
 
 BAD_SEQUENCES: dict[str, tuple[dict[str, Any], str]] = {
@@ -185,43 +185,45 @@ BAD_SEQUENCES: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("kind", BAD_SEQUENCES)
-def test_a_sequence_that_is_wrong(tmp_path: Path, kind: str) -> None:
+def test_invalid_sequences(tmp_path: Path, kind: str) -> None:
     entries, message = BAD_SEQUENCES[kind]
     sequence = pw3d_sequence("walk", [people(4, CAMERA, None)], [np.ones(4)])
     with pytest.raises(FormatError, match=message):
-        load(pickled(tmp_path / "sequenceFiles" / "test" / "walk.pkl", changed(sequence, **entries)).parents[2])
+        load(
+            write_pickle(tmp_path / "sequenceFiles" / "test" / "walk.pkl", with_entries(sequence, **entries)).parents[2]
+        )
 
 
 def test_other_data_sets(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="no folder that can be read"):
+    with pytest.raises(FormatError, match="no readable folder"):
         load(tmp_path / "nowhere")
-    hdf5(tmp_path / "ski_test.h5", {"3D": np.zeros(3)})
+    write_hdf5(tmp_path / "ski_test.h5", {"3D": np.zeros(3)})
     with pytest.raises(FormatError, match=r"found ski_test\.h5: this looks like SkiPose \('ski'\)"):
         load(tmp_path)
     with pytest.raises(FormatError, match="expected a pickle"):
         load(tmp_path / "ski_test.h5")
-    saved(tmp_path / "pw3d_test.npz", {"positions_3d": np.zeros(3)})
+    write_npz(tmp_path / "pw3d_test.npz", {"positions_3d": np.zeros(3)})
     with pytest.raises(FormatError, match=r"found positions_3d: this looks like Human3\.6M \('h36m'\)"):
         load(tmp_path)
     with pytest.raises(FormatError, match=r"expected a sequence of 3DPW .*found list"):
-        load(pickled(tmp_path / "mpii3d_test.pkl", [{"joint_2d": 1}]))
+        load(write_pickle(tmp_path / "mpii3d_test.pkl", [{"joint_2d": 1}]))
 
 
-def test_damage(tmp_path: Path) -> None:
-    whole = saved(tmp_path / "pw3d_test.npz", npz()[1]).read_bytes()
-    for length in (0, 3, 100, len(whole) // 2, len(whole) - 30):
-        (tmp_path / "pw3d_test.npz").write_bytes(whole[:length])
+def test_damaged_files(tmp_path: Path) -> None:
+    full = write_npz(tmp_path / "pw3d_test.npz", npz()[1]).read_bytes()
+    for length in (0, 3, 100, len(full) // 2, len(full) - 30):
+        (tmp_path / "pw3d_test.npz").write_bytes(full[:length])
         with pytest.raises(FormatError, match=r"pw3d_test\.npz: expected an npz"):
             load(tmp_path)
-    sequences(tmp_path / "b")
+    write_sequences(tmp_path / "b")
     path = tmp_path / "b" / "sequenceFiles" / "test" / "downtown_bar_00.pkl"
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(FormatError, match=r"downtown_bar_00\.pkl: expected a pickle"):
         load(tmp_path / "b")
 
 
-class Foreign:
-    """What would run when it is unpickled."""
+class CodeObject:
+    """An object that runs code when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -232,11 +234,11 @@ class Foreign:
 
 def test_foreign_objects_are_refused_and_not_run(tmp_path: Path) -> None:
     sequence = pw3d_sequence("walk", [people(4, CAMERA, None)], [np.ones(4)])
-    trap = Foreign(tmp_path / "ran")
-    with pytest.raises(FormatError, match="plain containers alone, refused"):
-        load(pickled(tmp_path / "a.pkl", changed(sequence, genders=[trap])))
-    with pytest.raises(FormatError, match="plain containers alone, refused"):
-        load(saved(tmp_path / "a.npz", changed(npz()[1], cam_param=np.array({"f": trap}))))
+    code = CodeObject(tmp_path / "ran")
+    with pytest.raises(FormatError, match="plain containers, refused"):
+        load(write_pickle(tmp_path / "a.pkl", with_entries(sequence, genders=[code])))
+    with pytest.raises(FormatError, match="plain containers, refused"):
+        load(write_npz(tmp_path / "a.npz", with_entries(npz()[1], cam_param=np.array({"f": code}))))
     assert not (tmp_path / "ran").exists()
 
 
@@ -245,6 +247,6 @@ def test_a_large_file(tmp_path: Path) -> None:
     n = 35000
     crowd = people(n, CAMERA, None)
     paths = [f"imageFiles/seq_{i // 1000:02d}/image_{i % 500:05d}.jpg" for i in range(n)]
-    samples = load(saved(tmp_path / "pw3d_test.npz", pw3d_npz(crowd, paths)))
+    samples = load(write_npz(tmp_path / "pw3d_test.npz", pw3d_npz(crowd, paths)))
     assert len(samples) + samples.left_out == n and len(samples.sequences) == 70
     assert len(set(zip(samples.sequence.tolist(), samples.frame.tolist(), strict=True))) == len(samples)

@@ -1,4 +1,4 @@
-"""What priors are trained on: every form of data, told by content, in the joint set that is asked for."""
+"""Training data: every format, detected from its content, converted to the requested joint set."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bvh_cases import person, still
-from datasets_h36m import dump, entries, studio
-from datasets_other import matlab, mpi_arrays, mpi_items, people, pickled, pw3d_npz, pw3d_sequence
-from train_cases import made_up_motions, own_file, own_motions
+from bvh_cases import person, rest_pose
+from datasets_h36m import dump, entries, make_studio
+from datasets_other import mpi_arrays, mpi_items, people, pw3d_npz, pw3d_sequence, write_matlab, write_pickle
+from train_cases import own_file, own_motions, synthetic_motions
 
-from zedo_core.data.training import kind_of, load_mixture, weighted_path
+from zedo_core.data.training import detect_kind, load_mixture, parse_weighted_path
 from zedo_core.errors import FormatError, InputError
 from zedo_core.skeleton import H36M17, LSP14
 from zedo_core.skeleton.files import load_skeleton
@@ -22,7 +22,7 @@ TO_CAM = np.array([1.0, -1.0, -1.0])
 
 class TestArrays:
     def test_npz_npy_and_folders_of_them(self, tmp_path: Path) -> None:
-        positions = made_up_motions().positions
+        positions = synthetic_motions().positions
         np.savez(tmp_path / "a.npz", positions=positions, offsets=[0, 20, 60], split=["train", "test"])
         np.save(tmp_path / "b.npy", positions[:7])
         mixture, (one, two) = load_mixture([(tmp_path / "a.npz", 1.0), (tmp_path / "b.npy", 3.0)])
@@ -30,12 +30,12 @@ class TestArrays:
         assert (two.kind, two.frames, two.weight) == ("mocap", 7, 3.0)
         assert mixture.weights == (1.0, 3.0) and mixture.part.tolist() == [0] * 60 + [1] * 7
         assert mixture.motions.sequence.tolist() == [0] * 20 + [1] * 40 + [2] * 7
-        whole, (source,) = load_mixture([(tmp_path, 1.0)])
-        assert source.frames == 67 and len(whole.weights) == 1
+        folder, (source,) = load_mixture([(tmp_path, 1.0)])
+        assert source.frames == 67 and len(folder.weights) == 1
 
     def test_other_joint_sets(self, tmp_path: Path) -> None:
-        """From H36M-17 by name, or as they are when the number of joints fits."""
-        positions = made_up_motions().positions
+        """Converted from H36M-17 by name, or unchanged when the number of joints fits."""
+        positions = synthetic_motions().positions
         np.save(tmp_path / "h36m.npy", positions)
         mixture, _ = load_mixture([(tmp_path / "h36m.npy", 1.0)], LSP14)
         rows = [H36M17.index(joint) for joint in LSP14.joints]
@@ -45,30 +45,30 @@ class TestArrays:
         mixture, _ = load_mixture([(tmp_path / "own.npy", 1.0)], own)
         np.testing.assert_array_equal(mixture.positions, own_motions(own).positions)
 
-    def test_joint_names_decide(self, tmp_path: Path) -> None:
-        positions = made_up_motions().positions
+    def test_joint_names_take_precedence(self, tmp_path: Path) -> None:
+        positions = synthetic_motions().positions
         np.savez(tmp_path / "a.npz", positions=positions, joint_names=np.array(H36M17.joints))
         assert load_mixture([(tmp_path / "a.npz", 1.0)], LSP14)[0].positions.shape == (60, 14, 3)
         np.savez(tmp_path / "a.npz", positions=positions, joint_names=np.array(H36M17.joints[::-1]))
         with pytest.raises(FormatError, match="joint_names of h36m-17"):
             load_mixture([(tmp_path / "a.npz", 1.0)])
 
-    def test_joints_that_cannot_be_made_are_named(self, tmp_path: Path) -> None:
-        np.save(tmp_path / "a.npy", made_up_motions().positions)
-        with pytest.raises(FormatError, match=r"from which neck1, head, .* of own-8 cannot be made"):
+    def test_joints_that_cannot_be_derived_are_named(self, tmp_path: Path) -> None:
+        np.save(tmp_path / "a.npy", synthetic_motions().positions)
+        with pytest.raises(FormatError, match=r"from which neck1, head, .* of own-8 cannot be derived"):
             own = load_skeleton(own_file(tmp_path, joints=["neck1", *_rest()], parents=_parents()))
             load_mixture([(tmp_path / "a.npy", 1.0)], own)
 
 
 class TestDataSets:
     def test_human36m(self, tmp_path: Path) -> None:
-        dump(tmp_path / "h36m_train.pkl", entries(studio("train", frames=4)))
-        assert kind_of(tmp_path) == kind_of(tmp_path / "h36m_train.pkl") == "h36m"
+        dump(tmp_path / "h36m_train.pkl", entries(make_studio("train", frames=4)))
+        assert detect_kind(tmp_path) == detect_kind(tmp_path / "h36m_train.pkl") == "h36m"
         mixture, (source,) = load_mixture([(tmp_path, 1.0)])
         assert source.kind == "h36m" and source.frames == len(mixture) > 0 and source.sequences > 1
 
-    def test_poses_of_a_camera_stand_on_their_feet(self, tmp_path: Path, shared: Path) -> None:
-        """Real people 3 to 6 m before a camera; its down is turned up."""
+    def test_poses_in_camera_axes_are_turned_upright(self, tmp_path: Path, shared: Path) -> None:
+        """Real people 3 to 6 m from a camera, whose y axis points down."""
         crowd = people(40, K, shared / "data" / "mocap" / "mocap_h36m17.npz")
         paths = [f"imageFiles/downtown/image_{i:05d}.jpg" for i in range(40)]
         np.savez(tmp_path / "pw3d_train.npz", **pw3d_npz(crowd, paths))
@@ -76,27 +76,27 @@ class TestDataSets:
         assert source.kind == "3dpw" and len(mixture) == 40
         np.testing.assert_allclose(mixture.positions, crowd.joints_cam * TO_CAM, atol=1e-5)
 
-    def test_3dpw_itself_knows_fourteen_joints(self, tmp_path: Path) -> None:
+    def test_the_original_3dpw_files_have_fourteen_joints(self, tmp_path: Path) -> None:
         crowd = people(20, K, None)
         sequence = pw3d_sequence("walk", [crowd], [np.ones(20)])
-        pickled(tmp_path / "sequenceFiles" / "train" / "walk.pkl", sequence)
-        assert kind_of(tmp_path) == "3dpw"
+        write_pickle(tmp_path / "sequenceFiles" / "train" / "walk.pkl", sequence)
+        assert detect_kind(tmp_path) == "3dpw"
         mixture, _ = load_mixture([(tmp_path, 1.0)], LSP14)
         rows = [H36M17.index(joint) for joint in LSP14.joints]
         np.testing.assert_allclose(mixture.positions, (crowd.joints_cam * TO_CAM)[:, rows], atol=1e-4)
         with pytest.raises(FormatError, match=r"neck_nose, pelvis, spine, which h36m-17 needs.*lsp-14"):
             load_mixture([(tmp_path, 1.0)])
 
-    def test_3dhp_has_but_a_test_set(self, tmp_path: Path) -> None:
+    def test_3dhp_has_only_a_test_split(self, tmp_path: Path) -> None:
         crowd = people(30, K, None)
         ids = [f"TS1/imageSequence/img_{i:06d}.jpg" for i in range(30)]
-        pickled(tmp_path / "a" / "mpii3d_test.pkl", mpi_items(crowd, ids, [1] * 30, [1] * 30))
+        write_pickle(tmp_path / "a" / "mpii3d_test.pkl", mpi_items(crowd, ids, [1] * 30, [1] * 30))
         for number in range(1, 7):
             folder = tmp_path / "b" / f"TS{number}"
             folder.mkdir(parents=True)
-            matlab(folder / "annot_data.mat", mpi_arrays(people(30, K, None, number), [number] * 30, [1] * 30))
+            write_matlab(folder / "annot_data.mat", mpi_arrays(people(30, K, None, number), [number] * 30, [1] * 30))
         for name, frames in (("a", 30), ("b", 180)):
-            assert kind_of(tmp_path / name) == "3dhp"
+            assert detect_kind(tmp_path / name) == "3dhp"
             with pytest.raises(InputError, match="split 'train' is not known; expected test"):
                 load_mixture([(tmp_path / name, 1.0)])
             assert len(load_mixture([(tmp_path / name, 1.0)], split="test")[0]) == frames
@@ -105,28 +105,31 @@ class TestDataSets:
 class TestBvh:
     def test_a_folder_and_a_file(self, tmp_path: Path) -> None:
         rig, _ = person("Mixamo")
-        (tmp_path / "a.bvh").write_text(rig.text(still(rig, 5)))
+        (tmp_path / "a.bvh").write_text(rig.text(rest_pose(rig, 5)))
         (tmp_path / "cut.bvh").write_text("HIERARCHY\n")
         done: list[tuple[int, int]] = []
         mixture, (source,) = load_mixture([(tmp_path, 2.0)], on_file=lambda *count: done.append(count))
         assert (source.kind, source.frames, source.damaged, len(mixture)) == ("bvh", 5, 1, 5) and done[-1] == (2, 2)
-        assert kind_of(tmp_path / "a.bvh") == "bvh"
+        assert detect_kind(tmp_path / "a.bvh") == "bvh"
 
 
 class TestPaths:
-    def test_weights_behind_a_colon(self, tmp_path: Path) -> None:
-        odd = tmp_path / "walk:2"
-        odd.touch()
-        assert weighted_path("a.npz:2.5") == (Path("a.npz"), 2.5)
-        assert weighted_path("a.npz") == (Path("a.npz"), 1.0)
-        assert weighted_path(str(odd)) == (odd, 1.0) and weighted_path(f"{odd}:3") == (odd, 3.0)
-        assert weighted_path("C:\\mocap\\a.npz") == (Path("C:\\mocap\\a.npz"), 1.0)
+    def test_weights_after_a_colon(self, tmp_path: Path) -> None:
+        with_colon = tmp_path / "walk:2"
+        with_colon.touch()
+        assert parse_weighted_path("a.npz:2.5") == (Path("a.npz"), 2.5)
+        assert parse_weighted_path("a.npz") == (Path("a.npz"), 1.0)
+        assert parse_weighted_path(str(with_colon)) == (with_colon, 1.0) and parse_weighted_path(f"{with_colon}:3") == (
+            with_colon,
+            3.0,
+        )
+        assert parse_weighted_path("C:\\mocap\\a.npz") == (Path("C:\\mocap\\a.npz"), 1.0)
         for text in ("a.npz:0", "a.npz:-1", "a.npz:nan", "a.npz:inf"):
             with pytest.raises(InputError, match="weight above 0"):
-                weighted_path(text)
+                parse_weighted_path(text)
 
     @pytest.mark.parametrize("name", ["missing", "empty", "a.txt"])
-    def test_what_is_no_data(self, tmp_path: Path, name: str) -> None:
+    def test_paths_without_data(self, tmp_path: Path, name: str) -> None:
         (tmp_path / "empty").mkdir()
         (tmp_path / "a.txt").write_text("poses")
         with pytest.raises(FormatError, match=r"expected motion capture as npz or npy .*BVH") as caught:

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from zedo_core.detection import Detections
 from zedo_core.detection.store import NAME, Detected, detect_in
-from zedo_core.detection.tracking import Found
 from zedo_core.errors import InputError
+from zedo_core.skeleton import COCO17, H36M17
 from zedo_core.source import open_source
 from zedo_core.source.cut import WHOLE, Cut, Moment
 from zedo_core.types import Frame, Keypoints
@@ -21,24 +22,26 @@ from zedo_core.types import Frame, Keypoints
 FRAMES = 14
 
 
-class Eye:
-    """Finds two people who walk, crossing each other, at places that depend on the frame alone; counts its looks."""
+class Walkers:
+    """Finds two people who walk, crossing each other, at places that depend on the frame alone; notes its frames."""
+
+    skeleton, image_px, least_confidence = COCO17, 640, 0.1
 
     def __init__(self, breaks_at: int | None = None) -> None:
-        self.looked: list[int] = []
+        self.path = Path()
+        self.frames: list[int] = []
         self._breaks_at = breaks_at
 
-    def look(self, frame: Frame) -> Found:
+    def detect(self, frame: Frame) -> Detections:
         if frame.number == self._breaks_at:
             raise KeyboardInterrupt
-        self.looked.append(frame.number)
+        self.frames.append(frame.number)
         rng = np.random.default_rng(frame.number)
         x = np.array([5.0 + 3 * frame.number, 50.0 - 3 * frame.number])
         boxes = np.stack([x, np.full(2, 4.0), x + 12, np.full(2, 44.0)], axis=-1) + rng.normal(0, 0.3, (2, 4))
         joints = rng.uniform(0, 1, (2, 17, 3)) * (12, 40, 1) + np.stack([x, [4, 4], [0, 0]], axis=-1)[:, None]
-        return Found(
-            boxes=boxes, confidence=np.array([0.9, 0.2 if frame.number % 5 == 2 else 0.8]), joints=joints
-        ).rounded(3)
+        confidence = np.array([0.9, 0.2 if frame.number % 5 == 2 else 0.8])
+        return Detections(boxes=boxes, confidence=confidence, joints=joints).rounded()
 
 
 @pytest.fixture
@@ -60,40 +63,36 @@ def write(path: Path, seed: int = 0) -> Path:
 @pytest.fixture
 def run(clip: Path, tmp_path: Path) -> Callable[..., Detected]:
     """Detection in a folder; the detector's file is a few bytes."""
-    (tmp_path / "eye.pt").write_bytes(b"an eye")
+    (tmp_path / "model.pt").write_bytes(b"a model")
 
-    def detect(eye: Eye, folder: str = "out", cut: Cut = WHOLE, path: Path = clip, tracker="bytetrack", **options):
+    def detect(
+        detector: Walkers, folder: str = "out", cut: Cut = WHOLE, path: Path = clip, tracker="bytetrack", **options
+    ):
         (tmp_path / folder).mkdir(exist_ok=True)
-        return detect_in(
-            open_source(path, cut),
-            tmp_path / folder,
-            detector=options.pop("detector", tmp_path / "eye.pt"),
-            load=lambda: eye,
-            tracker=tracker,
-            **options,
-        )
+        detector.path = tmp_path / "model.pt"
+        return detect_in(open_source(path, cut), tmp_path / folder, detector=detector, tracker=tracker, **options)
 
     return detect
 
 
 def assert_same(a: Keypoints, b: Keypoints) -> None:
-    for name in ("xy", "confidence", "frame_numbers", "track_ids", "times_s"):
+    for name in ("frame", "track", "xy", "confidence", "frame_numbers", "times_s"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
     assert (a.image_sizes, a.fps) == (b.image_sizes, b.fps)
 
 
-class Never(Eye):
-    """One that must not look."""
+class Never(Walkers):
+    """One that must not be asked."""
 
-    def look(self, frame: Frame) -> Found:
-        raise AssertionError(f"frame {frame.number} was looked at")
+    def detect(self, frame: Frame) -> Detections:
+        raise AssertionError(f"frame {frame.number} was detected")
 
 
-def test_a_second_run_looks_at_nothing(run, tmp_path: Path) -> None:
-    eye = Eye()
-    first = run(eye)
-    assert eye.looked == list(range(FRAMES)) and first.reused == 0 and first.keypoints.fps == 10.0
-    assert first.keypoints.present.all(0).sum() == 2  # two people through the clip, or the rest tests nothing
+def test_a_second_run_detects_nothing(run, tmp_path: Path) -> None:
+    detector = Walkers()
+    first = run(detector)
+    assert detector.frames == list(range(FRAMES)) and first.reused == 0 and first.keypoints.fps == 10.0
+    assert first.keypoints.dense().present.all(0).sum() == 2  # two people through the clip, or the rest tests nothing
     again = run(Never())
     assert again.reused == FRAMES
     assert_same(again.keypoints, first.keypoints)
@@ -103,91 +102,99 @@ def test_a_second_run_looks_at_nothing(run, tmp_path: Path) -> None:
 @pytest.mark.parametrize("tracker", ["bytetrack", "botsort", "off"])
 @pytest.mark.parametrize("breaks_at", [1, 7, FRAMES - 1])
 def test_a_broken_run_goes_on_and_gives_the_same(run, tmp_path: Path, tracker: str, breaks_at: int) -> None:
-    unbroken = run(Eye(), "unbroken", tracker=tracker)
+    unbroken = run(Walkers(), "unbroken", tracker=tracker)
     with pytest.raises(KeyboardInterrupt):
-        run(Eye(breaks_at), tracker=tracker)
+        run(Walkers(breaks_at), tracker=tracker)
     part = tmp_path / "out" / f"{NAME}.part"
     assert not (tmp_path / "out" / NAME).exists()
     with open(part, "ab") as file:
         file.write(b'{"frame": %d, "time_s": 0.1, "si' % breaks_at)  # it was killed while it wrote
-    eye = Eye()
-    resumed = run(eye, tracker=tracker)
-    assert eye.looked == list(range(breaks_at, FRAMES)) and resumed.reused == breaks_at
+    detector = Walkers()
+    resumed = run(detector, tracker=tracker)
+    assert detector.frames == list(range(breaks_at, FRAMES)) and resumed.reused == breaks_at
     assert_same(resumed.keypoints, unbroken.keypoints)
     assert not part.exists()
     assert (tmp_path / "out" / NAME).read_bytes() == (tmp_path / "unbroken" / NAME).read_bytes()
 
 
 def test_another_tracker_needs_no_new_detections(run) -> None:
-    run(Eye())
+    run(Walkers())
     for tracker in ("botsort", "off"):
-        assert_same(run(Never(), tracker=tracker).keypoints, run(Eye(), tracker, tracker=tracker).keypoints)
+        assert_same(run(Never(), tracker=tracker).keypoints, run(Walkers(), tracker, tracker=tracker).keypoints)
 
 
 def test_parts_of_the_input(run) -> None:
     """A part of what is known is there; a wider part asks for what is missing only."""
     middle = Cut(start=Moment(4, "frame"), end=Moment(10, "frame"))
-    eye = Eye()
-    first = run(eye, cut=middle)
-    assert eye.looked == list(range(4, 10)) and first.keypoints.frame_numbers.tolist() == list(range(4, 10))
-    eye = Eye()
-    assert run(eye, cut=Cut(every=2)).reused == 3
-    assert eye.looked == [0, 2, 10, 12]
+    detector = Walkers()
+    first = run(detector, cut=middle)
+    assert detector.frames == list(range(4, 10)) and first.keypoints.frame_numbers.tolist() == list(range(4, 10))
+    detector = Walkers()
+    assert run(detector, cut=Cut(every=2)).reused == 3
+    assert detector.frames == [0, 2, 10, 12]
     assert_same(run(Never(), cut=middle).keypoints, first.keypoints)
-    eye = Eye()
-    whole = run(eye)
-    assert eye.looked == [1, 3, 11, 13]
-    assert_same(whole.keypoints, run(Eye(), "other").keypoints)
+    detector = Walkers()
+    whole = run(detector)
+    assert detector.frames == [1, 3, 11, 13]
+    assert_same(whole.keypoints, run(Walkers(), "other").keypoints)
     part = run(Never(), cut=Cut(start=Moment(0.5), every=3))
     assert part.keypoints.frame_numbers.tolist() == [5, 8, 11]
     assert part.keypoints.times_s is not None and part.keypoints.times_s == pytest.approx([0.5, 0.8, 1.1])
 
 
 @pytest.mark.parametrize("changed", ["input", "detector", "head", "redetect"])
-def test_what_makes_it_look_anew(run, clip: Path, tmp_path: Path, changed: str) -> None:
-    run(Eye())
+def test_what_makes_it_detect_anew(run, clip: Path, tmp_path: Path, changed: str) -> None:
+    run(Walkers())
     options = {}
     if changed == "input":
         write(clip, seed=1)
     elif changed == "detector":
-        (tmp_path / "eye.pt").write_bytes(b"a better eye")
+        (tmp_path / "model.pt").write_bytes(b"a better model")
     elif changed == "head":
         file = tmp_path / "out" / NAME
         file.write_text(file.read_text().replace('"image_px": 640', '"image_px": 320'))
     else:
         options = {"redetect": True}
-    eye = Eye()
-    assert run(eye, **options).reused == 0
-    assert eye.looked == list(range(FRAMES))
+    detector = Walkers()
+    assert run(detector, **options).reused == 0
+    assert detector.frames == list(range(FRAMES))
     assert run(Never()).reused == FRAMES
 
 
+@pytest.mark.parametrize(("name", "value"), [("image_px", 320), ("least_confidence", 0.2), ("skeleton", H36M17)])
+def test_other_settings_of_the_detector(run, name: str, value: object) -> None:
+    run(Walkers())
+    other = Walkers()
+    setattr(other, name, value)
+    assert run(other).reused == 0 and other.frames == list(range(FRAMES))
+
+
 def test_a_copy_under_another_name_is_the_same_input(run, clip: Path, tmp_path: Path) -> None:
-    run(Eye())
+    run(Walkers())
     (tmp_path / "copy.mp4").write_bytes(clip.read_bytes())
     assert run(Never(), path=tmp_path / "copy.mp4").reused == FRAMES
 
 
 def test_a_damaged_line_costs_the_lines_behind_it(run, tmp_path: Path) -> None:
-    whole = run(Eye())
+    whole = run(Walkers())
     file = tmp_path / "out" / NAME
     lines = file.read_text().splitlines(keepends=True)
     lines[6] = lines[6][:40] + "\n"
     file.write_text("".join(lines))
-    eye = Eye()
-    assert_same(run(eye).keypoints, whole.keypoints)
-    assert eye.looked == list(range(5, FRAMES))
+    detector = Walkers()
+    assert_same(run(detector).keypoints, whole.keypoints)
+    assert detector.frames == list(range(5, FRAMES))
     assert run(Never()).reused == FRAMES
 
 
 def test_another_input_forgets_what_was_broken_off(run, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run(Eye(4))
+        run(Walkers(4))
     other = write(tmp_path / "other.mp4", seed=1)
-    eye = Eye()
-    assert run(eye, path=other).reused == 0 and len(eye.looked) == FRAMES
+    detector = Walkers()
+    assert run(detector, path=other).reused == 0 and len(detector.frames) == FRAMES
     head = json.loads((tmp_path / "out" / NAME).read_text().splitlines()[0])
-    assert head["source"]["name"] == "other.mp4" and head["detector"]["name"] == "eye.pt"
+    assert head["source"]["name"] == "other.mp4" and head["detector"]["name"] == "model.pt"
 
 
 def test_a_folder_with_a_damaged_picture(run, tmp_path: Path) -> None:
@@ -197,12 +204,12 @@ def test_a_folder_with_a_damaged_picture(run, tmp_path: Path) -> None:
     for n in range(3):
         Image.fromarray(np.full((48, 64, 3), 40 * n, np.uint8)).save(folder / f"{n}.png")
     (folder / "1.png").write_text("no picture")
-    for eye, reused in ((Eye(), 0), (Never(), 2)):
-        found = run(eye, path=folder)
+    for detector, reused in ((Walkers(), 0), (Never(), 2)):
+        found = run(detector, path=folder)
         assert found.reused == reused and list(found.damaged) == ["1.png"]
         assert found.keypoints.frame_numbers.tolist() == [0, 2] and found.keypoints.times_s is None
 
 
 def test_a_part_without_frames(run) -> None:
-    with pytest.raises(InputError, match="no frame lies in --start 99"):
-        run(Eye(), cut=Cut(start=Moment(99.0)))
+    with pytest.raises(InputError, match="no frame lies within --start 99"):
+        run(Walkers(), cut=Cut(start=Moment(99.0)))

@@ -1,4 +1,4 @@
-"""`evaluate` on a generated copy of every data set, from its files to the table, with the paper's protocol."""
+"""`evaluate` on a generated copy of every data set, from files to tables, with the paper's protocol."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datasets_h36m import dump, entries, studio
-from datasets_other import hdf5, matlab, mpi_arrays, mpi_items, people, pickled, pw3d_npz, ski_arrays
+from datasets_h36m import dump, entries, make_studio
+from datasets_other import mpi_arrays, mpi_items, people, pw3d_npz, ski_arrays, write_hdf5, write_matlab, write_pickle
 
 from zedo_core.evaluate import EvalRequest, evaluate, tables, write_report
 
@@ -17,7 +17,7 @@ COUNT = 70
 
 
 def h36m(folder: Path) -> None:
-    dump(folder / "h36m_test.pkl", entries(studio("test", frames=20)))
+    dump(folder / "h36m_test.pkl", entries(make_studio("test", frames=20)))
 
 
 def pw3d(folder: Path) -> None:
@@ -29,20 +29,20 @@ def pw3d(folder: Path) -> None:
 def mpi(folder: Path) -> None:
     crowd = people(COUNT, K, None)
     ids = [f"TS1/imageSequence/img_{i:06d}.jpg" for i in range(COUNT)]
-    pickled(folder / "mpii3d_test.pkl", mpi_items(crowd, ids, [1 + i % 7 for i in range(COUNT)], [1] * COUNT))
+    write_pickle(folder / "mpii3d_test.pkl", mpi_items(crowd, ids, [1 + i % 7 for i in range(COUNT)], [1] * COUNT))
 
 
 def mpi_matlab(folder: Path) -> None:
     for number in range(1, 7):
         (folder / f"TS{number}").mkdir()
         crowd = people(COUNT, K, None, seed=number)
-        matlab(folder / f"TS{number}" / "annot_data.mat", mpi_arrays(crowd, [number] * COUNT, [1] * COUNT))
+        write_matlab(folder / f"TS{number}" / "annot_data.mat", mpi_arrays(crowd, [number] * COUNT, [1] * COUNT))
 
 
 def ski(folder: Path) -> None:
     crowd = people(COUNT, (1000.0, 1000.0, 128.0, 128.0), None)
     zeros = np.zeros(COUNT, int)
-    hdf5(folder / "ski_test.h5", ski_arrays(crowd, zeros, zeros, np.arange(COUNT)))
+    write_hdf5(folder / "ski_test.h5", ski_arrays(crowd, zeros, zeros, np.arange(COUNT)))
 
 
 @pytest.mark.parametrize(
@@ -61,4 +61,4 @@ def test_from_files_to_a_table(dataset: str, write: Callable[[Path], None], stri
     text = (tmp_path / "paper" / "results.md").read_text()
     assert dataset in text and np.isfinite((paper.rows[0].numbers or {})["mpjpe"]["chosen"])
     if dataset in ("h36m", "3dpw", "3dhp"):
-        assert any(row[-1] not in ("-", "paper") for row in tables(paper)[0].rows)  # published numbers beside ours
+        assert any(row[-1] not in ("-", "paper") for row in tables(paper)[0].rows)  # published numbers are included

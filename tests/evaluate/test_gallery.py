@@ -1,4 +1,4 @@
-"""The gallery: what stands in the file."""
+"""The content of the gallery's page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gallery_cases import MIDDLE, NASTY, PIXELS, POINTS, Page, case, written
+from gallery_cases import MIDDLE, NASTY, PIXELS, POINTS, Page, case, write_and_read
 
 from zedo_core.errors import InputError, OutputError
 from zedo_core.evaluate.gallery import write_gallery
@@ -17,8 +17,8 @@ from zedo_core.render.draw import SIDES
 from zedo_core.skeleton import COCO17, H36M17, LSP14, Skeleton
 
 
-def test_the_page_asks_for_nothing(tmp_path):
-    text = written(tmp_path, [case()])
+def test_the_page_makes_no_requests(tmp_path):
+    text = write_and_read(tmp_path, [case()])
     assert not re.search(r"https?:|\bsrc\s*=|@import|\burl\(|\bimport\b|\bfetch\b|XMLHttpRequest|WebSocket|{{", text)
     page = Page(text)
     assert not set(page.names) & {"link", "img", "iframe", "object", "base", "video"}
@@ -32,9 +32,9 @@ def test_the_page_asks_for_nothing(tmp_path):
     assert all(re.fullmatch(r"'none'|'sha256-[\w+/]{43}='", sources) for sources in rules.values())
 
 
-def test_the_data_are_those_given(tmp_path):
+def test_the_data_of_the_page(tmp_path):
     cases = [case(seed, hypotheses=1 + seed) for seed in range(3)]
-    data = Page(written(tmp_path, cases)).data
+    data = Page(write_and_read(tmp_path, cases)).data
     assert data["units"] == {"points": "mm", "pixels": "px"} and data["skeleton"] == H36M17.name
     assert [joint["name"] for joint in data["joints"]] == list(H36M17.joints)
     assert all(joint["name"].startswith(joint["side"]) or joint["side"] == "centre" for joint in data["joints"])
@@ -50,59 +50,59 @@ def test_the_data_are_those_given(tmp_path):
             np.testing.assert_allclose(points, 1000 * getattr(given, name), rtol=0, atol=0.5 + 1e-9)
 
 
-HAND = Skeleton("hand", ("wrist", "tip"), (("tip", "wrist"),))  # neither pelvis nor hips: its centre has to do
+HAND = Skeleton("hand", ("wrist", "tip"), (("tip", "wrist"),))  # neither pelvis nor hips: the root is the centre
 HIPS = {"left_hip", "right_hip"}
 
 
 @pytest.mark.parametrize(
     ("skeleton", "roots"), [(H36M17, {"pelvis"}), (COCO17, HIPS), (LSP14, HIPS), (HAND, {"wrist", "tip"})]
 )
-def test_the_root_is_where_the_pelvis_is(tmp_path, skeleton, roots):
+def test_the_root_is_the_pelvis(tmp_path, skeleton, roots):
     zero = np.zeros((len(skeleton), 3))
     arrays: dict[str, Any] = {"truth": zero, "chosen": zero, "others": zero[None], "confidence": zero[:, 0]}
     arrays |= {"xy": zero[:, :2], "reprojected": zero[:, :2]}
-    data = Page(written(tmp_path, [case(**arrays)], skeleton)).data
+    data = Page(write_and_read(tmp_path, [case(**arrays)], skeleton)).data
     assert {skeleton.joints[i] for i in data["root"]} == roots
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_is_null(tmp_path, bad):
+def test_values_that_are_not_finite_are_null(tmp_path, bad):
     given = case()
     arrays = {name: getattr(given, name).copy() for name in (*PIXELS, *POINTS, "others", "confidence")}
     for name in (*PIXELS, *POINTS):
         arrays[name][2, 1] = bad
     arrays["others"][1, 2, 0] = arrays["confidence"][2] = bad
-    found = Page(written(tmp_path, [replace(given, **arrays)])).data["cases"][0]
+    found = Page(write_and_read(tmp_path, [replace(given, **arrays)])).data["cases"][0]
     for name in (*PIXELS, *POINTS):
         assert [i for i, point in enumerate(found[name]) if point is None] == [2]
     assert found["others"][1][2] is None and None not in found["others"][0] and found["confidence"][2] == 0
 
 
-def test_texts_are_no_markup(tmp_path):
-    text = written(tmp_path, [case(title=NASTY, figures={NASTY: NASTY})], title=NASTY)
+def test_markup_in_names_is_escaped(tmp_path):
+    text = write_and_read(tmp_path, [case(title=NASTY, figures={NASTY: NASTY})], title=NASTY)
     page = Page(text)
     assert page.names.count("script") == text.count("</script>") == 2 and "<img" not in text
     assert page.texts["title"] == page.texts["h1"] == NASTY
     assert page.data["cases"][0]["title"] == NASTY and page.data["cases"][0]["figures"] == [[NASTY, NASTY]]
 
 
-def test_names_of_files_that_are_no_text(tmp_path):
+def test_file_names_that_are_not_valid_utf8(tmp_path):
     name = os.fsdecode(b"caf\xe9.npz")
-    assert Page(written(tmp_path, [case(title=name)], title=name)).data["cases"][0]["title"] == "caf?.npz"
+    assert Page(write_and_read(tmp_path, [case(title=name)], title=name)).data["cases"][0]["title"] == "caf?.npz"
 
 
 def test_the_dark_colours_are_those_of_the_overlay(tmp_path):
-    dark = written(tmp_path, [case()]).split("prefers-color-scheme: dark", 1)[1]
+    dark = write_and_read(tmp_path, [case()]).split("prefers-color-scheme: dark", 1)[1]
     for side, colour in SIDES.items():
         found = re.search(rf"--{side}: #(\w{{6}})", dark)
         assert found and bytes.fromhex(found[1]) == bytes(colour)
 
 
-def test_cases_that_cannot_be_shown(tmp_path):
+def test_invalid_cases_are_refused(tmp_path):
     path = tmp_path / "gallery.html"
     for cases, skeleton, message in (
         ([], H36M17, "at least one case, got none"),
-        ([case(group="middling")], H36M17, "expected a group worst, median, best, got 'middling'"),
+        ([case(group="middling")], H36M17, "expected one of the groups worst, median, best, got 'middling'"),
         ([case()], LSP14, r"expected xy of shape \(14, 2\) for lsp-14, got \(17, 2\)"),
     ):
         with pytest.raises(InputError, match=message):

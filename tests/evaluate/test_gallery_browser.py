@@ -1,4 +1,4 @@
-"""The gallery: what a real browser shows of it."""
+"""The gallery in a real browser."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from browser import Browser, chromium, middle, near, size
-from gallery_cases import JOINTS, NASTY, NOTHING, case, project, standing, written
+from gallery_cases import JOINTS, NASTY, NOTHING, case, project, standing, write_and_read
 
 from zedo_core.render.draw import SIDES
 from zedo_core.skeleton import H36M17
 
 
 class GalleryBrowser(Browser):
-    """A browser that knows the gallery's canvases."""
+    """A browser with names for the gallery's canvases."""
 
     names = "const [solids, flats] = ['solid', 'flat'].map(k => [...document.querySelectorAll('canvas.' + k)]);"
 
     def only(self, *names: str) -> None:
-        """Tick these of truth, chosen and others, and none of the rest."""
+        """Check only these of truth, chosen and others."""
         for name in ("truth", "chosen", "others"):
             if self.run(f"document.forms[0].{name}.checked") != (name in names):
                 self.click(f"input[name={name}]")
@@ -38,19 +38,19 @@ class GalleryBrowser(Browser):
         return left + width / 2, top + height / 2
 
     def view(self, number: int = 0) -> tuple[float, float, float]:
-        """Heading and tilt in degrees and zoom of a 3D canvas, as it says itself."""
+        """Heading and tilt in degrees and zoom of a 3D canvas, from its data attributes."""
         heading, tilt, zoom = self.run(
             f"['heading', 'tilt', 'zoom'].map(name => Number(solids[{number}].dataset[name]))"
         )
         return heading, tilt, zoom
 
     def canvas(self, kind: str = "solid", number: int = 0) -> np.ndarray:
-        """What the window shows of a canvas, as RGB."""
+        """Screenshot of a canvas as RGB."""
         left, top, width, height = self.box(kind, number)
         return self.window()[top : top + height, left : left + width]
 
     def drag(self, by: tuple[float, float], number: int = 0) -> None:
-        """With the mouse from the middle of a 3D canvas."""
+        """Drag with the mouse from the middle of a 3D canvas."""
         x, y = self.centre(number)
         self.mouse("mousePressed", (x, y), buttons=1, clickCount=1)
         self.mouse("mouseMoved", (x + by[0] / 2, y + by[1] / 2), buttons=1)
@@ -67,7 +67,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GalleryBrowser
 LIGHT = {"left": (31, 111, 208), "right": (224, 88, 42), "centre": (48, 52, 60)}
 TRUTH = {"left": (127, 147, 173), "right": (179, 145, 127)}
 FIRST = (0, 0, 1)
-HINT_PX = 60  # the hint of the axes, greyish as the truth, is within so much of the left rim
+AXES_PX = 60  # the axes, greyish like the truth, lie within this distance of the left edge
 DEGREES_PER_PX = np.degrees(0.01)
 
 
@@ -76,10 +76,10 @@ def limbs(image: np.ndarray) -> np.ndarray:
     return near(image, *LIGHT.values())
 
 
-def test_a_browser_draws_it(tmp_path, browser):
-    written(tmp_path, [case(seed) for seed in (0, 1, 2, 2)])
+def test_the_page_is_drawn_without_errors(tmp_path, browser):
+    write_and_read(tmp_path, [case(seed) for seed in (0, 1, 2, 2)])
     browser.open(tmp_path / "gallery.html")
-    assert browser.complaints() == []
+    assert browser.problems() == []
     headings, links = browser.run("['h2', 'nav a'].map(t => [...document.querySelectorAll(t)].map(e => e.textContent))")
     assert headings == ["Worst1 case", "Median1 case", "Best2 cases"]
     assert links == ["worst (1)", "median (1)", "best (2)"]
@@ -89,23 +89,23 @@ def test_a_browser_draws_it(tmp_path, browser):
     assert all(near(browser.canvas(), colour).sum() > 20 for colour in TRUTH.values())
 
 
-def test_what_is_not_ticked_is_not_drawn(tmp_path, browser):
-    written(tmp_path, [case()])
+def test_unchecked_poses_are_not_drawn(tmp_path, browser):
+    write_and_read(tmp_path, [case()])
     browser.open(tmp_path / "gallery.html")
-    pictures = {}
-    for ticked in (("chosen",), ("truth",), ("chosen", "others"), ()):
-        browser.only(*ticked)
-        pictures[ticked] = browser.canvas()[:, HINT_PX:]
-    chosen, truth, others, none = pictures.values()
+    images = {}
+    for names in (("chosen",), ("truth",), ("chosen", "others"), ()):
+        browser.only(*names)
+        images[names] = browser.canvas()[:, AXES_PX:]
+    chosen, truth, others, none = images.values()
     assert limbs(chosen).sum() > 300 and not limbs(truth).any() and not limbs(none).any()
     shown = near(truth, *TRUTH.values()).sum()
     assert shown > 100 and not near(none, *TRUTH.values()).any()
-    assert near(chosen, *TRUTH.values()).sum() < 0.1 * shown  # where lines of the chosen pose blend
+    assert near(chosen, *TRUTH.values()).sum() < 0.1 * shown  # blended edges of lines
     assert (others != chosen).any(-1).sum() > 300
 
 
-def looked_at(points: np.ndarray, goal: np.ndarray) -> np.ndarray:
-    """The points in the axes of the camera, panned and then tilted until `goal` is straight ahead."""
+def centred_on(points: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    """The points in the axes of the camera after panning and tilting it towards `goal`."""
     pan, tilt = np.arctan2(goal[0], goal[2]), np.arctan2(goal[1], np.hypot(goal[0], goal[2]))
     c, s = np.cos([pan, tilt]), np.sin([pan, tilt])
     panned = points @ np.array([[c[0], 0, s[0]], [0, 1, 0], [-s[0], 0, c[0]]])
@@ -113,12 +113,12 @@ def looked_at(points: np.ndarray, goal: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", ["flat", "solid"])
-def test_both_panels_show_what_the_camera_sees(tmp_path, browser, kind):
-    """Every bone lies where a projection of our own puts it, up to the panel's scale and place."""
+def test_both_panels_show_the_projection(tmp_path, browser, kind):
+    """Every bone lies at its independently computed projection, up to scale and translation."""
     truth = standing() + np.array([1, 1.2, 0])
     truth[:, 2] += np.random.default_rng(1).normal(0, 0.2, JOINTS)
-    expected = project(truth if kind == "flat" else looked_at(truth, truth[H36M17.index("pelvis")]))
-    written(tmp_path, [case(truth=truth, chosen=truth, reprojected=project(truth), confidence=np.zeros(JOINTS))])
+    expected = project(truth if kind == "flat" else centred_on(truth, truth[H36M17.index("pelvis")]))
+    write_and_read(tmp_path, [case(truth=truth, chosen=truth, reprojected=project(truth), confidence=np.zeros(JOINTS))])
     browser.open(tmp_path / "gallery.html", (1600, 900))
     browser.only("chosen")
     image = browser.canvas(kind)
@@ -127,15 +127,15 @@ def test_both_panels_show_what_the_camera_sees(tmp_path, browser, kind):
     place = middle(shown) - scale * np.mean(given, axis=0)
     for child, parent in H36M17.edges:
         x, y = np.round(scale * expected[[child, parent]].mean(0) + place).astype(int)
-        # Two pixels, since the lines and dots have widths and the extent is of whole pixels.
+        # Within two pixels, for the widths of lines and dots and the rounding of the extent.
         assert near(image[y - 2 : y + 3, x - 2 : x + 3], LIGHT[H36M17.side(child)]).any(), H36M17.joints[child]
 
 
-def test_the_ticks_count_pixels(tmp_path, browser):
-    """Two keypoints 400 px apart, measured with the lines behind them."""
+def test_the_ticks_are_in_pixels(tmp_path, browser):
+    """The distance of two keypoints 400 px apart, measured in grid lines."""
     xy = np.full((JOINTS, 2), np.nan)
     xy[H36M17.indices(("left_wrist", "right_wrist"))] = (500, 300), (100, 300)
-    written(tmp_path, [case(xy=xy, confidence=np.ones(JOINTS), reprojected=NOTHING[:, :2])])
+    write_and_read(tmp_path, [case(xy=xy, confidence=np.ones(JOINTS), reprojected=NOTHING[:, :2])])
     browser.open(tmp_path / "gallery.html", (1600, 900))
     image = browser.canvas("flat")
     apart = middle(near(image, LIGHT["left"]))[0] - middle(near(image, LIGHT["right"]))[0]
@@ -144,11 +144,11 @@ def test_the_ticks_count_pixels(tmp_path, browser):
     assert 400 / apart * steps.mean() == pytest.approx(float(browser.run("flats[0].dataset.step")), rel=0.03)
 
 
-def test_dragging_turns(tmp_path, browser):
-    """The arms point sideways: a quarter of a turn makes the body narrow, half of one exchanges left and right."""
+def test_dragging_rotates(tmp_path, browser):
+    """The arms point sideways: a quarter turn makes the body narrow, half a turn exchanges left and right."""
     pose = standing()
-    pose[H36M17.index("head_top"), 2] -= 0.5  # the head towards the camera: it goes where the mouse goes
-    written(tmp_path, [case(truth=pose, chosen=pose)])
+    pose[H36M17.index("head_top"), 2] -= 0.5  # the head is nearest to the camera, and so follows the mouse
+    write_and_read(tmp_path, [case(truth=pose, chosen=pose)])
     browser.open(tmp_path / "gallery.html")
     browser.only("chosen")
 
@@ -176,7 +176,7 @@ def test_dragging_turns(tmp_path, browser):
 
 
 def test_keys_wheel_and_double_click(tmp_path, browser):
-    written(tmp_path, [case()])
+    write_and_read(tmp_path, [case()])
     browser.open(tmp_path / "gallery.html")
     browser.only("chosen")
     first = browser.canvas()
@@ -202,8 +202,8 @@ def test_keys_wheel_and_double_click(tmp_path, browser):
     assert browser.view() == FIRST
 
 
-def test_a_finger_turns_and_two_zoom(tmp_path, browser):
-    written(tmp_path, [case()])
+def test_touch_control(tmp_path, browser):
+    write_and_read(tmp_path, [case()])
     browser.open(tmp_path / "gallery.html", (390, 844), touch=True)
     browser.run("solids[0].scrollIntoView({block: 'center'})")
     browser.until("solids[0].width > 0")
@@ -220,8 +220,8 @@ def test_a_finger_turns_and_two_zoom(tmp_path, browser):
     assert browser.view()[2] > 1.5
 
 
-def test_turning_all_together(tmp_path, browser):
-    written(tmp_path, [case(), case()])
+def test_rotating_together(tmp_path, browser):
+    write_and_read(tmp_path, [case(), case()])
     browser.open(tmp_path / "gallery.html")
     browser.drag((50, 0), number=0)
     assert browser.view(0)[0] < -20 and browser.view(1) == FIRST
@@ -233,8 +233,8 @@ def test_turning_all_together(tmp_path, browser):
     np.testing.assert_array_equal(browser.canvas("solid", 0), browser.canvas("solid", 1))
 
 
-def test_turning_slowly_and_stopping(tmp_path, browser):
-    written(tmp_path, [case()])
+def test_rotating_slowly_and_stopping(tmp_path, browser):
+    write_and_read(tmp_path, [case()])
     browser.open(tmp_path / "gallery.html")
     browser.click("input[name=slowly]")
     browser.until("solids[0].dataset.heading > 2")
@@ -244,9 +244,9 @@ def test_turning_slowly_and_stopping(tmp_path, browser):
     assert browser.run("solids[0].dataset.drawn") == drawn
 
 
-def test_poses_share_a_root_or_stand_where_the_camera_has_them(tmp_path, browser):
-    """The chosen pose is the truth half a metre farther: from the side they are one, or half a metre apart."""
-    written(tmp_path, [case(chosen=standing(4.5), hypotheses=1)])
+def test_aligned_and_absolute_positions(tmp_path, browser):
+    """The chosen pose is the truth half a metre farther away: seen from the side they coincide or are apart."""
+    write_and_read(tmp_path, [case(chosen=standing(4.5), hypotheses=1)])
     browser.open(tmp_path / "gallery.html")
     browser.run("solids[0].focus()")
     browser.press("ArrowLeft", times=18)
@@ -256,13 +256,13 @@ def test_poses_share_a_root_or_stand_where_the_camera_has_them(tmp_path, browser
         browser.only("chosen")
         chosen = near(browser.canvas(), LIGHT["left"])
         browser.only("truth")
-        truth = near(browser.canvas()[:, HINT_PX:], TRUTH["left"])
-        gap = abs(middle(truth)[0] + HINT_PX - middle(chosen)[0]) / size(chosen)[1]
-        assert gap * (1.4 - 0.08) == pytest.approx(gap_m, abs=0.06)  # the left limbs reach from ankle to shoulder
+        truth = near(browser.canvas()[:, AXES_PX:], TRUTH["left"])
+        gap = abs(middle(truth)[0] + AXES_PX - middle(chosen)[0]) / size(chosen)[1]
+        assert gap * (1.4 - 0.08) == pytest.approx(gap_m, abs=0.06)  # the left limbs extend from ankle to shoulder
 
 
 def test_dark_and_light(tmp_path, browser):
-    written(tmp_path, [case()])
+    write_and_read(tmp_path, [case()])
     browser.open(tmp_path / "gallery.html", scheme="dark")
     dark = browser.canvas()
     assert near(dark, SIDES["left"]).sum() > 80 and near(dark, SIDES["right"]).sum() > 80 and dark[2, 2].max() < 60
@@ -270,9 +270,11 @@ def test_dark_and_light(tmp_path, browser):
     assert near(browser.canvas(), LIGHT["left"]).sum() > 80 and browser.canvas()[2, 2].min() > 200
 
 
-def test_a_phone_sees_all_of_it_sharply(tmp_path, browser):
+def test_layout_and_resolution_on_a_phone(tmp_path, browser):
     name = "a_name_without_any_place_to_break_" * 5
-    written(tmp_path, [case(title=name, figures={"oracle of 10": "80.1 mm", "plausibility": "-3.2"})], title=name)
+    write_and_read(
+        tmp_path, [case(title=name, figures={"oracle of 10": "80.1 mm", "plausibility": "-3.2"})], title=name
+    )
     browser.open(tmp_path / "gallery.html", (360, 740), ratio=3, touch=True)
     assert browser.run("document.documentElement.scrollWidth") <= 360
     browser.run("flats[0].scrollIntoView()")
@@ -283,21 +285,21 @@ def test_a_phone_sees_all_of_it_sharply(tmp_path, browser):
     )
 
 
-def test_hundreds_of_cases_hold_few_pixels(tmp_path, browser):
-    assert len(written(tmp_path, [case(seed, hypotheses=10) for seed in range(300)])) < 3e6
+def test_hundreds_of_cases_use_little_memory(tmp_path, browser):
+    assert len(write_and_read(tmp_path, [case(seed, hypotheses=10) for seed in range(300)])) < 3e6
     browser.open(tmp_path / "gallery.html")
-    for y, ours, theirs in (("1e9", -1, 0), ("0", 0, -1)):
+    for y, visible, hidden in (("1e9", -1, 0), ("0", 0, -1)):
         browser.run(f"scrollTo(0, {y})")
-        browser.until(f"solids.at({ours}).width > 0 && solids.at({theirs}).width === 0")
+        browser.until(f"solids.at({visible}).width > 0 && solids.at({hidden}).width === 0")
         widths = np.array(browser.run("solids.map(c => c.width)"))
         assert len(widths) == 300 and (widths > 0).sum() <= 12
-    assert limbs(browser.canvas()).sum() > 300 and browser.complaints() == []
+    assert limbs(browser.canvas()).sum() > 300 and browser.problems() == []
 
 
-def test_the_browser_takes_no_text_for_markup(tmp_path, browser):
-    written(tmp_path, [case(title=NASTY, figures={NASTY: NASTY})], title=NASTY)
+def test_markup_in_names_is_shown_as_text(tmp_path, browser):
+    write_and_read(tmp_path, [case(title=NASTY, figures={NASTY: NASTY})], title=NASTY)
     browser.open(tmp_path / "gallery.html")
-    assert browser.run("[window.broken ?? 0, document.images.length]") == [0, 0] and browser.complaints() == []
+    assert browser.run("[window.broken ?? 0, document.images.length]") == [0, 0] and browser.problems() == []
     assert (
         browser.run("['title', 'h1', 'h3', 'dt', 'dd'].map(t => document.querySelector(t).textContent)") == [NASTY] * 5
     )
@@ -314,11 +316,11 @@ def test_the_browser_takes_no_text_for_markup(tmp_path, browser):
         ),
     ],
 )
-def test_the_policy_forbids_requests_and_foreign_scripts(tmp_path, browser, script, directive):
-    written(tmp_path, [case()])
+def test_the_policy_forbids_requests_and_other_scripts(tmp_path, browser, script, directive):
+    write_and_read(tmp_path, [case()])
     browser.open(tmp_path / "gallery.html")
-    told = "addEventListener('securitypolicyviolation', event => done(event.effectiveDirective))"
-    assert browser.run(f"new Promise(done => {{ {told}; {script}; }})") == directive
+    listener = "addEventListener('securitypolicyviolation', event => done(event.effectiveDirective))"
+    assert browser.run(f"new Promise(done => {{ {listener}; {script}; }})") == directive
     assert browser.run("window.broken ?? 0") == 0
 
 
@@ -334,10 +336,10 @@ def test_the_policy_forbids_requests_and_foreign_scripts(tmp_path, browser, scri
         {"truth": 0 * standing(), "chosen": 0 * standing(), "xy": np.full((JOINTS, 2), 7.0)},
     ],
 )
-def test_poses_that_are_hardly_there_break_nothing(tmp_path, browser, changes):
-    written(tmp_path, [case(**changes), case()])
+def test_missing_and_degenerate_poses(tmp_path, browser, changes):
+    write_and_read(tmp_path, [case(**changes), case()])
     browser.open(tmp_path / "gallery.html")
     browser.click("input[value=absolute]")
     browser.drag((40, 25))
-    assert browser.complaints() == [] and browser.view()[0] != 0
+    assert browser.problems() == [] and browser.view()[0] != 0
     assert limbs(browser.canvas("solid", 1)).sum() > 300

@@ -15,7 +15,8 @@ from infer_cases import FEW, body, own_format
 from typer.testing import CliRunner, Result
 
 from zedo_cli.app import app
-from zedo_core.export import formats, save, upright
+from zedo_core.export import formats, save
+from zedo_core.motions.upright import upright
 from zedo_core.pipeline.run import InferRequest
 
 
@@ -24,7 +25,7 @@ def zedo(*words: str | Path) -> Result:
 
 
 def refused(result: Result, code: int, *parts: str) -> None:
-    """Ended with the code and one line that says the parts."""
+    """The command ended with the code and one line that contains the parts."""
     assert result.exit_code == code, result.output
     assert all(part in " ".join(result.stderr.split()) for part in parts), result.stderr
     assert "Traceback" not in result.output
@@ -40,7 +41,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_all_formats_at_once_beside_the_result(result, monkeypatch):
+def test_all_formats_next_to_the_result(result, monkeypatch):
     monkeypatch.setitem(sys.modules, "rerun", fake_rerun)
     wanted = ",".join(suffix[1:] for suffix in formats() if suffix != ".npz")
     done = zedo("convert", result, "--to", wanted)
@@ -50,7 +51,7 @@ def test_all_formats_at_once_beside_the_result(result, monkeypatch):
     assert "up: estimated from 25 standing poses" in done.stderr
 
 
-def test_out_is_made_and_the_report_names_the_files(result, tmp_path):
+def test_the_output_folder_is_created_and_the_files_reported(result, tmp_path):
     save(couple_with_gaps(), result)
     out = tmp_path / "new folder" / "ü"
     done = zedo("convert", result, "--to", "TRC, .glb,trc", "--out", out, "--json", "--quiet")
@@ -67,10 +68,10 @@ def test_up(result, up, direction):
     assert done.exit_code == 0, done.stderr
     first = result.with_suffix(".trc").read_text().splitlines()[5].split("\t")[2:5]
     places = upright(clip(), direction).points
-    np.testing.assert_allclose([float(cell) / 1000 for cell in first], places[0, 0, 0], atol=1e-6)
+    np.testing.assert_allclose([float(cell) / 1000 for cell in first], places[0, 0], atol=1e-6)
 
 
-def test_tables_in_camera_axes_say_nothing_of_up(result):
+def test_formats_in_camera_axes_report_no_up(result):
     done = zedo("convert", result, "--to", "csv,json", "--json")
     assert json.loads(done.stdout)["up"] is None
 
@@ -81,27 +82,27 @@ def test_json_can_be_converted_too(tmp_path):
     assert names(tmp_path) == ["poses.bvh", "poses.json", "poses.npz"]
 
 
-def test_the_folder_of_a_result_stands_for_it(result):
+def test_a_folder_with_a_result(result):
     assert zedo("convert", result.parent, "--to", "bvh").exit_code == 0
     assert names(result.parent) == ["poses.bvh", "poses.npz"]
 
 
 def test_files_of_people_of_an_earlier_run_are_removed(result):
-    """One person now, two before: the files of both would pass for people of this result; foreign files stay."""
-    kept = ("poses_person.trc", "poses_personal.trc", "other_person3.trc", "poses_person3.txt", "poses_person3.bvh")
-    for name in kept:
+    """After a run with two people, one with a single person removes their files, but no others."""
+    others = ("poses_person.trc", "poses_personal.trc", "other_person3.trc", "poses_person3.txt", "poses_person3.bvh")
+    for name in others:
         (result.parent / name).write_text("mine")
     save(couple_with_gaps(), result)
     assert zedo("convert", result, "--to", "trc,c3d").exit_code == 0
     both = {f"poses_person{i}.{form}" for i in (3, 8) for form in ("trc", "c3d")}
-    assert set(names(result.parent)) == {"poses.npz", *kept, *both}
+    assert set(names(result.parent)) == {"poses.npz", *others, *both}
     save(clip(), result)
     done = zedo("convert", result, "--to", "trc,c3d")
-    assert set(names(result.parent)) == {"poses.npz", *kept, "poses.trc", "poses.c3d"}
-    assert "warning: poses_person8.trc: left by an earlier run with other people, removed" in done.stderr
+    assert set(names(result.parent)) == {"poses.npz", *others, "poses.trc", "poses.c3d"}
+    assert "warning: poses_person8.trc: removed, left from an earlier run with other people" in done.stderr
     save(couple_with_gaps(), result)
     zedo("convert", result, "--to", "trc")
-    assert set(names(result.parent)) == {"poses.npz", *kept, "poses.c3d", "poses_person3.trc", "poses_person8.trc"}
+    assert set(names(result.parent)) == {"poses.npz", *others, "poses.c3d", "poses_person3.trc", "poses_person8.trc"}
 
 
 class TestRefusals:
@@ -115,7 +116,7 @@ class TestRefusals:
         np.savez(tmp_path / "b.npz", keypoints=np.zeros(3))
         (tmp_path / "c.txt").write_text("no result")
         refused(zedo("convert", tmp_path / "a.npz", "--to", "bvh"), 2, "a.npz: not a readable npz of poses")
-        refused(zedo("convert", tmp_path / "b.npz", "--to", "bvh"), 2, "b.npz: expected poses in the form")
+        refused(zedo("convert", tmp_path / "b.npz", "--to", "bvh"), 2, "b.npz: expected poses in the format")
         refused(zedo("convert", tmp_path / "c.txt", "--to", "bvh"), 2, "expected one of .json, .npz")
         refused(zedo("convert", tmp_path / "none.npz", "--to", "bvh"), 2, "No such file")
         refused(zedo("convert", tmp_path, "--to", "bvh"), 2, "expected poses.npz or poses.json in it")
@@ -133,11 +134,11 @@ class TestRefusals:
         assert result.read_bytes() == before and names(result.parent) == ["poses.npz"]
 
     @pytest.mark.parametrize("up", ["up", "1,2", "1,2,3,4", "a,b,c", "0,0,0", "nan,0,1", ""])
-    def test_up_that_is_no_direction(self, result, up):
+    def test_invalid_up(self, result, up):
         refused(zedo("convert", result, "--to", "bvh", "--up", up), 2, "expected")
         assert names(result.parent) == ["poses.npz"]
 
-    def test_missing_extra_is_said_before_anything_is_written(self, result, monkeypatch):
+    def test_a_missing_extra_is_reported_before_anything_is_written(self, result, monkeypatch):
         for module, name, extra in (("ezc3d", "c3d", "c3d"), ("rerun", "rrd", "rerun")):
             monkeypatch.setitem(sys.modules, module, None)
             refused(zedo("convert", result, "--to", f"bvh,{name}"), 1, f"pip install 'zedo[{extra}]'")
@@ -167,7 +168,7 @@ class TestInfer:
         assert InferRequest(input=Path("a"), out=Path("b")).formats == ("npz", "json")
 
 
-def test_warnings_are_lines_for_people(result, caplog):
+def test_warnings_are_plain_lines(result, caplog):
     save(couple_with_gaps(), result)
     with caplog.at_level(logging.WARNING):
         done = zedo("convert", result, "--to", "bvh", "--quiet")

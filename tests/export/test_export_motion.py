@@ -1,4 +1,4 @@
-"""BVH and GLB: skeletons that other readers animate back to the joints."""
+"""BVH and GLB: independent readers recover the joints."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import logging
 
 import numpy as np
 import pytest
-from animation_readers import Glb, animated, bvh_joints
-from export_cases import chain_errors, clip, couple_with_gaps, poses_of, seen, t_pose, world_clip
+from animation_readers import Glb, animated, bvh_joints, bvhio
+from export_cases import by_person, chain_errors, clip, couple_with_gaps, in_camera, poses_of, t_pose, world_clip
 
 from zedo_core.errors import InputError
-from zedo_core.export import save, upright
+from zedo_core.export import save
+from zedo_core.motions.upright import upright
 from zedo_core.skeleton import H36M17, Skeleton
 
 # BVH has 5 decimals of a degree and of a centimetre, glTF single precision; both readers compute in single precision.
@@ -22,14 +23,14 @@ CLIPS = range(8)
 @pytest.mark.parametrize("sequence", CLIPS)
 def test_bones_of_constant_length_are_exact(tmp_path, suffix, sequence):
     poses = clip(sequence)
-    np.testing.assert_allclose(animated(poses, tmp_path, suffix), upright(poses).points[:, 0], atol=EXACT_M)
+    np.testing.assert_allclose(animated(poses, tmp_path, suffix), upright(poses).points, atol=EXACT_M)
 
 
 @pytest.mark.parametrize("suffix", [".bvh", ".glb"])
-def test_fixed_bones_cost_no_more_than_their_change_of_length(tmp_path, suffix):
-    joints = seen(world_clip(2)) + np.random.default_rng(0).normal(0, 0.02, (25, len(H36M17), 3))
+def test_the_error_of_fixed_bones_is_bounded_by_their_change_of_length(tmp_path, suffix):
+    joints = in_camera(world_clip(2)) + np.random.default_rng(0).normal(0, 0.02, (25, len(H36M17), 3))
     poses = poses_of(joints[:, None])
-    truth = upright(poses).points[:, 0]
+    truth = upright(poses).points
     found = animated(poses, tmp_path, suffix)
     errors = np.linalg.norm(found - truth, axis=-1)
     assert (errors <= chain_errors(truth) + EXACT_M).all()
@@ -41,20 +42,20 @@ def test_fixed_bones_cost_no_more_than_their_change_of_length(tmp_path, suffix):
         assert length[0] == pytest.approx(real, abs=EXACT_M)
 
 
-def test_a_t_pose_before_the_camera_needs_no_rotation(tmp_path):
-    save(poses_of(seen(t_pose())[None, None]), tmp_path / "poses.bvh", up="camera")
+def test_a_t_pose_facing_the_camera_needs_no_rotation(tmp_path):
+    save(poses_of(in_camera(t_pose())[None, None]), tmp_path / "poses.bvh", up="camera")
     *_, values = (tmp_path / "poses.bvh").read_text().splitlines()
     np.testing.assert_allclose([float(value) for value in values.split()][3:], 0, atol=1e-4)
-    save(poses_of(seen(t_pose())[None, None]), tmp_path / "poses.glb")
+    save(poses_of(in_camera(t_pose())[None, None]), tmp_path / "poses.glb")
     rest = Glb(tmp_path / "poses.glb").pose(None)
-    np.testing.assert_allclose(rest, t_pose(), atol=1e-6)  # at rest: a T-pose on the floor that looks along z
+    np.testing.assert_allclose(rest, t_pose(), atol=1e-6)  # the rest pose: a T-pose on the floor that faces z
 
 
-def test_elbows_and_knees_do_not_twist_more_than_they_must(tmp_path):
-    """The forearm turned by 90 degrees about the vertical: one rotation by 90 degrees at the elbow, none elsewhere."""
+def test_rotations_are_the_smallest(tmp_path):
+    """A forearm at 90 degrees: one rotation by 90 degrees at the elbow, none elsewhere."""
     body = t_pose()
     body[H36M17.index("left_wrist")] = body[H36M17.index("left_elbow")] + (0, 0, 0.25)
-    save(poses_of(seen(body)[None, None]), tmp_path / "poses.glb", up="camera")
+    save(poses_of(in_camera(body)[None, None]), tmp_path / "poses.glb", up="camera")
     glb = Glb(tmp_path / "poses.glb")
     turned = {node.name: glb.local(i, 0)[:3, :3] for i, node in enumerate(glb.file.nodes)}
     angles = {name: np.degrees(np.arccos(np.clip((np.trace(R) - 1) / 2, -1, 1))) for name, R in turned.items()}
@@ -64,16 +65,16 @@ def test_elbows_and_knees_do_not_twist_more_than_they_must(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".bvh", ".glb"])
 @pytest.mark.parametrize("joint", ["left_wrist", "head_top", "right_knee"])
-def test_bones_against_the_rest_pose_have_a_rotation(tmp_path, suffix, joint):
-    """Half a turn away from rest, where the smallest rotation is not unique."""
+def test_bones_opposite_to_the_rest_pose(tmp_path, suffix, joint):
+    """Half a turn from the rest pose, where the smallest rotation is not unique."""
     body = t_pose()
     i, parent = H36M17.index(joint), H36M17.parents[H36M17.index(joint)]
     body[i] = 2 * body[parent] - body[i]
-    poses = poses_of(seen(body)[None, None])
-    np.testing.assert_allclose(animated(poses, tmp_path, suffix), upright(poses).points[:, 0], atol=EXACT_M)
+    poses = poses_of(in_camera(body)[None, None])
+    np.testing.assert_allclose(animated(poses, tmp_path, suffix), upright(poses).points, atol=EXACT_M)
 
 
-def test_bvh_gaps_are_interpolated_and_said(tmp_path, caplog):
+def test_bvh_gaps_are_interpolated_with_a_warning(tmp_path, caplog):
     poses = couple_with_gaps()
     with caplog.at_level(logging.WARNING, "zedo_core"):
         files = save(poses, tmp_path / "poses.bvh")
@@ -81,15 +82,15 @@ def test_bvh_gaps_are_interpolated_and_said(tmp_path, caplog):
     first, second = (record.getMessage() for record in caplog.records)
     assert first.startswith("poses_person3.bvh: 5 of 25 frames lack")
     assert second.startswith("poses_person8.bvh: 24 of 25 frames lack")
-    truth = upright(poses).points
+    truth = by_person(poses, upright(poses).points)
     found = bvh_joints(files[0])
-    there = np.isfinite(truth[:, 0]).all(-1)
-    np.testing.assert_allclose(found[there], truth[:, 0][there], atol=EXACT_M)
+    known = np.isfinite(truth[:, 0]).all(-1)
+    np.testing.assert_allclose(found[known], truth[:, 0][known], atol=EXACT_M)
     pelvis = H36M17.index("pelvis")
     line = np.linspace(truth[4, 0, pelvis], truth[9, 0, pelvis], 6)
     np.testing.assert_allclose(found[4:10, pelvis], line, atol=EXACT_M)
-    alone = bvh_joints(files[1])
-    np.testing.assert_allclose(alone, np.tile(truth[12, 1], (25, 1, 1)), atol=EXACT_M)  # held
+    held = bvh_joints(files[1])
+    np.testing.assert_allclose(held, np.tile(truth[12, 1], (25, 1, 1)), atol=EXACT_M)
 
 
 def test_bvh_is_in_centimetres_at_the_frame_rate(tmp_path):
@@ -101,7 +102,7 @@ def test_bvh_is_in_centimetres_at_the_frame_rate(tmp_path):
     assert text.count("ROOT") == 1 and text.count("End Site") == 5 and "nan" not in text.lower()
 
 
-def test_bvh_angles_do_not_jump_by_whole_turns(tmp_path):
+def test_bvh_angles_do_not_jump_by_full_turns(tmp_path):
     for sequence in CLIPS:
         save(clip(sequence), tmp_path / "poses.bvh")
         rows = (tmp_path / "poses.bvh").read_text().split("Frame Time:")[1].splitlines()[1:]
@@ -114,22 +115,22 @@ def test_glb_people_share_a_file_and_are_hidden_when_absent(tmp_path):
     glb = Glb(tmp_path / "poses.glb")
     names = [glb.file.nodes[i].name for i in glb.file.scenes[0].nodes]
     assert names == ["person3", "person3_body", "person8", "person8_body"]
-    truth = upright(poses).points
+    truth = by_person(poses, upright(poses).points)
     for p, name in enumerate(("person3", "person8")):
         root = next(i for i, node in enumerate(glb.file.nodes) if node.name == name)
         scales = np.array([glb.world(frame)[root][0, 0] for frame in range(25)])
         np.testing.assert_array_equal(scales, np.isfinite(truth[:, p]).all(-1).any(-1))
-        there = np.isfinite(truth[:, p]).all(-1)
-        np.testing.assert_allclose(glb.joints(p)[there], truth[:, p][there], atol=EXACT_M)
+        known = np.isfinite(truth[:, p]).all(-1)
+        np.testing.assert_allclose(glb.joints(p)[known], truth[:, p][known], atol=EXACT_M)
     hiding = [s for s in glb.file.animations[0].samplers if s.interpolation == "STEP"]
     assert len(hiding) == 2
 
 
 def test_glb_body_follows_the_bones(tmp_path):
-    """The ends of every octahedron are the ends of a bone, in any frame."""
+    """The ends of every octahedron are the ends of a bone in every frame."""
     poses = clip(1)
     save(poses, tmp_path / "poses.glb")
-    glb, truth = Glb(tmp_path / "poses.glb"), upright(poses).points[:, 0]
+    glb, truth = Glb(tmp_path / "poses.glb"), upright(poses).points
     for frame in (0, 24):
         bones = {tuple(np.round(truth[frame][[parent, child]], 3).ravel()) for child, parent in H36M17.edges}
         body = glb.body(frame)
@@ -142,8 +143,8 @@ def test_glb_body_follows_the_bones(tmp_path):
     assert corners == 16 * 8 * 3
 
 
-def test_glb_faces_look_outwards(tmp_path):
-    save(poses_of(seen(t_pose())[None, None]), tmp_path / "poses.glb")
+def test_glb_faces_point_outwards(tmp_path):
+    save(poses_of(in_camera(t_pose())[None, None]), tmp_path / "poses.glb")
     glb = Glb(tmp_path / "poses.glb")
     for part in glb.file.meshes[0].primitives:
         corners, faces = glb.array(part.attributes.POSITION), glb.array(part.indices).reshape(-1, 8, 3)
@@ -154,10 +155,10 @@ def test_glb_faces_look_outwards(tmp_path):
 
 
 def test_glb_times_and_quaternions(tmp_path):
-    """A person who spins twice: quaternions change their sign unless that is prevented."""
+    """A person who spins twice: the signs of quaternions must not flip."""
     turns = np.linspace(0, 4 * np.pi, 25)
     spins = [t_pose() @ [[np.cos(a), 0, -np.sin(a)], [0, 1, 0], [np.sin(a), 0, np.cos(a)]] for a in turns]
-    save(poses_of(seen(np.array(spins))[:, None], fps=50.0), tmp_path / "poses.glb")
+    save(poses_of(in_camera(np.array(spins))[:, None], fps=50.0), tmp_path / "poses.glb")
     glb = Glb(tmp_path / "poses.glb")
     np.testing.assert_allclose(glb.times, np.arange(25) / 50, atol=1e-6)
     for channel in glb.file.animations[0].channels:
@@ -168,10 +169,10 @@ def test_glb_times_and_quaternions(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".bvh", ".glb"])
 def test_one_frame_and_a_joint_that_is_never_known(tmp_path, suffix):
-    joints = seen(world_clip(5, 1))[:, None]
+    joints = in_camera(world_clip(5, 1))[:, None]
     joints[:, :, H36M17.index("head_top")] = np.nan
     poses = poses_of(joints)
-    found, truth = animated(poses, tmp_path, suffix), upright(poses).points[:, 0]
+    found, truth = animated(poses, tmp_path, suffix), upright(poses).points
     assert np.isfinite(found).all()
     known = np.isfinite(truth)
     np.testing.assert_allclose(found[known], truth[known], atol=EXACT_M)
@@ -181,5 +182,5 @@ def test_one_frame_and_a_joint_that_is_never_known(tmp_path, suffix):
 def test_other_joint_sets_are_refused(tmp_path, suffix):
     mine = Skeleton("mine", tuple(f"marker {i}" for i in range(len(H36M17))), ())
     with pytest.raises(InputError, match=r"expected the joint set h36m-17, found mine; use csv, trc or c3d"):
-        save(poses_of(seen(t_pose())[None, None], skeleton=mine), tmp_path / f"poses{suffix}")
+        save(poses_of(in_camera(t_pose())[None, None], skeleton=mine), tmp_path / f"poses{suffix}")
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Recordings of Rerun: what is logged, told by a small stand-in; read back by the real package where it is there."""
+"""Rerun recordings: values logged to a fake package, and a round trip with the real one if it is installed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from dataclasses import replace
 import fake_rerun
 import numpy as np
 import pytest
-from export_cases import CAMERA, LEVEL, clip, couple_with_gaps, poses_of, seen, world_clip
+from export_cases import CAMERA, LEVEL, by_person, clip, couple_with_gaps, in_camera, poses_of, world_clip
 
 from zedo_core.errors import InputError, OutputError
-from zedo_core.export import save, upright
+from zedo_core.export import save
+from zedo_core.motions.upright import upright
 from zedo_core.skeleton import H36M17
 
 
@@ -28,7 +29,7 @@ def recorded(rerun, poses, tmp_path):
     return rerun.SAVED[".rrd"]
 
 
-def test_every_person_is_an_entity_with_their_points_at_their_times(tmp_path, rerun):
+def test_every_person_is_an_entity_with_points_at_all_times(tmp_path, rerun):
     poses = couple_with_gaps()
     found = recorded(rerun, poses, tmp_path)
     assert set(found.columns) == {"world/person3", "world/person8"}
@@ -37,13 +38,13 @@ def test_every_person_is_an_entity_with_their_points_at_their_times(tmp_path, re
         timelines = {index.arguments[0]: index.named for index in indexes}
         assert timelines["frame"]["sequence"].tolist() == list(range(25))
         np.testing.assert_allclose(timelines["time"]["duration"], np.arange(25) / 25)
-        for places, row in zip(upright(poses).points[:, p], rows, strict=True):
+        for places, row in zip(by_person(poses, upright(poses).points)[:, p], rows, strict=True):
             known = np.flatnonzero(np.isfinite(places).all(-1))
             assert row["keypoint_ids"].tolist() == known.tolist() and (row["class_ids"] == p).all()
             np.testing.assert_allclose(row["positions"], places[known], atol=1e-6)
 
 
-def test_names_bones_axes_and_where_up_came_from(tmp_path, rerun):
+def test_names_bones_axes_and_the_source_of_up(tmp_path, rerun):
     stream = recorded(rerun, couple_with_gaps(), tmp_path)
     logged = {(entity, getattr(value, "kind", value)): value for entity, value, _, _ in stream.logged}
     assert ("world", rerun.ViewCoordinates.RIGHT_HAND_Y_UP) in logged
@@ -55,15 +56,18 @@ def test_names_bones_axes_and_where_up_came_from(tmp_path, rerun):
 
 
 @pytest.mark.parametrize("moving", [False, True])
-def test_the_camera_sees_its_people_where_they_are(tmp_path, rerun, moving):
-    """Rotation and place take what the camera saw to the points that were logged."""
+def test_the_camera_is_consistent_with_the_people(tmp_path, rerun, moving):
+    """Its transform takes the poses from camera axes to the logged points."""
     cameras = tuple(
         replace(CAMERA, R_cam_from_world=tuple(map(tuple, LEVEL)), t_cam_from_world=(0.1 * t * moving, 0.0, 5.0))
         for t in range(25)
     )
     poses = poses_of(
         np.stack(
-            [seen(body, LEVEL, camera.t_cam_from_world) for body, camera in zip(world_clip(), cameras, strict=True)]
+            [
+                in_camera(body, LEVEL, camera.t_cam_from_world)
+                for body, camera in zip(world_clip(), cameras, strict=True)
+            ]
         )[:, None],
         cameras=cameras if moving else cameras[:1],
     )
@@ -73,14 +77,14 @@ def test_the_camera_sees_its_people_where_they_are(tmp_path, rerun, moving):
     ]
     assert len(places) == (25 if moving else 1) and places[0][1] is not moving
     for t, (value, _, now) in enumerate(places):
-        world = poses.best[t, 0] @ value.named["mat3x3"].T + value.named["translation"]
+        world = poses.best[t] @ value.named["mat3x3"].T + value.named["translation"]
         np.testing.assert_allclose(found.columns["world/person1"][1][t]["positions"], world, atol=1e-6)
         assert not moving or now["frame"] == {"sequence": t}
 
 
-def test_nobody_and_no_place(tmp_path, rerun):
+def test_no_people_and_an_invalid_place(tmp_path, rerun):
     nobody = poses_of(np.full((3, 1, len(H36M17), 3), np.nan))
-    with pytest.raises(InputError, match="found nobody in 3 frames"):
+    with pytest.raises(InputError, match="found none in 3 frames"):
         save(nobody, tmp_path / "poses.rrd")
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
@@ -103,6 +107,6 @@ if importlib.util.find_spec("rerun") is not None:  # CI counts skipped tests as 
             table = tables[entity]
             name = next(name for name in table.schema.names if "positions" in name)
             for t, row in zip(table.column("frame").to_pylist(), table.column(name).to_pylist(), strict=True):
-                places = upright(poses).points[t, p]
+                places = by_person(poses, upright(poses).points)[t, p]
                 known = np.isfinite(places).all(-1)
                 np.testing.assert_allclose(np.reshape(row or [], (-1, 3)), places[known], atol=1e-6)

@@ -1,4 +1,4 @@
-"""CSV, TRC and C3D: what is written, read back by other readers."""
+"""CSV, TRC and C3D, read back by independent readers."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from typing import Any
 import ezc3d
 import numpy as np
 import pytest
-from export_cases import clip, couple_with_gaps, poses_of, seen, t_pose
+from export_cases import by_person, clip, couple_with_gaps, in_camera, poses_of, t_pose
 from test_export import make_poses
 
 from zedo_core.errors import InputError, MissingExtraError, OutputError
-from zedo_core.export import save, upright
+from zedo_core.export import save
+from zedo_core.motions.upright import upright
 from zedo_core.skeleton import H36M17
 
 
 def read_trc(path: Path) -> tuple[dict[str, str], list[str], np.ndarray, np.ndarray, np.ndarray]:
-    """Header, markers, frame numbers, times and places (t, j, 3), after OpenSim's description of the form."""
+    """Header, markers, frame numbers, times and positions (t, j, 3), after OpenSim's description of the format."""
     first, keys, values, markers, axes, *rows = path.read_text(encoding="utf-8").splitlines()
     assert first.split("\t") == ["PathFileType", "4", "(X/Y/Z)", path.name]
     header = dict(zip(keys.split("\t"), values.split("\t"), strict=True))
@@ -39,35 +40,36 @@ def read_trc(path: Path) -> tuple[dict[str, str], list[str], np.ndarray, np.ndar
 
 
 class TestCsv:
-    def test_every_known_joint_has_its_row(self, tmp_path):
+    def test_every_known_joint_has_a_row(self, tmp_path):
         poses = make_poses()
         save(poses, tmp_path / "poses.csv")
         with open(tmp_path / "poses.csv", newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-        known = np.isfinite(poses.best).all(-1)
+        dense, doubtful = poses.dense(), poses.scatter(poses.doubtful, False)
+        known = np.isfinite(dense.best).all(-1)
         assert len(rows) == known.sum()
         frames, tracks = poses.frame_numbers.tolist(), poses.track_ids.tolist()
         for row in rows:
             t, p = frames.index(int(row["frame"])), tracks.index(int(row["track"]))
             j, h = H36M17.index(row["joint"]), int(row["hypothesis"])
-            assert h == poses.chosen[t, p]
+            assert h == dense.chosen[t, p]
             place = [float(row[f"{axis}_m"]) for axis in "xyz"]
-            np.testing.assert_allclose(place, poses.joints[t, p, h, j], atol=0.51e-6)  # six decimals
-            assert float(row["spread_m"]) == pytest.approx(poses.spread[t, p, j], abs=0.51e-6)
-            assert float(row["score"]) == pytest.approx(poses.score[t, p, h], abs=0.51e-6)
-            assert row["filled"] == "0" and row["doubtful"] == str(int(poses.doubtful[t, p]))
+            np.testing.assert_allclose(place, dense.joints[t, p, h, j], atol=0.51e-6)  # six decimals
+            assert float(row["spread_m"]) == pytest.approx(dense.spread[t, p, j], abs=0.51e-6)
+            assert float(row["score"]) == pytest.approx(dense.score[t, p, h], abs=0.51e-6)
+            assert row["filled"] == "0" and row["doubtful"] == str(int(doubtful[t, p]))
             assert float(row["time_s"]) == pytest.approx(t / 29.97, abs=0.51e-6)
         assert len({(row["frame"], row["track"], row["joint"]) for row in rows}) == len(rows)
 
-    def test_what_is_not_known_is_empty_and_nan_is_never_written(self, tmp_path):
+    def test_unknown_values_are_empty_cells(self, tmp_path):
         poses = make_poses(fps=None, times_s=None)
-        poses.spread[1] = np.nan
+        poses.spread[poses.frame == 1] = np.nan
         save(poses, tmp_path / "poses.csv")
         text = (tmp_path / "poses.csv").read_text(encoding="utf-8")
         assert "nan" not in text.lower() and "inf" not in text.lower()
         assert text.splitlines()[1].split(",")[1] == ""
 
-    def test_nobody_is_a_head_alone(self, tmp_path):
+    def test_without_people_there_is_only_the_header(self, tmp_path):
         save(make_poses(p=0), tmp_path / "poses.csv")
         head = "frame,time_s,track,joint,x_m,y_m,z_m,spread_m,score,hypothesis,filled,doubtful\n"
         assert (tmp_path / "poses.csv").read_text(encoding="utf-8") == head
@@ -83,25 +85,27 @@ class TestTrc:
         assert tuple(markers) == H36M17.joints
         np.testing.assert_array_equal(frames, np.arange(1, 26))
         np.testing.assert_allclose(times, np.arange(25) / 59.94, atol=1e-6)
-        np.testing.assert_allclose(places / 1000, upright(poses).points[:, 0], atol=0.51e-6)  # three decimals of a mm
+        np.testing.assert_allclose(places / 1000, upright(poses).points, atol=0.51e-6)  # three decimals of a mm
 
-    def test_people_have_files_of_their_own_and_gaps_are_nan(self, tmp_path):
+    def test_a_file_per_person_with_nan_in_gaps(self, tmp_path):
         poses = couple_with_gaps()
         files = save(poses, tmp_path / "poses.trc")
         assert [file.name for file in files] == ["poses_person3.trc", "poses_person8.trc"]
         for p, file in enumerate(files):
             places = read_trc(file)[-1]
-            np.testing.assert_allclose(places / 1000, upright(poses).points[:, p], atol=0.51e-6)  # NaN where NaN
+            np.testing.assert_allclose(
+                places / 1000, by_person(poses, upright(poses).points)[:, p], atol=0.51e-6
+            )  # NaN where NaN
             assert np.isnan(places).any()
 
-    def test_frames_that_are_not_in_the_result_are_gaps(self, tmp_path):
-        poses = poses_of(np.tile(seen(t_pose()), (4, 1, 1, 1)), frame_numbers=np.array((10, 11, 12, 17)))
+    def test_missing_frame_numbers_are_gaps(self, tmp_path):
+        poses = poses_of(np.tile(in_camera(t_pose()), (4, 1, 1, 1)), frame_numbers=np.array((10, 11, 12, 17)))
         save(poses, tmp_path / "poses.trc")
         places = read_trc(tmp_path / "poses.trc")[-1]
         np.testing.assert_array_equal(np.isfinite(places).all((1, 2)), [1, 1, 1, 0, 0, 0, 0, 1])
 
     def test_every_second_frame_is_half_the_rate(self, tmp_path):
-        poses = poses_of(np.tile(seen(t_pose()), (3, 1, 1, 1)), frame_numbers=np.array((4, 6, 8)), fps=50.0)
+        poses = poses_of(np.tile(in_camera(t_pose()), (3, 1, 1, 1)), frame_numbers=np.array((4, 6, 8)), fps=50.0)
         save(poses, tmp_path / "poses.trc")
         header, _, _, times, _ = read_trc(tmp_path / "poses.trc")
         assert header["DataRate"] == "25"
@@ -109,7 +113,10 @@ class TestTrc:
 
     @pytest.mark.parametrize("numbers", [(5, 3, 4), (0, 20230101, 20240505), (2, 2, 2)])
     def test_frame_numbers_that_are_names_count_from_one(self, tmp_path, numbers):
-        save(poses_of(np.tile(seen(t_pose()), (3, 1, 1, 1)), frame_numbers=np.array(numbers)), tmp_path / "poses.trc")
+        save(
+            poses_of(np.tile(in_camera(t_pose()), (3, 1, 1, 1)), frame_numbers=np.array(numbers)),
+            tmp_path / "poses.trc",
+        )
         np.testing.assert_array_equal(read_trc(tmp_path / "poses.trc")[2], (1, 2, 3))
 
 
@@ -128,7 +135,7 @@ class TestC3d:
         assert found["header"]["points"]["frame_rate"] == pytest.approx(59.94, rel=1e-6)
         assert (point["X_SCREEN"]["value"], point["Y_SCREEN"]["value"]) == (["+X"], ["+Y"])
         places = found["data"]["points"][:3].transpose(2, 1, 0) / 1000
-        np.testing.assert_allclose(places, upright(poses).points[:, 0], atol=1e-6)  # single precision at 5 m
+        np.testing.assert_allclose(places, upright(poses).points, atol=1e-6)  # single precision at 5 m
         np.testing.assert_array_equal(found["data"]["meta_points"]["residuals"], 0)
 
     def test_missing_points_have_the_residual_minus_one(self, tmp_path):
@@ -137,38 +144,38 @@ class TestC3d:
         assert [file.name for file in files] == ["poses_person3.c3d", "poses_person8.c3d"]
         for p, file in enumerate(files):
             found = self.read(file)
-            known = np.isfinite(upright(poses).points[:, p]).all(-1)
+            known = np.isfinite(by_person(poses, upright(poses).points)[:, p]).all(-1)
             np.testing.assert_array_equal(found["data"]["meta_points"]["residuals"][0].T, np.where(known, 0, -1))
             places = found["data"]["points"][:3].transpose(2, 1, 0)[known] / 1000
-            np.testing.assert_allclose(places, upright(poses).points[:, p][known], atol=1e-6)
+            np.testing.assert_allclose(places, by_person(poses, upright(poses).points)[:, p][known], atol=1e-6)
 
-    def test_without_ezc3d_the_way_to_install_it_is_said(self, tmp_path, monkeypatch):
+    def test_without_ezc3d_the_error_says_how_to_install_it(self, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, "ezc3d", None)
         with pytest.raises(MissingExtraError, match=r"pip install 'zedo\[c3d\]'"):
             save(clip(), tmp_path / "poses.c3d")
         assert not list(tmp_path.iterdir())
 
 
-FILMED = (".trc", ".c3d", ".bvh", ".glb")
+MOTION_SUFFIXES = (".trc", ".c3d", ".bvh", ".glb")
 
 
-@pytest.mark.parametrize("suffix", FILMED)
-def test_nobody_is_refused_in_one_line(tmp_path, suffix):
+@pytest.mark.parametrize("suffix", MOTION_SUFFIXES)
+def test_poses_without_people_are_refused(tmp_path, suffix):
     for poses in (make_poses(p=0), poses_of(np.full((3, 1, len(H36M17), 3), np.nan)), make_poses(t=0, times_s=None)):
         with pytest.raises(InputError, match="expected at least one person"):
             save(poses, tmp_path / f"poses{suffix}")
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("suffix", FILMED)
-def test_an_unknown_frame_rate_is_said(tmp_path, suffix, caplog):
+@pytest.mark.parametrize("suffix", MOTION_SUFFIXES)
+def test_a_warning_about_an_unknown_frame_rate(tmp_path, suffix, caplog):
     with caplog.at_level(logging.WARNING, "zedo_core"):
-        save(poses_of(seen(t_pose())[None, None], fps=None), tmp_path / f"poses{suffix}")
+        save(poses_of(in_camera(t_pose())[None, None], fps=None), tmp_path / f"poses{suffix}")
     (record,) = caplog.records
-    assert record.getMessage() == f"poses{suffix}: the frame rate is not known; 30 frames a second are assumed"
+    assert record.getMessage() == f"poses{suffix}: the frame rate is unknown; assuming 30 frames per second"
 
 
-@pytest.mark.parametrize("suffix", (*FILMED, ".csv"))
+@pytest.mark.parametrize("suffix", (*MOTION_SUFFIXES, ".csv"))
 @pytest.mark.parametrize("name", ["mit Leer\u00e9\u4eba zeichen", "50%s {x} 'q'", ".dot", "a\tb\nc", "-dash"])
 def test_odd_names(tmp_path, suffix, name):
     (file,) = save(clip(), tmp_path / f"{name}{suffix}")
@@ -177,8 +184,8 @@ def test_odd_names(tmp_path, suffix, name):
         assert len(file.read_text(encoding="utf-8").split("\n")) == 5 + 25 + 1
 
 
-@pytest.mark.parametrize("suffix", (*FILMED, ".csv"))
-def test_nothing_is_left_of_a_write_that_fails(tmp_path, suffix, monkeypatch):
+@pytest.mark.parametrize("suffix", (*MOTION_SUFFIXES, ".csv"))
+def test_a_failed_write_leaves_no_file(tmp_path, suffix, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -188,9 +195,9 @@ def test_nothing_is_left_of_a_write_that_fails(tmp_path, suffix, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("suffix", (*FILMED, ".csv"))
+@pytest.mark.parametrize("suffix", (*MOTION_SUFFIXES, ".csv"))
 def test_a_disk_that_fills_up_leaves_nothing(tmp_path, suffix):
-    """No file may grow beyond 4 kB: what a full disk does, to writers in Python and in C++."""
+    """Files are limited to 4 kB, which acts like a full disk on writers in Python and in C++."""
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
@@ -202,8 +209,8 @@ def test_a_disk_that_fills_up_leaves_nothing(tmp_path, suffix):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("suffix", (*FILMED, ".csv"))
-def test_saving_changes_nothing_and_is_the_same_twice(tmp_path, suffix):
+@pytest.mark.parametrize("suffix", (*MOTION_SUFFIXES, ".csv"))
+def test_saving_is_deterministic_and_does_not_change_the_poses(tmp_path, suffix):
     poses = couple_with_gaps()
     first = [file.read_bytes() for file in save(poses, tmp_path / f"poses{suffix}")]
     assert [file.read_bytes() for file in save(poses, tmp_path / f"poses{suffix}")] == first

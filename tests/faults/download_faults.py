@@ -1,9 +1,9 @@
-"""Faults of a hub, each met by `zedo download` in a process of its own: the seconds until its last line.
+"""Faults of a hub, each encountered by `zedo download` in a separate process; prints the time and the last line.
 
     python -m tests.faults.download_faults
 
-Prints a table. The old weights, fetched before, have to be there and in use after every fault. The full disk needs
-leave to mount a file system (root), and is left out otherwise.
+Prints a table. Weights downloaded earlier must still be in use after every fault. The full disk requires permission to
+mount a file system (root), and is skipped otherwise.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from hub_cases import SECRET, entry  # pyright: ignore[reportMissingImports]
 from hub_server import COMMIT, Hub, running  # pyright: ignore[reportMissingImports]
 
 DATA = {"nano.pt": os.urandom(1_500_000)}
-OTHER = ("--revision", COMMIT)  # asks for what is not here yet, while an older download is
+OTHER = ("--revision", COMMIT)  # a revision that is not downloaded yet, while an older one is
 
-# What goes wrong: settings of the hub, options of the command.
+# Settings of the hub and options of the command for each fault.
 FAULTS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "nothing": ({}, ()),
     "cut once": ({"cuts": 1}, ()),
@@ -36,7 +36,7 @@ FAULTS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "stall once": ({"stalls": 1}, ()),
     "stall always": ({"stalls": 10**6}, ()),
     "corrupt": ({"corrupt": True}, ()),
-    "throttled to 500 kB/s": ({"bytes_a_second": 500_000}, ()),
+    "throttled to 500 kB/s": ({"bytes_per_second": 500_000}, ()),
     "5 redirects": ({"redirects": 5}, ()),
     "redirects without end": ({"redirects": 10**6}, ()),
     "401": ({"token": "hf_other"}, ()),
@@ -47,36 +47,36 @@ FAULTS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "500": ({"status": 500}, ()),
     "429 of the storage": ({"storage_status": 429}, ()),
     "500 of the storage": ({"storage_status": 500}, ()),
-    "a web server, no hub": ({"plain": True}, ()),
+    "a web server, not a hub": ({"plain": True}, ()),
 }
 
 _PROGRAM = """
 import sys
 from pathlib import Path
-from zedo_core.weights import entries
-entries._REGISTRY = Path(sys.argv.pop(1))
+from zedo_core.weights import local
+local._REGISTRY = Path(sys.argv.pop(1))
 from zedo_cli.__main__ import main
 main()
 """
 
 
 def zedo(home: Path, *args: str, **environment: str) -> tuple[subprocess.CompletedProcess[str], float]:
-    """The command in a process, and its seconds; the registry lies beside the cache."""
+    """Run the command in a process, and measure its seconds; the registry is next to the cache."""
     unset = ("HF_ENDPOINT", "HF_TOKEN", "HF_HUB_OFFLINE", "ZEDO_HOME")
     clean = {name: value for name, value in os.environ.items() if name not in unset}
     env = {**clean, "ZEDO_HOME": str(home), "NO_PROXY": "127.0.0.1,localhost", "HF_TOKEN": SECRET, **environment}
     command = [sys.executable, "-c", _PROGRAM, str(home.parent / "registry.json"), "download", *args]
-    begun = time.monotonic()
+    start = time.monotonic()
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=200, check=False)
-    return done, time.monotonic() - begun
+    return done, time.monotonic() - start
 
 
 @contextmanager
 def prepared() -> Iterator[tuple[Path, Hub]]:
-    """A cache with an older download in it, and a hub with the same name."""
+    """A cache with an older download, and a hub that serves the same name."""
     with tempfile.TemporaryDirectory() as folder, running(Hub({"acme/nano": dict(DATA)})) as hub:
         known = {"nano": entry("detector", "acme/nano", DATA, hashed=False)}
-        (Path(folder) / "registry.json").write_text(json.dumps({"format": "zedo-registry-1", "weights": known}))
+        (Path(folder) / "registry.json").write_text(json.dumps(known))
         home = Path(folder) / "home"
         done, _ = zedo(home, "nano", "--endpoint", hub.endpoint)
         assert done.returncode == 0, done.stderr
@@ -84,7 +84,7 @@ def prepared() -> Iterator[tuple[Path, Hub]]:
 
 
 def row(name: str, done: subprocess.CompletedProcess[str], seconds: float, home: Path) -> None:
-    """Print a row, and see that nothing was lost."""
+    """Print a row, and check that nothing was lost."""
     lines = done.stderr.strip().splitlines()
     assert SECRET not in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
@@ -104,7 +104,7 @@ def main() -> None:
             for key, value in before.items():
                 setattr(hub, key, value)
             row(name, done, seconds, home)
-            zedo(home, "nano", "--endpoint", hub.endpoint)  # back to the older one
+            zedo(home, "nano", "--endpoint", hub.endpoint, "--revision", "main")  # back to the older one
         with socket.socket() as silent:
             silent.bind(("127.0.0.1", 0))
             port = silent.getsockname()[1]
@@ -121,12 +121,12 @@ def main() -> None:
 def _full_disk(hub: Hub) -> None:
     with tempfile.TemporaryDirectory() as folder:
         known = {"nano": entry("detector", "acme/nano", DATA, hashed=False)}
-        (Path(folder) / "registry.json").write_text(json.dumps({"format": "zedo-registry-1", "weights": known}))
+        (Path(folder) / "registry.json").write_text(json.dumps(known))
         disk = Path(folder) / "disk"
         disk.mkdir()
         mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=False)
         if mount.returncode:
-            print("| full disk | | | not tried: no leave to mount |")
+            print("| full disk | | | skipped: no permission to mount |")
             return
         try:
             done, seconds = zedo(disk, "nano", "--endpoint", hub.endpoint)

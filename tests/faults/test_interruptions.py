@@ -1,4 +1,4 @@
-"""Killed, without space or without leave to write: nothing half, and a rerun completes. More by hand: kills.py."""
+"""Kills, full disks and missing permissions leave no incomplete files, and a rerun completes. More: kills.py."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import sys
 from pathlib import Path
 
 import pytest
-from kills import ASSETS, commands, final_files, try_kills, whole
+from kills import ASSETS, commands, final_files, is_complete, try_kills
 
 INFER = ("infer", str(ASSETS / "demo" / "keypoints.json"), "--hypo", "2", "--iterations", "1")
 
 
-def _zedo(*args: str, largest_file: int | None = None) -> subprocess.CompletedProcess[str]:
-    def bounded() -> None:
-        if largest_file is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+def _zedo(*args: str, max_file: int | None = None) -> subprocess.CompletedProcess[str]:
+    def limit_files() -> None:
+        if max_file is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (max_file, max_file))
 
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "zedo_cli", *args]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=300, check=False, env=env, preexec_fn=bounded
+        command, capture_output=True, text=True, timeout=300, check=False, env=env, preexec_fn=limit_files
     )
 
 
 @pytest.mark.parametrize("name", ["infer", "download"])
-def test_kills_leave_nothing_half(name: str, tmp_path: Path) -> None:
+def test_kills_leave_no_incomplete_files(name: str, tmp_path: Path) -> None:
     with commands(tmp_path) as known:
         (tmp_path / name).mkdir()
         score = try_kills(known[name], 3, 1, tmp_path / name)
@@ -35,16 +35,16 @@ def test_kills_leave_nothing_half(name: str, tmp_path: Path) -> None:
     assert score.reruns == 1
 
 
-def test_no_space_is_one_line_and_no_half_file(tmp_path: Path) -> None:
-    done = _zedo(*INFER, "--out", str(tmp_path / "out"), largest_file=20_000)
+def test_a_full_disk_gives_one_line_and_no_incomplete_files(tmp_path: Path) -> None:
+    done = _zedo(*INFER, "--out", str(tmp_path / "out"), max_file=20_000)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("error: ")
     assert "Traceback" not in done.stderr
-    assert all(whole(path) for path in final_files(tmp_path / "out").values())
+    assert all(is_complete(path) for path in final_files(tmp_path / "out").values())
 
 
-def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_gives_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = _zedo(*INFER, "--out", "/proc/zedo/out")  # nobody may write there, root neither
+    done = _zedo(*INFER, "--out", "/proc/zedo/out")  # not even root may write there
     assert done.returncode == 1
     assert "cannot write there" in done.stderr and "Traceback" not in done.stderr

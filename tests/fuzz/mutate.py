@@ -1,10 +1,10 @@
-"""A plain mutation fuzzer over every reader: whatever is in a file, a reader gives a value or a ZedoError.
+"""A simple mutation fuzzer for every reader: whatever a file contains, a reader returns a value or raises a ZedoError.
 
-    python -m tests.fuzz.mutate --seconds 600 [--only NAME,NAME] [--cases N] [--jobs 2] [--keep FOLDER]
+    python -m tests.fuzz.mutate --seconds 600 [--only NAME,NAME] [--cases N] [--keep FOLDER]
 
-A case is a sound file (`fuzz_seeds`) with some bytes changed: anywhere, within a member of a zip (whose checksums are
-made right again), within the header of safetensors, or as JSON with a value exchanged. Each reader runs in a process
-of its own with bounded memory, so that one that crashes, hangs or swells is seen; its case is kept.
+A case is a valid file (`fuzz_seeds`) with some bytes changed: anywhere, within a member of a zip (whose checksums are
+recomputed), within the header of safetensors, or as JSON with a replaced value. Each reader runs in a separate process
+with bounded memory, so that crashes, hangs and excessive memory are detected; the cases are saved.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ sys.path.append(str(Path(__file__).parents[1] / "cases"))
 
 from fuzz_seeds import Target, targets
 
-MEMORY = 6 << 30  # bytes of address space; torch alone takes two
-HANG_S = 20  # seconds for one case
+MEMORY = 6 << 30  # bytes of address space; torch alone takes two GiB
+HANG_S = 20  # for one case
 
 _NUMBERS = (
     *(b"0", b"-1", b"1e999", b"-1e308", b"NaN", b"Infinity", b"null", b"true", b"[]", b"{}", b'""', b"1.5"),
     *(b"2147483648", b"9223372036854775808", b"99999999999999999999999", b"1e-320", b'"\\ud800"', b'"a"', b"[[]]"),
 )
-_JUNK: tuple[Any, ...] = (
+_JSON_VALUES: tuple[Any, ...] = (
     *(None, True, 0, -1, 2**31, 2**53 + 1, 2**64, 10**400, 0.5, 1e300, float("nan"), float("inf"), "", "a", "\ud800"),
     *([], {}, [[]], [None], [[], {}], {"a": {}}, [1.0] * 51, [0.5] * 75, "zedo-keypoints-1", "coco-17", [[0] * 3] * 3),
 )
@@ -53,7 +53,7 @@ _WORDS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2
 
 @dataclass
 class Tally:
-    """How many cases of a reader ended how; an escape is anything but a value or a ZedoError."""
+    """Counts of the outcomes of a reader's cases; an escape is anything but a value or a ZedoError."""
 
     cases: int = 0
     refused: int = 0
@@ -62,25 +62,27 @@ class Tally:
     escapes: Counter = field(default_factory=Counter)
 
 
-def changed(rng: random.Random, content: bytes, others: tuple[bytes, ...]) -> bytes:
-    """A case from a sound file."""
+def mutate(rng: random.Random, content: bytes, others: tuple[bytes, ...]) -> bytes:
+    """A case from a valid file; `others` are further valid files to copy bytes from."""
     if content[:2] == b"PK" and rng.random() < 0.85:
-        return _within_zip(rng, content, others)
+        return _mutate_zip(rng, content)
     if content[:1] in b"{[" and rng.random() < 0.5:
-        return _exchanged(rng, content)
+        return _mutate_json(rng, content)
     if content[2:8] == bytes(6) and rng.random() < 0.5:  # safetensors: the length of its header
         size = struct.unpack("<Q", content[:8])[0]
-        header = _exchanged(rng, content[8 : 8 + size].rstrip()) if rng.random() < 0.7 else _bytes(rng, content[8:], ())
+        json_header = rng.random() < 0.7
+        old = content[8 : 8 + size].rstrip() if json_header else content[8:]
+        header = _mutate_json(rng, old) if json_header else _mutate_bytes(rng, old, ())
         return struct.pack("<Q", len(header)) + header + content[8 + size :]
-    return _bytes(rng, content, others)
+    return _mutate_bytes(rng, content, others)
 
 
-def _bytes(rng: random.Random, content: bytes, others: tuple[bytes, ...]) -> bytes:
+def _mutate_bytes(rng: random.Random, content: bytes, others: tuple[bytes, ...]) -> bytes:
     data = bytearray(content)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
         if not data:
             data += b"\0"
-        # most of what decides stands near the beginning
+        # most structure is near the beginning
         at = rng.randrange(min(len(data), rng.choice((64, 512, len(data)))))
         kind = rng.randrange(9)
         if kind == 0:
@@ -97,7 +99,7 @@ def _bytes(rng: random.Random, content: bytes, others: tuple[bytes, ...]) -> byt
             size = rng.choice((1, 2, 4, 8))
             data[at : at + size] = (rng.choice(_WORDS) % 256**size).to_bytes(size, rng.choice(("little", "big")))
         elif kind == 6:
-            _number(rng, data)
+            _replace_number(rng, data)
         elif kind == 7 and others:
             other = rng.choice(others)
             start = rng.randrange(len(other))
@@ -107,30 +109,30 @@ def _bytes(rng: random.Random, content: bytes, others: tuple[bytes, ...]) -> byt
     return bytes(data)
 
 
-def _number(rng: random.Random, data: bytearray) -> None:
-    """Exchange one number of a text."""
-    found = list(re.finditer(rb"-?\d+(\.\d+)?", data[:4096]))
-    if found:
-        place = rng.choice(found)
-        data[place.start() : place.end()] = rng.choice(_NUMBERS)
+def _replace_number(rng: random.Random, data: bytearray) -> None:
+    """Replace one number of a text."""
+    matches = list(re.finditer(rb"-?\d+(\.\d+)?", data[:4096]))
+    if matches:
+        match = rng.choice(matches)
+        data[match.start() : match.end()] = rng.choice(_NUMBERS)
 
 
-def _within_zip(rng: random.Random, content: bytes, others: tuple[bytes, ...]) -> bytes:
-    """Change a member of a zip, its name, or leave it out."""
+def _mutate_zip(rng: random.Random, content: bytes) -> bytes:
+    """Change a member of a zip or its name, or remove it."""
     members = list(_members(content))
-    at = rng.randrange(len(members))
-    name, data = members[at]
+    i = rng.randrange(len(members))
+    name, data = members[i]
     kind = rng.random()
     if kind < 0.8:
-        members[at] = name, _bytes(rng, data, ())
+        members[i] = name, _mutate_bytes(rng, data, ())
     elif kind < 0.87:
-        del members[at]
+        del members[i]
     elif kind < 0.94:
-        members[at] = name, rng.choice(members)[1]
+        members[i] = name, rng.choice(members)[1]
     else:
-        members[at] = _bytes(rng, name.encode(), ()).decode("latin1").replace("\0", "")[:200], data
+        members[i] = _mutate_bytes(rng, name.encode(), ()).decode("latin1").replace("\0", "")[:200], data
     out = io.BytesIO()
-    # mostly stored: torch's are refused unless they are, and packing takes the time of a case
+    # mostly uncompressed: readers of torch files refuse others, and compression is slow
     with warnings.catch_warnings(), zipfile.ZipFile(out, "w", rng.choice((0, 0, 0, 8)), compresslevel=1) as archive:
         warnings.simplefilter("ignore")
         for name, data in members:
@@ -140,17 +142,17 @@ def _within_zip(rng: random.Random, content: bytes, others: tuple[bytes, ...]) -
 
 @cache
 def _members(content: bytes) -> tuple[tuple[str, bytes], ...]:
-    """Names and contents of a sound zip."""
+    """Names and contents of the members of a valid zip."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return tuple((info.filename, archive.read(info)) for info in archive.infolist())
 
 
-def _exchanged(rng: random.Random, content: bytes) -> bytes:
-    """JSON with one value (or key) exchanged."""
+def _mutate_json(rng: random.Random, content: bytes) -> bytes:
+    """JSON with one value or key replaced."""
     try:
         document = json.loads(content)
     except ValueError:
-        return _bytes(rng, content, ())
+        return _mutate_bytes(rng, content, ())
     parent: Any = None
     key: Any = None
     value = document
@@ -158,31 +160,31 @@ def _exchanged(rng: random.Random, content: bytes) -> bytes:
         parent, key = value, rng.choice(list(value)) if isinstance(value, dict) else rng.randrange(len(value))
         value = value[key]
     if parent is None:
-        return json.dumps(rng.choice(_JUNK)).encode()
+        return json.dumps(rng.choice(_JSON_VALUES)).encode()
     if isinstance(parent, dict) and rng.random() < 0.2:
         parent[rng.choice(("", "a", "frame", "K", "people", "\ud800"))] = parent.pop(key)
     elif rng.random() < 0.1:
         del parent[key]
     else:
-        parent[key] = rng.choice(_JUNK)
+        parent[key] = rng.choice(_JSON_VALUES)
     return json.dumps(document).encode()
 
 
 def run(target: Target, seed: int, seconds: float, cases: int, folder: Path, result: Any = None) -> Tally:
-    """Fuzz one reader in this process; every case lies at `folder` while it is read."""
+    """Fuzz one reader in this process; every case is in `folder` while it is read."""
     from zedo_core.errors import ZedoError
 
     rng, tally = random.Random(f"{target.name} {seed}"), Tally()
-    for name, content in target.beside:
+    for name, content in target.companions:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     others = tuple(content for _, content in target.files)
-    started = told = time.monotonic()
+    started = reported = time.monotonic()
     while tally.cases < cases and (tally.seconds < seconds):
         name, content = rng.choice(target.files)
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(changed(rng, content, others))
+        path.write_bytes(mutate(rng, content, others))
         before = time.monotonic()
         try:
             target.read(path)
@@ -191,8 +193,8 @@ def run(target: Target, seed: int, seconds: float, cases: int, folder: Path, res
             if "\n" in str(error):
                 tally.escapes["a message of several lines"] += 1
         except Exception as error:
-            place = traceback.extract_tb(error.__traceback__)
-            own = [frame for frame in place if "zedo" in frame.filename] or place
+            stack = traceback.extract_tb(error.__traceback__)
+            own = [frame for frame in stack if "zedo" in frame.filename] or stack
             key = f"{type(error).__name__} at {Path(own[-1].filename).name}:{own[-1].lineno}: {str(error)[:100]}"
             if key not in tally.escapes:
                 shutil.copy(path, folder.parent / f"{target.name}-{len(tally.escapes)}-{type(error).__name__}")
@@ -200,8 +202,8 @@ def run(target: Target, seed: int, seconds: float, cases: int, folder: Path, res
         now = time.monotonic()
         tally.slowest_s = max(tally.slowest_s, now - before)
         tally.cases, tally.seconds = tally.cases + 1, now - started
-        if result is not None and now - told > 1:
-            told = now
+        if result is not None and now - reported > 1:
+            reported = now
             result.put((target.name, tally))
         path.unlink(missing_ok=True)
     if result is not None:
@@ -220,44 +222,44 @@ def _worker(name: str, seed: int, seconds: float, cases: int, folder: Path, resu
     run(targets()[name], seed, seconds, cases, folder, result)
 
 
-def _supervised(name: str, args: argparse.Namespace, kept: Path) -> Tally:
-    """Run a reader's process again and again until its cases are done; a death or a hang is an escape."""
-    whole, seed, context = Tally(), args.seed, multiprocessing.get_context("spawn")
-    while whole.cases < args.cases and whole.seconds < args.seconds:
+def _supervise(name: str, args: argparse.Namespace, saved: Path) -> Tally:
+    """Restart a reader's process until its cases are done; a crash or a hang is an escape."""
+    total, seed, context = Tally(), args.seed, multiprocessing.get_context("spawn")
+    while total.cases < args.cases and total.seconds < args.seconds:
         result, folder = context.Queue(), Path(tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
         (folder / "now").mkdir()
-        left = (args.seconds - whole.seconds, args.cases - whole.cases)
-        worker = context.Process(target=_worker, args=(name, seed, *left, folder / "now", result), daemon=True)
+        remaining = (args.seconds - total.seconds, args.cases - total.cases)
+        worker = context.Process(target=_worker, args=(name, seed, *remaining, folder / "now", result), daemon=True)
         worker.start()
         part, hung = _watch(worker, result)
         if hung or worker.exitcode:
-            part.escapes["a hang" if hung else f"death by {signal.Signals(-(worker.exitcode or 0)).name}"] += 1
+            part.escapes["a hang" if hung else f"a crash with {signal.Signals(-(worker.exitcode or 0)).name}"] += 1
             for file in [file for file in (folder / "now").rglob("*") if file.is_file()]:
                 shutil.copy(file, folder / f"{name}-dead-{seed}-{file.name}")
         for file in folder.glob(f"{name}-*"):
-            shutil.copy(file, kept / f"{seed}-{file.name}")
+            shutil.copy(file, saved / f"{seed}-{file.name}")
         shutil.rmtree(folder)
         seed += 1
-        whole = Tally(
-            cases=whole.cases + part.cases,
-            refused=whole.refused + part.refused,
-            seconds=whole.seconds + max(part.seconds, 0.1),
-            slowest_s=max(whole.slowest_s, part.slowest_s),
-            escapes=whole.escapes + part.escapes,
+        total = Tally(
+            cases=total.cases + part.cases,
+            refused=total.refused + part.refused,
+            seconds=total.seconds + max(part.seconds, 0.1),
+            slowest_s=max(total.slowest_s, part.slowest_s),
+            escapes=total.escapes + part.escapes,
         )
-        if not part.cases and sum(whole.escapes.values()) > 20:
+        if not part.cases and sum(total.escapes.values()) > 20:
             break
-    return whole
+    return total
 
 
 def _watch(worker: Any, result: Any) -> tuple[Tally, bool]:
-    """The last tally that a process reported, and whether it had to be ended."""
-    tally, heard = Tally(), time.monotonic()
+    """The last tally that a process reported, and whether it had to be killed."""
+    tally, last_report = Tally(), time.monotonic()
     while worker.is_alive() or not result.empty():
         while not result.empty():
             _, tally = result.get()
-            heard = time.monotonic()
-        if time.monotonic() - heard > HANG_S + 40:  # it speaks every second, and has to begin
+            last_report = time.monotonic()
+        if time.monotonic() - last_report > HANG_S + 40:  # it reports every second, after a slow start
             worker.kill()
             worker.join()
             return tally, True
@@ -270,13 +272,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60, help="for each reader")
     parser.add_argument("--cases", type=int, default=100_000, help="at most, for each reader")
-    parser.add_argument("--only", default="", help="names of readers, with commas")
+    parser.add_argument("--only", default="", help="names of readers, separated by commas")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "zedo-fuzz", help="for the cases")
+    folder = Path(tempfile.gettempdir()) / "zedo-fuzz"
+    parser.add_argument("--keep", type=Path, default=folder, help="folder for the cases that escaped")
     args = parser.parse_args()
     args.keep.mkdir(parents=True, exist_ok=True)
     for name in args.only.split(",") if args.only else targets():
-        tally = _supervised(name, args, args.keep)
+        tally = _supervise(name, args, args.keep)
         rate = tally.cases / max(tally.seconds, 1e-9)
         print(
             f"{name:20} {tally.cases:8} cases, {tally.refused:8} refused, {rate:7.0f}/s, "

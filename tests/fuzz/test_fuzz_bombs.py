@@ -1,10 +1,9 @@
-"""Small files that ask for much: refused with one line, in a process whose memory is bounded."""
+"""Small files that would take much memory are refused with one line, in a process with bounded memory."""
 
 from __future__ import annotations
 
 import json
 import os
-import pickle
 import struct
 import subprocess
 import sys
@@ -18,20 +17,20 @@ import pytest
 import zedo_core
 
 PRIOR = Path(zedo_core.__file__).parent / "assets" / "prior"
-ROOM = 2 << 30  # bytes of address space beyond what the program has once all is imported
+MEMORY = 2 << 30  # bytes of address space beyond that of the process after all imports
 
 _PROGRAM = """
 import resource, sys
 from importlib import import_module
 from zedo_core.errors import ZedoError
-room, module, name, path = sys.argv[1:]
+memory, module, name, path = sys.argv[1:]
 call = import_module(module)
 for part in name.split("."):
     call = getattr(call, part)
 from pathlib import Path
 pages = int(Path("/proc/self/statm").read_text().split()[0])
-most = pages * resource.getpagesize() + int(room)
-resource.setrlimit(resource.RLIMIT_AS, (most, most))
+limit = pages * resource.getpagesize() + int(memory)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 try:
     call(Path(path))
 except ZedoError as error:
@@ -43,17 +42,17 @@ READERS = {
     "keypoints": ("zedo_core.keypoints", "read_keypoints"),
     "camera": ("zedo_core.camera", "read_camera"),
     "result": ("zedo_core.export", "load"),
-    "clusters": ("zedo_core.methods.zedo.checkpoint", "load_clusters"),
-    "prior": ("zedo_core.methods.zedo.checkpoint", "load_prior"),
+    "clusters": ("zedo_core.methods.zedo.initial_poses", "load_initial_poses"),
+    "prior": ("zedo_core.methods.zedo.prior", "load_prior"),
     "mocap": ("zedo_core.data.mocap", "load"),
     "pickle": ("zedo_core.storage.pickles", "load_pickle"),
     "objects": ("zedo_core.storage.pickles", "load_object_npz"),
 }
 
 
-def told(reader: str, path: Path) -> str:
-    """What the reader says of the file, in a process of little memory that is given half a minute."""
-    command = [sys.executable, "-c", _PROGRAM, str(ROOM), *READERS[reader], str(path)]
+def read_in_process(reader: str, path: Path) -> str:
+    """The error of the reader for the file, or `read`, in a process with little memory and a timeout of a minute."""
+    command = [sys.executable, "-c", _PROGRAM, str(MEMORY), *READERS[reader], str(path)]
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=env)
     assert done.returncode == 0, done.stderr
@@ -86,15 +85,15 @@ def zip_bomb(folder: Path) -> Path:
 
 
 BOMBS: dict[str, tuple[tuple[str, ...], Callable[[Path], Path], str]] = {
-    "a shape that lies": (
+    "a wrong shape": (
         ("keypoints", "camera", "result", "clusters", "mocap", "objects"),
-        lambda folder: _npz(folder / "lies.npz", _header("(1000000000000,)") + bytes(64)),
-        "says that it is float64",
+        lambda folder: _npz(folder / "shape.npz", _header("(1000000000000,)") + bytes(64)),
+        "claims to be float64",
     ),
-    "an axis of 0 beside a vast one": (
+    "an axis of 0 and a huge one": (
         ("keypoints",),
         lambda folder: _npz(folder / "zero.npz", _header("(0, 1000000000000, 17, 3)")),
-        "says that it is float64",
+        "claims to be float64",
     ),
     "a zip bomb": (("keypoints", "result", "objects"), zip_bomb, "unpacked it would be"),
     "nested JSON": (("keypoints", "camera", "result"), lambda f: _text(f / "deep.json", "[" * 10**6), "json"),
@@ -112,7 +111,6 @@ BOMBS: dict[str, tuple[tuple[str, ...], Callable[[Path], Path], str]] = {
         ),
         "aliases",
     ),
-    "the numbers of a memo": (("pickle",), lambda f: _bytes(f / "m.pkl", b"\x80\x02K\x01r\xff\xff\xff\x7f."), "read"),
     "an array without its bytes": (
         ("pickle",),
         lambda f: _bytes(f / "n.pkl", b"\x80\x02cnumpy\nndarray\n(J\xff\xff\xff\x7ft\x85R."),
@@ -122,12 +120,6 @@ BOMBS: dict[str, tuple[tuple[str, ...], Callable[[Path], Path], str]] = {
         ("pickle",),
         lambda f: _bytes(f / "b.pkl", b"\x80\x05\x96" + struct.pack("<Q", 2**40) + b"abc."),
         "refused",
-    ),
-    "a list of lists of lists": (("pickle",), lambda folder: _bytes(folder / "l.pkl", _laughs()), "far larger"),
-    "an encoding that grows": (
-        ("pickle",),
-        lambda f: _bytes(f / "e.pkl", b"\x80\x02c_codecs\nencode\nX\x01\x00\x00\x00aX\x03\x00\x00\x00hex\x86R."),
-        "encoding",
     ),
     "a header longer than the file": (
         ("prior",),
@@ -152,13 +144,6 @@ def _bytes(path: Path, content: bytes) -> Path:
     return path
 
 
-def _laughs() -> bytes:
-    value = [1.0] * 10
-    for _ in range(10):
-        value = [value] * 10
-    return pickle.dumps(value, 2)
-
-
 def _weights(folder: Path, content: bytes | None, **sizes: int) -> Path:
     config = json.loads((PRIOR / "prior.json").read_text())
     config["network"] |= sizes
@@ -170,13 +155,13 @@ def _weights(folder: Path, content: bytes | None, **sizes: int) -> Path:
 @pytest.mark.parametrize(
     ("kind", "reader"), [(kind, reader) for kind, (all_, _, _) in BOMBS.items() for reader in all_]
 )
-def test_a_bomb_is_refused_in_little_memory(kind: str, reader: str, tmp_path: Path) -> None:
+def test_a_bomb_is_refused_with_little_memory(kind: str, reader: str, tmp_path: Path) -> None:
     _, make, expected = BOMBS[kind]
     path = make(tmp_path)
-    assert expected.lower() in told(reader, path).lower()
+    assert expected.lower() in read_in_process(reader, path).lower()
 
 
-def test_what_is_large_and_honest_is_read(tmp_path: Path) -> None:
-    zeros = np.zeros((20_000, 17, 3), np.float32)  # a hundredth of its size when packed
+def test_a_large_valid_file_is_read(tmp_path: Path) -> None:
+    zeros = np.zeros((20_000, 17, 3), np.float32)  # compresses to a hundredth of its size
     np.savez_compressed(tmp_path / "m.npz", positions=zeros)
-    assert told("mocap", tmp_path / "m.npz") == "read\n"
+    assert read_in_process("mocap", tmp_path / "m.npz") == "read\n"

@@ -1,4 +1,4 @@
-"""Files of keypoints to be read."""
+"""Files of keypoints for the tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture
 def write(tmp_path):
-    """Write JSON (or text as it is) to a file and give its path."""
+    """A function that writes JSON, or a text unchanged, to a file and returns its path."""
 
     def write(content: Any, name: str = "clip.json") -> Path:
         path = tmp_path / name

@@ -1,4 +1,4 @@
-"""What is no file of keypoints, or holds junk, is refused in one line."""
+"""Files that are not keypoints, or contain invalid values, are refused in one line."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from zedo_core.keypoints import read_keypoints, write_keypoints
 from zedo_core.skeleton import BLAZEPOSE33, BODY25, COCO18
 from zedo_core.types import Keypoints
 
-JUNK_VALUES = [None, "1", True, [], [1.0], {}, -1.0, 1e300, float("nan"), float("inf"), 10**400]
+INVALID_VALUES = [None, "1", True, [], [1.0], {}, -1.0, 1e300, float("nan"), float("inf"), 10**400]
 
 
-@pytest.mark.parametrize("junk", JUNK_VALUES, ids=lambda value: str(value)[:8])
-def test_junk_anywhere_is_refused_or_harmless(write, tmp_path, junk):
-    """Junk in every place of every JSON format in turn leads to FormatError or to keypoints."""
+@pytest.mark.parametrize("invalid", INVALID_VALUES, ids=lambda value: str(value)[:8])
+def test_an_invalid_value_anywhere_leads_to_keypoints_or_a_format_error(write, tmp_path, invalid):
+    """The value replaces each value of every JSON format in turn."""
     write_keypoints(two_frames(), tmp_path / "own.json")
     own = json.loads((tmp_path / "own.json").read_text())
     video = [{"frame_id": t, "instances": [mmpose_instance(pose())]} for t in range(2)]
@@ -37,18 +37,18 @@ def test_junk_anywhere_is_refused_or_harmless(write, tmp_path, junk):
         {"frame": 0, "people": [{"id": 1, "keypoints": flat(pose())}], "joints": "coco-17", "image_size": [9, 9]},
     ):
         refused = 0
-        for path in _places(document):
+        for path in _paths(document):
             try:
-                read_keypoints(write(_with(document, path, junk)), picture_size=(640, 480))
+                read_keypoints(write(_with(document, path, invalid)), picture_size=(640, 480))
             except FormatError:
                 refused += 1
         assert refused > 5, document
 
 
-def _places(value: Any, path: tuple = ()) -> list[tuple]:
-    """Every place in a nested JSON value, of long lists only the first."""
+def _paths(value: Any, path: tuple = ()) -> list[tuple]:
+    """The paths to all values in nested JSON; of long lists only the first entries."""
     entries = list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if type(value) is list else []
-    return [path] + [place for key, entry in entries[:9] for place in _places(entry, (*path, key))]
+    return [path] + [inner for key, entry in entries[:9] for inner in _paths(entry, (*path, key))]
 
 
 def _with(document: Any, path: tuple, value: Any) -> Any:
@@ -59,7 +59,7 @@ def _with(document: Any, path: tuple, value: Any) -> Any:
     return copy
 
 
-# What is no file of keypoints
+# Files that are not keypoints
 
 KEYS = ["image_id", "keypoints", "idx", "people", "pose_keypoints_2d", "format", "joints", "frames", "track_ids"]
 KEYS += ["frame", "bodies", "landmarks", "instance_info", "frame_id", "instances", "keypoint_scores"]
@@ -92,16 +92,16 @@ def test_arbitrary_json_leads_to_keypoints_or_one_line(write, document):
     [b"", b"\xff\xfe", b"PK\x03\x04", b"[" * 100_000, b"1" * 10_000, b'"\\ud800"', b"\x93NUMPY", b"[]", b"{}", b"NaN"],
     ids=lambda content: str(content[:6]),
 )
-def test_what_is_no_keypoints_is_refused(tmp_path, content):
+def test_other_files_are_refused(tmp_path, content):
     (tmp_path / "clip.json").write_bytes(content)
     with pytest.raises(FormatError, match=r"clip\.json"):
         read_keypoints(tmp_path / "clip.json")
 
 
-def test_unknown_form_says_what_was_found_and_what_is_known(write, tmp_path):
+def test_the_error_for_an_unknown_format_describes_the_file_and_lists_the_known_formats(write, tmp_path):
     with pytest.raises(
         FormatError,
-        match=r"a list of 1.*an object with the keys 'a', 'b', expected.*COCO.*npz.*OpenPose.*zedo-keypoints-1",
+        match=r"a list of 1.*an object with the keys 'a', 'b'; known.*COCO.*npz.*OpenPose.*zedo-keypoints-1",
     ):
         read_keypoints(write([{"a": 1, "b": 2}]))
     with pytest.raises(FormatError, match="no such file"):

@@ -1,4 +1,4 @@
-"""Keypoint files: every format reads back; COCO, AlphaPose and OpenPose, and what is wrong in theirs."""
+"""Keypoint files: a contract for all formats, and details and errors of COCO, AlphaPose and OpenPose."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from zedo_core.errors import FormatError, InputError
 from zedo_core.keypoints import formats, holds_keypoints, read_keypoints, write_keypoints
 from zedo_core.skeleton import BLAZEPOSE33, BODY25, BODY25B, COCO17, COCO18, HALPE26
 
-# Per format the same two frames of one person, written by hand.
+# The same two frames of one person in every format.
 
 
 def _coco(folder: Path) -> Path:
@@ -105,15 +105,15 @@ NORMALISED = {"labels", "mediapipe"}
 
 
 @pytest.mark.parametrize("name", sorted(formats()))
-def test_every_format_keeps_the_contract(name, tmp_path):
-    assert name in SAMPLES, f"write a sample of the format '{name}' into this test"
+def test_every_format_fulfils_the_contract(name, tmp_path):
+    assert name in SAMPLES, f"add a sample of the format '{name}' to this test"
     assert formats()[name].FORM
     keypoints = read_keypoints(SAMPLES[name](tmp_path), image_size=SIZE if name in NORMALISED else None)
     skeleton = JOINT_SETS.get(name, COCO17)
     assert keypoints.skeleton == skeleton
     assert keypoints.image_sizes == ((SIZE,) if name in NORMALISED else None)
     expected = [pose(skeleton)[:, :2], pose(skeleton, 110)[:, :2]]
-    np.testing.assert_allclose(keypoints.xy[:, 0], expected, atol=1e-6)  # px; labels have 9 digits
+    np.testing.assert_allclose(keypoints.xy, expected, atol=1e-6)  # px; labels have 9 digits
     assert keypoints.frame_numbers.tolist() == [0, 1]
     assert keypoints.track_ids.tolist() == [1]
     assert (keypoints.confidence == 0.5).all()
@@ -124,11 +124,11 @@ def test_only_one_format_reads_a_source(name, tmp_path):
     from zedo_core.keypoints._source import open_source
 
     source = open_source(SAMPLES[name](tmp_path))
-    assert [other for other, form in formats().items() if form.reads(source)] == [name]
+    assert [other for other, format in formats().items() if format.reads(source)] == [name]
 
 
 @pytest.mark.parametrize("name", sorted(formats()))
-def test_every_format_is_an_input_of_keypoints(name, tmp_path):
+def test_every_format_is_detected_as_keypoints(name, tmp_path):
     path = SAMPLES[name](tmp_path)
     assert holds_keypoints(path)
     if path.is_dir():
@@ -139,18 +139,18 @@ def test_every_format_is_an_input_of_keypoints(name, tmp_path):
 @pytest.mark.parametrize("name", sorted(NORMALISED))
 def test_normalised_formats_need_the_size(name, tmp_path):
     path = SAMPLES[name](tmp_path)
-    with pytest.raises(FormatError, match=r"counts in parts of the picture.*give --image-size WIDTHxHEIGHT"):
+    with pytest.raises(FormatError, match=r"normalised coordinates.*give --image-size WIDTHxHEIGHT"):
         read_keypoints(path)
-    beside_pictures = read_keypoints(path, picture_size=SIZE)
-    np.testing.assert_array_equal(beside_pictures.xy, read_keypoints(path, image_size=SIZE).xy)
+    scaled = read_keypoints(path, picture_size=SIZE)
+    np.testing.assert_array_equal(scaled.xy, read_keypoints(path, image_size=SIZE).xy)
 
 
-def test_picture_size_wins_over_nothing(tmp_path):
+def test_picture_size_only_scales_normalised_coordinates(tmp_path):
     assert read_keypoints(_coco(tmp_path), picture_size=SIZE).image_sizes is None
 
 
 @pytest.mark.parametrize("name", sorted(formats()))
-def test_size_and_rate_are_added(name, tmp_path):
+def test_given_size_and_rate_are_used(name, tmp_path):
     path = SAMPLES[name](tmp_path)
     keypoints = read_keypoints(path, image_size=(640, 480), fps=25.0)
     assert keypoints.image_sizes == ((640, 480),)
@@ -165,7 +165,7 @@ def test_size_and_rate_are_added(name, tmp_path):
 # COCO and AlphaPose
 
 
-def test_halpe_is_told_by_its_length(write):
+def test_halpe_is_detected_by_its_length(write):
     keypoints = read_keypoints(write([coco_entry("0.jpg", pose(HALPE26))]))
     assert keypoints.skeleton == HALPE26
 
@@ -196,10 +196,10 @@ def test_frame_numbers_of_image_ids(write, image_ids, expected):
 def test_tracks_of_alphapose(write, idx):
     keypoints = read_keypoints(write([coco_entry(0, idx=idx), coco_entry(1, pose(x=5000), idx=idx)]))
     assert keypoints.track_ids.tolist() == [4]
-    assert keypoints.present.all()
+    assert keypoints.dense().present.all()
 
 
-def test_of_two_with_one_track_the_more_confident_stays(write, caplog):
+def test_of_two_people_with_one_track_the_more_confident_is_used(write, caplog):
     weak, strong = coco_entry(0, pose(confidence=0.2), idx=1), coco_entry(0, pose(x=500, confidence=0.9), idx=1)
     for entries in ([weak, strong], [strong, weak]):
         assert (read_keypoints(write(entries)).confidence == 0.9).all()
@@ -209,14 +209,16 @@ def test_of_two_with_one_track_the_more_confident_stays(write, caplog):
 def test_box_without_a_pose_is_an_absent_person(write):
     keypoints = read_keypoints(write([coco_entry(0), coco_entry(1, pose() * 0), coco_entry(2)]))
     assert keypoints.frame_numbers.tolist() == [0, 1, 2]
-    assert keypoints.present[:, 0].tolist() == [True, False, True]
+    assert keypoints.dense().present[:, 0].tolist() == [True, False, True]
 
 
 def test_coco_errors_name_the_entry(write):
     cases = {
         "entry 1, image_id.*null": [coco_entry(0), coco_entry(None)],
         "entry 1.*51": [coco_entry(0), coco_entry(1) | {"keypoints": [1.0] * 50}],
-        r"entry 0.*54 values, expected 51 \(coco-17\) or 78 \(halpe-26\)": [coco_entry(0) | {"keypoints": [1.0] * 54}],
+        r"entry 0.*expected 51 \(coco-17\) or 78 \(halpe-26\) values, found 54": [
+            coco_entry(0) | {"keypoints": [1.0] * 54}
+        ],
         "entry 1.*image_id.*the number 3": [coco_entry(0), 3],
         "1 of 2 people": [coco_entry(0, idx=1), coco_entry(1)],
         "entry 0.*idx.*list of 2": [coco_entry(0, idx=[1, 2])],
@@ -237,14 +239,14 @@ def test_openpose_folder(write, tmp_path):
         "v_10_keypoints.json": openpose_frame(),
         "v_11_keypoints.json": openpose_frame(pose(COCO18, 120)),
         "calibration.json": {"K": []},
-        ".v_12_keypoints.json": "hidden, and no JSON",
-        "notes.txt": "no JSON",
+        ".v_12_keypoints.json": "hidden, and not JSON",
+        "notes.txt": "not JSON",
     }.items():
         write(frame, f"frames/{name}")
     keypoints = read_keypoints(tmp_path / "frames")
     assert keypoints.skeleton == COCO18
     assert keypoints.frame_numbers.tolist() == [2, 10, 11]
-    assert keypoints.present[:, 0].tolist() == [True, False, True]
+    assert keypoints.dense().present[:, 0].tolist() == [True, False, True]
 
 
 def test_openpose_single_file(write):
@@ -255,18 +257,18 @@ def test_openpose_missing_joint(write):
     person = pose(BODY25)
     person[BODY25.index("left_knee")] = 0
     keypoints = read_keypoints(write(openpose_frame(person)))
-    missing = keypoints.confidence[0, 0] == 0
-    assert [joint for joint, gone in zip(BODY25.joints, missing, strict=True) if gone] == ["left_knee"]
+    missing = keypoints.confidence[0] == 0
+    assert np.array(BODY25.joints)[missing].tolist() == ["left_knee"]
 
 
 @pytest.mark.parametrize(
     ("frame", "match"),
     [
-        ({"people": [{"pose_keypoints_2d": [1.0] * 60}]}, r"person 0: has 60 values, expected 75 \(body-25\) or 54"),
+        ({"people": [{"pose_keypoints_2d": [1.0] * 60}]}, r"person 0: expected 75 \(body-25\) or 54 .* found 60"),
         ({"people": [{}]}, "person 0: expected an object with 'pose_keypoints_2d'"),
         ({"people": None}, "people: expected a list, found null"),
         ({"people": [{"pose_keypoints_2d": ["1"] * 75}]}, "expected a list of numbers, found the text '1'"),
-        ({"people": []}, "nobody"),
+        ({"people": []}, "found no people"),
         ("{", "not valid JSON"),
     ],
 )
@@ -277,9 +279,9 @@ def test_openpose_errors(write, frame, match):
 
 def test_real_openpose_folder(shared):
     keypoints = read_keypoints(shared / "assets/videos/balance/cam03_openpose", image_size=(1088, 1920))
-    assert keypoints.skeleton == BODY25B  # 25 joints as in BODY_25, in another order
-    assert keypoints.xy.shape == (100, 1, 25, 2)
-    assert keypoints.present.all()
+    assert keypoints.skeleton == BODY25B  # 25 joints like BODY_25, in another order
+    assert keypoints.dense().xy.shape == (100, 1, 25, 2)
+    assert keypoints.dense().present.all()
     assert keypoints.frame_numbers.tolist() == list(range(100))
-    np.testing.assert_array_equal(keypoints.xy[0, 0, BODY25B.index("nose")], (568.281, 526.287))
-    assert keypoints.confidence[0, 0, BODY25B.index("right_eye")] == 0
+    np.testing.assert_array_equal(keypoints.xy[0, BODY25B.index("nose")], (568.281, 526.287))
+    assert keypoints.confidence[0, BODY25B.index("right_eye")] == 0

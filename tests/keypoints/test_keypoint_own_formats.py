@@ -1,7 +1,8 @@
-"""zedo's own npz and JSON of keypoints: exact round trips, and what is wrong told in one line."""
+"""zedo's own npz and JSON of keypoints: exact round trips, and errors in one line."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,9 @@ def test_npz_with_everything(tmp_path):
         K=np.eye(3),
     )
     keypoints = read_keypoints(path)
-    np.testing.assert_array_equal(keypoints.xy, values[..., :2])
+    np.testing.assert_array_equal(keypoints.dense().xy, values[:, ::-1, :, :2])
     assert (keypoints.skeleton, keypoints.image_sizes, keypoints.fps) == (HALPE26, ((640, 480),), 30.0)
-    assert (keypoints.frame_numbers.tolist(), keypoints.track_ids.tolist()) == ([2, 4, 9], [8, 3])
+    assert (keypoints.frame_numbers.tolist(), keypoints.track_ids.tolist()) == ([2, 4, 9], [3, 8])
     assert keypoints.times_s is not None and keypoints.times_s.tolist() == [0.0, 0.1, 0.2]
 
 
@@ -50,7 +51,7 @@ def test_npz_missing_joint_may_be_nan(tmp_path):
     values = np.stack([pose(), pose()])
     values[1, COCO17.index("left_ear")] = np.nan, np.nan, 0
     keypoints = read_keypoints(save_npz(tmp_path, keypoints=values))
-    assert keypoints.xy[1, 0, COCO17.index("left_ear")].tolist() == [0, 0]
+    assert keypoints.xy[1, COCO17.index("left_ear")].tolist() == [0, 0]
     values[1, COCO17.index("left_ear"), 2] = 0.5
     with pytest.raises(FormatError, match="frame 1, person 1, joint left_ear"):
         read_keypoints(save_npz(tmp_path, keypoints=values))
@@ -73,7 +74,7 @@ def test_npz_missing_joint_may_be_nan(tmp_path):
         ({"fps": -1}, "fps"),
         ({"fps": np.nan}, "fps"),
         ({"fps": "30"}, "fps"),
-        ({"frame_numbers": [1, 1]}, "grow"),
+        ({"frame_numbers": [1, 1]}, "increase"),
         ({"frame_numbers": [1]}, "frame_numbers: expected 2"),
         ({"track_ids": [1.5]}, "whole numbers"),
         ({"times_s": [0.0]}, "2 frame times"),
@@ -89,8 +90,8 @@ def test_damaged_npz_leads_to_keypoints_or_one_line(tmp_path):
     refused = 0
     for _ in range(200):
         damaged = bytearray(content)
-        for place in rng.integers(len(damaged), size=3):
-            damaged[place] = rng.integers(256)
+        for position in rng.integers(len(damaged), size=3):
+            damaged[position] = rng.integers(256)
         (tmp_path / "clip.npz").write_bytes(damaged[: rng.integers(len(damaged) // 2, 2 * len(damaged))])
         try:
             read_keypoints(tmp_path / "clip.npz")
@@ -103,13 +104,13 @@ def test_damaged_npz_leads_to_keypoints_or_one_line(tmp_path):
 
 
 def random_keypoints(rng: np.random.Generator, t: int, p: int, skeleton: Skeleton, known: bool) -> Keypoints:
-    """Keypoints with gaps, with values of 3 decimals as they stand in the file."""
+    """Keypoints with gaps, and values with 3 decimals as in the file."""
     confidence = rng.random((t, p, len(skeleton))).round(3) * (rng.random((t, p, 1)) > 0.3)
     xy = rng.uniform(-100, 4000, (t, p, len(skeleton), 2)).round(3) * (confidence[..., None] > 0)
-    return Keypoints(
-        xy=xy,
-        confidence=confidence,
-        skeleton=skeleton,
+    return Keypoints.from_dense(
+        xy,
+        confidence,
+        skeleton,
         frame_numbers=np.cumsum(rng.integers(1, 5, t)),
         track_ids=rng.permutation(20)[:p],
         image_sizes=((640, 480),) * int(rng.choice([1, max(t, 1)])) if known else None,
@@ -130,24 +131,25 @@ def test_results_round_trip_exactly(tmp_path, seed, t, p, skeleton, known):
     keypoints = random_keypoints(np.random.default_rng(seed), t, p, skeleton, known)
     write_keypoints(keypoints, tmp_path / "keypoints.json")
     found = read_keypoints(tmp_path / "keypoints.json")
-    for name in ("xy", "confidence", "frame_numbers", "track_ids", "times_s"):
+    for name in ("frame", "track", "xy", "confidence", "frame_numbers", "times_s"):
         np.testing.assert_array_equal(getattr(found, name), getattr(keypoints, name), err_msg=name)
     for name in ("skeleton", "image_sizes", "fps"):
         assert getattr(found, name) == getattr(keypoints, name)
 
 
-def test_results_cannot_be_written_into_a_file(tmp_path):
+def test_a_file_in_place_of_the_folder_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
         write_keypoints(two_frames(), tmp_path / "file" / "keypoints.json")
 
 
-def test_newer_version_is_named(write):
+def test_the_error_for_a_newer_version_names_it(write):
     with pytest.raises(FormatError, match=r"zedo-keypoints-9.*update"):
         read_keypoints(write({"format": "zedo-keypoints-9"}))
 
 
-def test_many_tracks_in_many_frames_are_refused_before_memory_is(write):
+def test_ids_of_people_who_never_appear(write):
+    """Files of older versions list them; dense arrays of this many tracks and frames would take 8 GB."""
     person = {"track": 0, "keypoints": flat(pose())}
     document = {
         "format": "zedo-keypoints-1",
@@ -155,5 +157,18 @@ def test_many_tracks_in_many_frames_are_refused_before_memory_is(write):
         "track_ids": list(range(20_000)),
         "frames": [{"frame": i, "people": [person]} for i in range(1000)],
     }
-    with pytest.raises(FormatError, match="do not fit the memory"):
+    keypoints = read_keypoints(write(document))
+    assert keypoints.track_ids.tolist() == [0] and len(keypoints) == 1000
+    document["frames"][7]["people"] = [person | {"track": 20_000}]
+    with pytest.raises(FormatError, match=r"frames\[7\].*track 20000 is not among the track_ids at the top"):
         read_keypoints(write(document))
+
+
+def test_results_list_the_ids_of_people_who_appear(tmp_path):
+    keypoints = two_frames()
+    write_keypoints(keypoints.take(keypoints.frame == 1), tmp_path / "keypoints.json")
+    document = json.loads((tmp_path / "keypoints.json").read_text())
+    assert document["track_ids"] == [1]
+    assert [[person["track"] for person in frame["people"]] for frame in document["frames"]] == [[], [1]]
+    write_keypoints(keypoints.take(slice(0)), tmp_path / "keypoints.json")
+    assert json.loads((tmp_path / "keypoints.json").read_text())["track_ids"] == []

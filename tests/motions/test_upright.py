@@ -1,4 +1,4 @@
-"""Which way is up: what the exports with y up make of camera axes."""
+"""The upward direction, and the transform from camera axes to y up."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from animation_readers import animated
-from export_cases import CAMERA, LEVEL, clip, poses_of, seen, t_pose, world_clip
+from export_cases import CAMERA, LEVEL, clip, in_camera, poses_of, t_pose, world_clip
 from scipy.spatial.transform import Rotation
 
 from zedo_core.errors import InputError
-from zedo_core.export import load, save, upright
+from zedo_core.export import load, save
+from zedo_core.motions.upright import upright
 from zedo_core.skeleton import H36M17, Skeleton
 
-Z_UP = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])  # takes a y-up world to a z-up one
+Z_UP = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])  # from a y-up world to a z-up one
 
 
 def height(points: np.ndarray, joint: str) -> np.ndarray:
@@ -26,10 +27,10 @@ def angle_deg(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.degrees(np.arccos(np.clip(a @ b / np.linalg.norm(a) / np.linalg.norm(b), -1, 1))))
 
 
-def test_nothing_but_place_changes():
-    """Distances stay, and left stays left: the motion is rigid and no mirror image."""
+def test_the_transform_is_rigid():
+    """Distances stay the same, and the transform is not a reflection."""
     poses = clip(2)
-    found, before = upright(poses).points[:, 0], poses.best[:, 0]
+    found, before = upright(poses).points, poses.best
     for points in (found, before):
         points -= points[:, :1]
     np.testing.assert_allclose(found @ found.swapaxes(1, 2), before @ before.swapaxes(1, 2), atol=1e-9)
@@ -37,59 +38,58 @@ def test_nothing_but_place_changes():
     np.testing.assert_allclose(np.linalg.det(found[:, three]), np.linalg.det(before[:, three]), atol=1e-9)
 
 
-def test_the_transform_is_the_one_that_was_applied():
+def test_the_transform_gives_the_points():
     poses = clip()
     found = upright(poses)
-    again = np.einsum("tab,tpjb->tpja", found.R_up_from_cam, poses.best) + found.t_up_from_cam[:, None, None]
+    again = np.einsum("tab,tjb->tja", found.R_up_from_cam, poses.best) + found.t_up_from_cam[:, None]
     np.testing.assert_allclose(again, found.points, atol=1e-12)
 
 
-def test_who_looks_into_the_camera_looks_along_z_and_stands_on_the_floor():
-    found = upright(poses_of(seen(t_pose())[None, None]), "camera")
-    np.testing.assert_allclose(found.points[0, 0] - found.points[0, 0, 0], t_pose() - t_pose()[0], atol=1e-9)
+def test_a_person_facing_the_camera_faces_z_on_the_floor():
+    found = upright(poses_of(in_camera(t_pose())[None, None]), "camera")
+    np.testing.assert_allclose(found.points[0] - found.points[0, 0], t_pose() - t_pose()[0], atol=1e-9)
     assert height(found.points, "left_ankle").item() == pytest.approx(0, abs=1e-9)
-    assert found.points[0, 0, 0, 2] == pytest.approx(-5)  # away from the camera, which stays at x = z = 0
+    assert found.points[0, 0, 2] == pytest.approx(-5)  # away from the camera, which stays at x = z = 0
     assert found.source == "the camera's"
 
 
 @pytest.mark.parametrize(("pitch", "roll"), [(0, 0), (25, 0), (-20, 10), (0, -25), (40, 15)])
 def test_up_is_estimated_from_people(pitch, roll):
-    """All who stand or walk in the motion capture of the package, whichever way they look: a few degrees wrong."""
+    """Standing and walking people of the packaged motion capture, in any heading: errors of a few degrees."""
     R = Rotation.from_euler("xz", (pitch, roll), degrees=True).as_matrix() @ LEVEL
     errors = []
     for number, world in enumerate(standing_clips()):
         heading = Rotation.from_euler("y", 70 * number, degrees=True).as_matrix()
-        found = upright(poses_of(seen(world, R @ heading)[:, None]))
+        found = upright(poses_of(in_camera(world, R @ heading)[:, None]))
         assert found.source.startswith("estimated")
         errors.append(angle_deg(found.R_up_from_cam[0] @ R @ (0, 1, 0), np.array((0.0, 1, 0))))
     assert len(errors) > 3 and np.mean(errors) < 5 and max(errors) < 10
 
 
 def standing_clips() -> list[np.ndarray]:
-    """The sequences whose frames are all of a tall body."""
+    """The sequences in which the person stands in all frames."""
     return [world for i in range(6) if (np.ptp((world := world_clip(i))[..., 1], axis=1) > 1.35).all()]
 
 
-def test_the_usual_lean_is_taken_off_whichever_way_people_look():
-    """Bodies that lean forward by what people do are upright; to the side they would not be."""
+def test_the_usual_forward_lean_is_corrected_in_any_heading():
     for heading in (0, 90, 200):
         turn = Rotation.from_euler("y", heading, degrees=True).as_matrix()
-        lean = Rotation.from_euler("x", 4, degrees=True).as_matrix()  # the body looks along z
-        found = upright(poses_of(seen(t_pose() @ (turn @ lean).T)[None, None]))
+        lean = Rotation.from_euler("x", 4, degrees=True).as_matrix()  # the body faces z
+        found = upright(poses_of(in_camera(t_pose() @ (turn @ lean).T)[None, None]))
         assert angle_deg(found.R_up_from_cam[0] @ LEVEL @ (0, 1, 0), np.array((0.0, 1, 0))) < 0.1
 
 
-def test_one_bent_body_among_many_does_not_count():
+def test_one_tilted_body_among_many_has_no_influence():
     bodies = np.tile(t_pose(), (10, 1, 1))
     bodies[3] = bodies[3] @ Rotation.from_euler("z", 30, degrees=True).as_matrix().T
-    with_it, without = (upright(poses_of(seen(b)[:, None])).R_up_from_cam[0][1] for b in (bodies, bodies[4:]))
-    assert angle_deg(with_it, without) < 0.5
+    all_bodies, without = (upright(poses_of(in_camera(b)[:, None])).R_up_from_cam[0][1] for b in (bodies, bodies[4:]))
+    assert angle_deg(all_bodies, without) < 0.5
 
 
-def test_calibration_comes_before_people_unless_told_otherwise():
+def test_auto_prefers_the_calibration_to_people():
     R = tuple(map(tuple, LEVEL @ Z_UP.T))
     calibrated = replace(CAMERA, R_cam_from_world=R, t_cam_from_world=(0.0, 0.0, 5.0))
-    poses = poses_of(seen(t_pose())[None, None], cameras=(calibrated,))
+    poses = poses_of(in_camera(t_pose())[None, None], cameras=(calibrated,))
     sources = [upright(poses, up).source for up in ("auto", "calibration", "people", "camera")]
     assert sources == ["calibration, z up"] * 2 + ["estimated from 1 standing poses", "the camera's"]
     with pytest.raises(InputError, match="expected a camera file with extrinsics"):
@@ -98,8 +98,8 @@ def test_calibration_comes_before_people_unless_told_otherwise():
 
 @pytest.mark.parametrize("up", ["camera", "people", (0.0, -2.0, 0.5)])
 @pytest.mark.parametrize("suffix", [".npz", ".json"])
-def test_a_result_remembers_the_way_up(tmp_path, suffix, up):
-    """What was chosen when the result was made holds for later exports, and stands in the file for other readers."""
+def test_a_result_records_the_choice_of_up(tmp_path, suffix, up):
+    """The choice applies to later exports, and the file has the transform for other readers."""
     save(clip(), tmp_path / f"poses{suffix}", up=up)
     found, expected = upright(load(tmp_path / f"poses{suffix}")), upright(clip(), up)
     assert found.source == expected.source
@@ -112,14 +112,14 @@ def test_a_result_remembers_the_way_up(tmp_path, suffix, up):
         table = json.loads((tmp_path / "poses.json").read_text())["upright"]
         R, t, source = np.array(table["R_up_from_cam"]), np.array(table["t_up_from_cam"]), table["source"]
     assert source == expected.source and R.shape == (1, 3, 3)
-    np.testing.assert_allclose(clip().best[:, 0] @ R[0].T + t[0], expected.points[:, 0], atol=2e-6)
+    np.testing.assert_allclose(clip().best @ R[0].T + t[0], expected.points, atol=2e-6)
 
 
 @pytest.mark.parametrize("suffix", [".trc", ".bvh", ".glb"])
 def test_feet_stand_on_the_floor_under_a_tilted_camera(tmp_path, suffix):
-    """Who walks: the lower foot is at the floor to a few centimetres all the way, in the file itself."""
+    """While a person walks, the lower foot stays on the floor to a few centimetres in the file."""
     R = Rotation.from_euler("xz", (25, 5), degrees=True).as_matrix() @ LEVEL
-    poses = poses_of(seen(standing_clips()[0], R)[:, None])
+    poses = poses_of(in_camera(standing_clips()[0], R)[:, None])
     if suffix == ".trc":
         save(poses, tmp_path / "poses.trc")
         rows = [line.split("\t")[2:] for line in (tmp_path / "poses.trc").read_text().splitlines()[5:]]
@@ -130,17 +130,17 @@ def test_feet_stand_on_the_floor_under_a_tilted_camera(tmp_path, suffix):
     assert abs(np.median(feet)) < 0.05 and np.abs(feet).max() < 0.12
 
 
-def test_up_is_the_cameras_when_nobody_stands():
+def test_up_is_the_cameras_without_standing_people():
     lying = t_pose() @ Rotation.from_euler("x", 90, degrees=True).as_matrix().T
-    found = upright(poses_of(seen(lying)[None, None]))
+    found = upright(poses_of(in_camera(lying)[None, None]))
     np.testing.assert_allclose(found.R_up_from_cam[0], LEVEL.T, atol=1e-12)
-    assert "nobody stands" in found.source
+    assert "no standing poses" in found.source
 
 
 @pytest.mark.parametrize("axis", ["y", "z"])
 @pytest.mark.parametrize("moving", [False, True])
 def test_calibrated_cameras_give_the_world(axis, moving):
-    """Extrinsics in a world with y or z up, of one camera or of one per frame: the world itself comes back."""
+    """Extrinsics in a world with y or z up, of one camera or one per frame, recover the world."""
     truth = world_clip(3)
     to_world = np.eye(3) if axis == "y" else Z_UP
     cameras, joints = [], []
@@ -148,12 +148,12 @@ def test_calibrated_cameras_give_the_world(axis, moving):
         R = Rotation.from_euler("xyz", (15, 2 * t * moving, 5), degrees=True).as_matrix() @ LEVEL @ to_world.T
         shift = np.array((0.1 * t * moving, 0.2, 5.0))
         cameras.append(replace(CAMERA, R_cam_from_world=tuple(map(tuple, R)), t_cam_from_world=tuple(shift)))
-        joints.append(seen(body @ to_world.T, R, shift))
+        joints.append(in_camera(body @ to_world.T, R, shift))
     poses = poses_of(np.array(joints)[:, None], cameras=tuple(cameras) if moving else tuple(cameras[:1]))
     found = upright(poses)
     assert found.source == f"calibration, {axis} up"
-    lift = found.points[0, 0, 0, 1] - truth[0, 0, 1]
-    np.testing.assert_allclose(found.points[:, 0], truth + np.array((0, lift, 0)), atol=1e-9)
+    lift = found.points[0, 0, 1] - truth[0, 0, 1]
+    np.testing.assert_allclose(found.points, truth + np.array((0, lift, 0)), atol=1e-9)
 
 
 def test_up_can_be_given():
@@ -169,19 +169,19 @@ def test_up_can_be_given():
 
 
 @pytest.mark.parametrize("up", [(0.0, 0.0, 0.0), (float("nan"), 0.0, 1.0), (float("inf"), 0.0, 1.0)])
-def test_a_direction_that_is_none_is_refused(up):
+def test_an_invalid_direction_is_refused(up):
     with pytest.raises(InputError, match="expected a direction"):
         upright(clip(), up)
 
 
 def test_a_single_wrong_foot_does_not_move_the_floor():
-    bodies = np.tile(seen(t_pose()), (100, 1, 1, 1))
+    bodies = np.tile(in_camera(t_pose()), (100, 1, 1, 1))
     bodies[7, 0, H36M17.index("left_ankle"), 1] += 1.0
     assert height(upright(poses_of(bodies)).points[0], "right_ankle").item() == pytest.approx(0, abs=1e-6)
 
 
-def test_joint_sets_without_a_head_or_feet_keep_the_cameras_up():
+def test_up_is_the_cameras_for_joint_sets_without_a_head_or_feet():
     mine = Skeleton("mine", tuple(f"marker {i}" for i in range(len(H36M17))), ())
-    found = upright(poses_of(seen(t_pose())[None, None], skeleton=mine))
+    found = upright(poses_of(in_camera(t_pose())[None, None], skeleton=mine))
     np.testing.assert_allclose(found.R_up_from_cam[0], LEVEL.T)
     assert found.points[..., 1].min() == pytest.approx(0)

@@ -27,7 +27,7 @@ def clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path = Path(f"clips/{name}.json")
         path.parent.mkdir(exist_ok=True, parents=True)
         values = read_keypoints(demo_assets()[0])
-        person = np.concatenate([values.xy[0, 0], values.confidence[0, 0, :, None]], -1).round(1).ravel().tolist()
+        person = np.concatenate([values.xy[0], values.confidence[0, :, None]], -1).round(1).ravel().tolist()
         path.write_text(json.dumps([{"image_id": 1, "keypoints": person}]))
     Path("clips/c.json").write_text("{")
     return Path("clips")
@@ -123,16 +123,16 @@ def test_finished_ones_are_left_alone(clips: Path) -> None:
 
 
 def test_an_unexpected_fault_is_one_of_one_input(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from zedo_core import pipeline
+    from zedo_core.pipeline import observe
 
-    real = pipeline.read_keypoints
+    real = observe.read_keypoints
 
     def fails(path: Path, **options: object):
         if path.name == "a.json":
             raise ValueError("two\nlines")
         return real(path, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipeline, "read_keypoints", fails)
+    monkeypatch.setattr(observe, "read_keypoints", fails)
     result = zedo("clips/a.json", "clips/b.json")
     assert result.exit_code == 1 and "failed: clips/a.json: unexpected ValueError: two lines" in result.stderr
     assert Path("out/b/poses.npz").is_file()

@@ -17,11 +17,13 @@ from zedo_cases import tiny_lifter
 
 from zedo_cli.app import app
 from zedo_core.camera.choice import CameraChoice
-from zedo_core.detection.tracking import Found
+from zedo_core.detection import Detections
 from zedo_core.errors import InputError, OutputError
 from zedo_core.export import npz as npz_form
 from zedo_core.keypoints import read_keypoints
-from zedo_core.pipeline.live import LatestFrame, LiveFrame, LiveOptions, run_live
+from zedo_core.pipeline.live import LatestFrame, LiveFrame, run_live
+from zedo_core.pipeline.request import LiveRequest
+from zedo_core.skeleton import COCO17
 from zedo_core.source import Source
 from zedo_core.types import Frame
 
@@ -38,26 +40,28 @@ def camera(frames: Iterator[Frame]) -> Source:
     return Source(path=Path("camera 0"), kind="camera", size=SIZE, count=None, sequence=True, read=lambda: frames)
 
 
-class Eye:
-    """Finds one person who stays, and a second one in every other frame; looking takes a while."""
+class StubDetector:
+    """Finds one person who stays, and a second one in every other frame; it takes a while."""
+
+    path, skeleton, image_px, least_confidence = Path("stub"), COCO17, 640, 0.1
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.numbers: list[int] = []
         self._seconds = seconds
 
-    def look(self, frame: Frame) -> Found:
+    def detect(self, frame: Frame) -> Detections:
         time.sleep(self._seconds)
         self.numbers.append(frame.number)
         there = 2 if frame.number % 2 else 1
         boxes = np.array([[5.0, 5.0, 30.0, 80.0], [35.0, 5.0, 60.0, 70.0]])[:there]
         unit = np.random.default_rng(0).uniform(0, 1, (2, 17, 3))[:there] * (25, 70, 0.3) + (0, 0, 0.6)
         unit[..., :2] += boxes[:, None, :2]
-        return Found(boxes=boxes, confidence=np.full(there, 0.9), joints=unit)
+        return Detections(boxes=boxes, confidence=np.full(there, 0.9), joints=unit)
 
 
-def live(source: Source, eye: Eye, on_frame=lambda done: True, **options: Any):
+def live(source: Source, detector: StubDetector, on_frame=lambda done: True, **options: Any):
     lifter = tiny_lifter(iterations=2)
-    return run_live(source, detector=eye, lifter=lifter, options=LiveOptions(**options), on_frame=on_frame)  # type: ignore[arg-type]
+    return run_live(source, detector=detector, lifter=lifter, request=LiveRequest(**options), on_frame=on_frame)  # type: ignore[arg-type]
 
 
 class TestLatestFrame:
@@ -117,27 +121,35 @@ def paced(count: int) -> Iterator[Frame]:
 
 class TestLoop:
     def test_frames_are_dropped_when_it_is_slow(self) -> None:
-        eye, seen = Eye(0.05), []
-        report = live(camera(paced(40)), eye, lambda done: not seen.append(done))
-        assert report.frames == len(seen) == len(eye.numbers) - 1  # the first look is no frame's
+        detector, seen = StubDetector(0.05), []
+        report = live(camera(paced(40)), detector, lambda done: not seen.append(done))
+        assert report.frames == len(seen) == len(detector.numbers) - 1  # the first call is no frame's
         assert report.frames + report.dropped == 40 and report.dropped > 20
         assert report.frames_with_people == report.frames and "guess" in report.camera and not report.files
         assert 1 < report.rate_hz < 20 and 1 < seen[-1].rate_hz < 20
 
     def test_people_keep_their_ids_and_are_in_3d(self) -> None:
         seen: list[LiveFrame] = []
-        live(camera(paced(12)), Eye(), lambda done: not seen.append(done), camera=CameraChoice(fx=80.0), hypotheses=2)
+        live(
+            camera(paced(12)),
+            StubDetector(),
+            lambda done: not seen.append(done),
+            camera=CameraChoice(fx=80.0),
+            hypotheses=2,
+        )
         first = {one.poses.track_ids[0] for one in seen}
         assert len(first) == 1 and {len(one.poses.track_ids) for one in seen} <= {1, 2}
         for one in seen:
-            assert one.poses.present.all() and (one.poses.best[..., 2] > 0).all()
-            assert one.poses.joints.shape[2] == 2 and one.poses.cameras[0].fx == 80.0
+            assert len(one.poses) and (one.poses.best[..., 2] > 0).all()
+            assert one.poses.hypotheses == 2 and one.poses.cameras[0].fx == 80.0
             assert one.poses.frame_numbers.tolist() == [one.frame.number]
 
     def test_nobody(self) -> None:
-        eye = Eye()
-        eye.look = lambda frame: Found(boxes=np.zeros((0, 4)), confidence=np.zeros(0), joints=np.zeros((0, 17, 3)))  # type: ignore[method-assign]
-        report = live(camera(paced(3)), eye)
+        detector = StubDetector()
+        detector.detect = lambda frame: Detections(
+            boxes=np.zeros((0, 4)), confidence=np.zeros(0), joints=np.zeros((0, 17, 3))
+        )  # type: ignore[method-assign]
+        report = live(camera(paced(3)), detector)
         assert report.frames >= 1 and report.frames_with_people == 0
 
     @pytest.mark.parametrize("how", ["callback", "seconds", "ctrl-c"])
@@ -150,7 +162,7 @@ class TestLoop:
                 raise KeyboardInterrupt
             return not (how == "callback" and len(seen) == 3)
 
-        report = live(camera(paced(10**6)), Eye(), on_frame, seconds=0.3 if how == "seconds" else None)
+        report = live(camera(paced(10**6)), StubDetector(), on_frame, seconds=0.3 if how == "seconds" else None)
         assert report.frames == len(seen) and (len(seen) == 3 or max(seen) < 30)
 
     @pytest.mark.parametrize("ends", [True, False], ids=["to the end", "interrupted"])
@@ -163,35 +175,34 @@ class TestLoop:
                 raise KeyboardInterrupt
             return True
 
-        report = live(camera(paced(15)), Eye(), on_frame, record=tmp_path / "rec")
+        report = live(camera(paced(15)), StubDetector(), on_frame, record=tmp_path / "rec")
         assert {path.name for path in report.files} == {path.name for path in (tmp_path / "rec").iterdir()}
         poses = npz_form.read(tmp_path / "rec" / "poses.npz")
-        assert poses.frame_numbers.tolist() == list(range(len(seen))) and poses.present[:, 0].all()
+        assert poses.frame_numbers.tolist() == list(range(len(seen))) and len(poses.at(0))
         for t, one in enumerate(seen):
-            there = [poses.track_ids.tolist().index(i) for i in one.poses.track_ids]
-            np.testing.assert_array_equal(poses.joints[t, there], one.poses.joints[0])
-            assert poses.present[t].sum() == len(there)
+            np.testing.assert_array_equal(poses.joints[poses.at(t)], one.poses.joints)
+            np.testing.assert_array_equal(poses.track[poses.at(t)], one.poses.track)
         with av.open(str(tmp_path / "rec" / "recording.mp4")) as recording:
             shown = [(f.time, f.to_ndarray(format="rgb24").mean()) for f in recording.decode(video=0)]
         assert [s for s, _ in shown] == pytest.approx(
             [one.frame.time_s - seen[0].frame.time_s for one in seen], abs=2e-3
         )
         assert [m for _, m in shown] == pytest.approx([one.frame.number for one in seen], abs=6)  # grey says the number
-        assert read_keypoints(tmp_path / "rec" / "keypoints.json").present.sum() == poses.present.sum()
+        assert len(read_keypoints(tmp_path / "rec" / "keypoints.json")) == len(poses)
 
     def test_a_folder_that_is_in_use(self, tmp_path: Path) -> None:
         from zedo_core.storage.lock import locked
 
-        with locked(tmp_path), pytest.raises(OutputError, match="writes there"):
-            live(camera(paced(3)), Eye(), record=tmp_path)
+        with locked(tmp_path), pytest.raises(OutputError, match="is writing there"):
+            live(camera(paced(3)), StubDetector(), record=tmp_path)
 
     def test_no_time(self) -> None:
         with pytest.raises(InputError, match="above 0 seconds"):
-            LiveOptions(seconds=0.0)
+            live(camera(paced(3)), StubDetector(), seconds=0.0)
 
     def test_the_drawn_picture(self) -> None:
         seen: list[LiveFrame] = []
-        live(camera(paced(5)), Eye(), lambda done: not seen.append(done))
+        live(camera(paced(5)), StubDetector(), lambda done: not seen.append(done))
         drawn = seen[0].drawn()
         assert drawn.shape == seen[0].frame.image.shape and (drawn != seen[0].frame.image).any(-1).sum() > 100
 
@@ -219,5 +230,5 @@ class TestCommand:
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setattr("sys.platform", "linux")
         result = CliRunner().invoke(app, ["live", "--show"])
-        assert result.exit_code == 2 and result.stderr.startswith("error: --show: there is no display here")
+        assert result.exit_code == 2 and result.stderr.startswith("error: --show: expected a display, found none")
         assert result.stderr.count("\n") == 1

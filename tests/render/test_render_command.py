@@ -1,4 +1,4 @@
-"""`zedo render`: overlay, side by side, contact sheet and GIF of a saved result, written and read back."""
+"""Renderings of saved results and `zedo render`, written to files and read back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.spatial.transform import Rotation
-from test_render import SIZE, near, people, rows, write_grey_video
+from test_render import SIZE, frames_of, near, people, write_grey_video
 from typer.testing import CliRunner, Result
 
 from zedo_cli.app import app
@@ -28,7 +28,7 @@ TIMES_S = [0.0, 0.1, 0.15, 0.4, 0.5]
 
 
 @pytest.mark.parametrize("kind", ["overlay", "side"])
-def test_a_video_keeps_times_size_and_place(tmp_path, kind):
+def test_times_size_and_position_in_a_video(tmp_path, kind):
     source = open_source(write_grey_video(tmp_path / "in.mp4", TIMES_S))
     done = []
     render(kind, *people(), tmp_path / "out.mp4", source=source, on_frame=done.append)
@@ -43,11 +43,11 @@ def test_a_video_keeps_times_size_and_place(tmp_path, kind):
 def test_large_videos_are_not_scaled_down(tmp_path):
     size = (2200, 1300)
     source = open_source(write_grey_video(tmp_path / "in.mp4", [0.0, 0.1], size))
-    render("overlay", *rows(*people(size=size), [0, 1]), tmp_path / "out.mp4", source=source)
+    render("overlay", *frames_of(*people(size=size), [0, 1]), tmp_path / "out.mp4", source=source)
     assert open_source(tmp_path / "out.mp4").size == size
 
 
-def test_pictures_that_belong_together_are_one_recording(tmp_path):
+def test_a_folder_of_pictures_has_the_results_frame_rate(tmp_path):
     (tmp_path / "in").mkdir()
     for i in range(5):
         Image.new("RGB", SIZE, (250, 10 * i, 250)).save(tmp_path / "in" / f"{i}.png")
@@ -55,9 +55,9 @@ def test_pictures_that_belong_together_are_one_recording(tmp_path):
     assert open_source(tmp_path / "a.mp4").fps == 30.0
 
 
-def test_the_turning_view_turns(tmp_path):
-    """A whole turn is 12 seconds: the arms point sideways at first, and one frame at 3 s shows them from the side."""
-    poses, keypoints = rows(*people(t=13, p=1, h=1), list(range(13)))
+def test_the_panel_rotates(tmp_path):
+    """A full turn takes 12 seconds: the arms point sideways at first, and are seen from the side at 3 s."""
+    poses, keypoints = frames_of(*people(t=13, p=1, h=1), list(range(13)))
     joints = poses.joints.copy()
     for side, sign in (("left", 1), ("right", -1)):
         joints[..., H36M17.index(f"{side}_wrist"), :] = joints[..., 0, :] + np.array([0.8 * sign, -0.4, 0])
@@ -74,7 +74,7 @@ def test_the_turning_view_turns(tmp_path):
     assert left_of_right(panels[6]) < -0.7 * first and left_of_right(panels[12]) > 0.7 * first
 
 
-def test_the_turning_view_stands_on_its_floor_and_holds_all_at_every_angle():
+def test_the_people_stand_on_the_floor_and_fit_the_panel_at_every_angle():
     poses, _ = people()
     tilted = Rotation.from_euler("x", 30, degrees=True).as_matrix()
     tilted_poses = replace(poses, joints=poses.joints @ tilted.T)
@@ -90,14 +90,10 @@ def test_the_turning_view_stands_on_its_floor_and_holds_all_at_every_angle():
             assert (xy >= 0).all() and (xy <= (300, 400)).all()
 
 
-def test_a_sheet_shows_moments_with_people_in_them(tmp_path):
+def test_a_sheet_shows_frames_with_people(tmp_path):
     poses, keypoints = people(t=9, p=1)
-    chosen, joints = poses.chosen.copy(), poses.joints.copy()
-    chosen[5:], joints[5:] = -1, np.nan
     source = open_source(write_grey_video(tmp_path / "in.mp4", [i / 30 for i in range(9)]))
-    render(
-        "sheet", replace(poses, chosen=chosen, joints=joints), keypoints, tmp_path / "a.png", source=source, moments=3
-    )
+    render("sheet", poses.take(poses.frame < 5), keypoints, tmp_path / "a.png", source=source, moments=3)
     image = np.asarray(Image.open(tmp_path / "a.png"))
     shades = [10 + 20 * i for i in range(9)]
     shown = [i for i, grey in enumerate(shades) if (np.abs(image.astype(int) - grey).max(-1) < 3).mean() > 0.04]
@@ -105,13 +101,13 @@ def test_a_sheet_shows_moments_with_people_in_them(tmp_path):
 
 
 def test_a_sheet_of_more_moments_than_frames(tmp_path):
-    render("sheet", *rows(*people(), [0, 1]), tmp_path / "a.png", source=None, moments=50)
+    render("sheet", *frames_of(*people(), [0, 1]), tmp_path / "a.png", source=None, moments=50)
     with Image.open(tmp_path / "a.png") as image:
         assert min(image.size) > 400
 
 
-def test_a_gif_moves_at_the_pace_of_the_clip(tmp_path):
-    """60 frames at 30 a second: every third, 100 ms each."""
+def test_the_speed_of_a_gif(tmp_path):
+    """60 frames at 30 fps: every third, 100 ms each."""
     render("gif", *people(t=60, p=1), tmp_path / "a.gif", source=None)
     with Image.open(tmp_path / "a.gif") as gif:
         durations = []
@@ -123,22 +119,22 @@ def test_a_gif_moves_at_the_pace_of_the_clip(tmp_path):
         assert near(np.asarray(gif.convert("RGB")), SIDES["left"]).any()
 
 
-def test_one_frame_is_a_picture(tmp_path):
+def test_a_single_frame_is_an_image(tmp_path):
     for kind in ("overlay", "side"):
-        render(kind, *rows(*people(), [0]), tmp_path / f"{kind}.png", source=None)
+        render(kind, *frames_of(*people(), [0]), tmp_path / f"{kind}.png", source=None)
     with Image.open(tmp_path / "overlay.png") as image:
         assert image.size == SIZE
 
 
-def test_what_cannot_be_drawn(tmp_path):
+def test_invalid_requests_are_refused(tmp_path):
     poses, keypoints = people()
     for kind, name in (("overlay", "a.gif"), ("overlay", "a.png"), ("sheet", "a.mp4"), ("gif", "a.mp4"), ("side", "a")):
         with pytest.raises(OutputError, match="expected a name ending in"):
             render(kind, poses, keypoints, tmp_path / name, source=None)
-    with pytest.raises(InputError, match="expected a kind of overlay, side, sheet, gif, found 'film'"):
+    with pytest.raises(InputError, match="expected one of the kinds overlay, side, sheet, gif, found 'film'"):
         render("film", poses, keypoints, tmp_path / "a.mp4", source=None)
     other = open_source(write_grey_video(tmp_path / "in.mp4", [0.0, 0.1], (120, 160)))
-    with pytest.raises(InputError, match="expected the pictures of the result, 160x120 px, found 120x160 px"):
+    with pytest.raises(InputError, match="expected the input of the result, 160x120 px, found 120x160 px"):
         render("overlay", poses, keypoints, tmp_path / "a.mp4", source=other)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 
@@ -176,11 +172,11 @@ def test_render(result, kind, name):
     assert (result / name).stat().st_size > 1000 and report["up"].startswith("estimated")
 
 
-def test_render_without_source_and_keypoints_says_so(result):
+def test_render_without_source_and_keypoints(result):
     (result / "keypoints.json").unlink()
     done = zedo("render", result / "poses.npz", "--out", result / "new" / "a.mp4", "--up", "camera")
     assert done.exit_code == 0, done.stderr
-    assert "keypoints.json: not there; the poses are drawn without the 2D keypoints" in " ".join(done.stderr.split())
+    assert "keypoints.json: no such file; the poses are drawn without 2D keypoints" in " ".join(done.stderr.split())
     assert open_source(result / "new" / "a.mp4").size == SIZE
 
 
@@ -193,7 +189,7 @@ def test_render_without_source_and_keypoints_says_so(result):
         (["--up", "0,0,0"], 2, "expected a direction"),
     ],
 )
-def test_render_refusals(result, words, code, message):
+def test_render_errors(result, words, code, message):
     done = zedo("render", result, *words)
     assert done.exit_code == code and message in " ".join(done.stderr.split()), done.stderr
     assert sorted(path.name for path in result.iterdir()) == ["keypoints.json", "poses.npz"]

@@ -1,4 +1,4 @@
-"""Joint sets: their orders, their bones, and the conversion of each into each by name."""
+"""Joint sets: their orders, their bones, and the conversion between all pairs by name."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ ORDERS = {
 }
 
 
-def published(name: str) -> tuple[str, ...]:
+def published_order(name: str) -> tuple[str, ...]:
     sides = {"l": "left", "r": "right"}
     split = [joint.split("_", 1) for joint in ORDERS[name].split()]
     return tuple("_".join([sides.get(first, first), *rest]) for first, *rest in split)
@@ -59,10 +59,10 @@ def published(name: str) -> tuple[str, ...]:
 
 @skeletons
 def test_joint_order_is_the_published_one(skeleton):
-    assert skeleton.joints == published(skeleton.name)
+    assert skeleton.joints == published_order(skeleton.name)
 
 
-def test_lsp_is_part_of_h36m():
+def test_lsp_is_a_subset_of_h36m():
     rows = H36M17.indices(LSP14.joints)
     assert rows == [*range(1, 7), 8, *range(10, 17)]
 
@@ -73,7 +73,7 @@ def test_size_is_in_the_name(skeleton):
 
 
 @skeletons
-def test_every_joint_has_one_parent_at_most_and_there_is_no_loop(skeleton):
+def test_every_joint_has_at_most_one_parent_and_there_are_no_cycles(skeleton):
     children = [child for child, _ in skeleton.bones]
     assert len(children) == len(set(children))
     for joint in range(len(skeleton)):
@@ -85,7 +85,7 @@ def test_every_joint_has_one_parent_at_most_and_there_is_no_loop(skeleton):
 
 
 @skeletons
-def test_edges_and_parents_say_what_bones_say(skeleton):
+def test_edges_and_parents_agree_with_bones(skeleton):
     named = {(skeleton.joints[child], skeleton.joints[parent]) for child, parent in skeleton.edges}
     assert named == set(skeleton.bones)
     from_parents = {
@@ -97,7 +97,7 @@ def test_edges_and_parents_say_what_bones_say(skeleton):
 
 
 @pytest.mark.parametrize("skeleton", [H36M17, BODY25, HALPE26, COCO18, LSP14], ids=lambda skeleton: skeleton.name)
-def test_bones_form_one_tree(skeleton):
+def test_bones_form_a_single_tree(skeleton):
     assert skeleton.parents.count(-1) == 1
 
 
@@ -113,17 +113,17 @@ def test_mirror_is_an_involution_that_swaps_sides(skeleton):
 
 @skeletons
 def test_bones_are_symmetric(skeleton):
-    # As a set of ends: a bone across the body is its own mirror image, the other way round.
+    # As sets of ends: a bone across the body is its own mirror image with the direction reversed.
     assert {frozenset(map(mirrored, bone)) for bone in skeleton.bones} == {*map(frozenset, skeleton.bones)}
 
 
 @pytest.mark.parametrize("spelling", ["COCO17", "coco-17", "Coco_17", "coco 17"])
-def test_names_are_forgiving(spelling):
+def test_case_and_punctuation_of_names_do_not_matter(spelling):
     assert get_skeleton(spelling) is COCO17
 
 
-def test_errors_say_what_there_is():
-    with pytest.raises(InputError, match=r"'coco-99' is not known; expected one of .*coco-17"):
+def test_errors_list_the_known_names():
+    with pytest.raises(InputError, match=r"joint set 'coco-99' is not known; expected one of .*coco-17"):
         get_skeleton("coco-99")
     with pytest.raises(InputError, match=r"coco-17 has no joint 'tail'; it has nose, left_eye"):
         COCO17.index("tail")
@@ -141,10 +141,10 @@ def test_conversion_keeps_joints_of_the_same_name(source, target):
 
 
 @pairs
-def test_conversion_gives_means_or_nothing(source, target):
+def test_conversion_takes_means_of_its_sources(source, target):
     rule = conversion(source, target)
     sums = rule.weights.sum(axis=1)
-    # Means of means of halves and quarters: exact in binary.
+    # Halves and quarters: exact in binary.
     assert set(sums.tolist()) <= {0.0, 1.0}
     np.testing.assert_array_equal(sums > 0, rule.factors > 0)
     assert (rule.weights >= 0).all() and (rule.factors <= 1).all()
@@ -153,8 +153,7 @@ def test_conversion_gives_means_or_nothing(source, target):
 @pairs
 def test_conversion_commutes_with_the_mirror(source, target):
     rule = conversion(source, target)
-    there = rule.weights[:, list(source.mirror)]
-    np.testing.assert_array_equal(there, rule.weights[list(target.mirror)])
+    np.testing.assert_array_equal(rule.weights[:, list(source.mirror)], rule.weights[list(target.mirror)])
     np.testing.assert_array_equal(rule.factors, rule.factors[list(target.mirror)])
 
 
@@ -166,7 +165,7 @@ def test_conversion_to_itself_changes_nothing(skeleton):
     np.testing.assert_array_equal(rule.confidence(points[..., 0] ** 2), points[..., 0] ** 2)
 
 
-# To H36M-17, in words: what stands in the table of formats.
+# The sources of H36M-17's joints, as documented.
 H36M_FROM_COCO = {
     "pelvis": {"left_hip", "right_hip"},
     "thorax": {"left_shoulder", "right_shoulder"},
@@ -184,7 +183,7 @@ H36M_FROM_HALPE = {
 
 
 @pytest.mark.parametrize(("source", "table"), [(COCO17, H36M_FROM_COCO), (HALPE26, H36M_FROM_HALPE)])
-def test_h36m_is_made_as_the_table_says(source, table):
+def test_h36m_is_derived_as_documented(source, table):
     rule = conversion(source, H36M17)
     for joint in H36M17.joints:
         weights = rule.weights[H36M17.index(joint)]
@@ -198,16 +197,16 @@ def test_every_detector_gives_all_of_h36m(source):
     assert (conversion(source, H36M17).factors > 0).all()
 
 
-def test_a_guessed_joint_is_trusted_less():
+def test_a_derived_joint_has_a_lower_confidence():
     confidence = conversion(COCO17, H36M17).confidence(np.ones(len(COCO17)))
-    guessed = H36M17.indices(("pelvis", "spine", "thorax", "neck_nose", "head_top"))
-    assert (confidence[guessed] < 1).all()
-    assert (np.delete(confidence, guessed) == 1).all()
+    derived = H36M17.indices(("pelvis", "spine", "thorax", "neck_nose", "head_top"))
+    assert (confidence[derived] < 1).all()
+    assert (np.delete(confidence, derived) == 1).all()
     assert confidence[H36M17.index("head_top")] == confidence.min()
 
 
 @given(hip=st.floats(0, 1), other=st.floats(0, 1))
-def test_confidence_is_the_least_of_the_sources_times_the_factor(hip, other):
+def test_confidence_is_the_lowest_of_the_sources_times_the_factor(hip, other):
     confidence = np.ones(len(COCO17))
     confidence[COCO17.index("left_hip")], confidence[COCO17.index("right_hip")] = hip, other
     rule, pelvis = conversion(COCO17, H36M17), H36M17.index("pelvis")

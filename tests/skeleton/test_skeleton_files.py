@@ -1,4 +1,4 @@
-"""Joint sets of one's own: read, written into the weights, and refused when they are none."""
+"""Custom joint sets: read from files, written into weights, and refused when not valid."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from train_cases import CPU, OWN, TINY, made_up, own_file
+from train_cases import CPU, OWN, TINY, own_file, synthetic_mixture
 
 from zedo_core.errors import FormatError, InputError, WeightsError
-from zedo_core.methods.zedo.checkpoint import load_prior
+from zedo_core.methods.zedo.prior import load_prior
+from zedo_core.methods.zedo.training import train_prior
 from zedo_core.skeleton import COCO17, H36M17, LSP14, SKELETONS, Skeleton
 from zedo_core.skeleton.files import find_skeleton, load_skeleton, parse_skeleton, skeleton_json
-from zedo_core.train.prior import train_prior
 
 
 def test_names_parents_and_pairs(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_names_parents_and_pairs(tmp_path: Path) -> None:
     assert len(own.bone_pairs) == 3
 
 
-def test_other_ways_to_say_the_same(tmp_path: Path) -> None:
+def test_alternative_fields_give_the_same_joint_set(tmp_path: Path) -> None:
     own = load_skeleton(own_file(tmp_path))
     numbers = [own.joints.index(parent) if parent else -1 for parent in OWN["parents"]]  # type: ignore[union-attr]
     assert load_skeleton(own_file(tmp_path, parents=numbers)) == own
@@ -38,11 +38,11 @@ def test_other_ways_to_say_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("skeleton", [H36M17, LSP14], ids=lambda s: s.name)
-def test_known_ones_by_name(skeleton: Skeleton) -> None:
+def test_known_joint_sets_are_found_by_name(skeleton: Skeleton) -> None:
     assert find_skeleton(skeleton.name) is skeleton and skeleton_json(skeleton) == skeleton.name
 
 
-def test_through_json_and_back(tmp_path: Path) -> None:
+def test_json_round_trip(tmp_path: Path) -> None:
     own = load_skeleton(own_file(tmp_path))
     assert parse_skeleton(json.loads(json.dumps(skeleton_json(own))), "x") == own
     impostor = Skeleton("h36m-17", own.joints, own.bones, own.pairs)  # a known name for other joints
@@ -78,7 +78,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "parent of shoulder": {"parents": [None, "neck", 99, *OWN["parents"][3:]]},  # type: ignore[index]
     "found 2": {"parents": [None, None, *OWN["parents"][2:]]},  # type: ignore[index]
     "found 0": {"parents": ["head", *OWN["parents"][1:]]},  # type: ignore[index]
-    "circle": {"parents": [None, "neck", "neck", "elbow.L", "neck", "elbow.R", "hand.L", "shoulder.R"]},
+    "cycle": {"parents": [None, "neck", "neck", "elbow.L", "neck", "elbow.R", "hand.L", "shoulder.R"]},
     "found tail": {"symmetric": [["head", "tail"]]},
     "two pairs": {"symmetric": [["head", "neck"], ["neck", "hand.L"]]},
     "'symmetric'": {"symmetric": [["head"]]},
@@ -87,20 +87,20 @@ WRONG: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("word", WRONG)
-def test_what_is_no_joint_set(tmp_path: Path, word: str) -> None:
+def test_invalid_joint_sets_are_refused(tmp_path: Path, word: str) -> None:
     with pytest.raises(FormatError, match=rf"own\.json: .*{word}") as caught:
         load_skeleton(own_file(tmp_path, **WRONG[word]))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", "3", "[" * 100_000], ids=["empty", "list", "cut", "number", "deep"])
-def test_what_is_no_json(tmp_path: Path, content: str) -> None:
+def test_invalid_json_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "own.json").write_text(content)
     with pytest.raises(FormatError, match=r"own\.json"):
         load_skeleton(tmp_path / "own.json")
 
 
-def test_missing_pairs_and_files(tmp_path: Path) -> None:
+def test_missing_pairs_and_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="left_b has no right_b"):
         parse_skeleton({"joints": ["a", "left_b"], "parents": [None, "a"]}, "x")
     with pytest.raises(FormatError, match="as many joints on the left"):
@@ -114,30 +114,30 @@ def test_missing_pairs_and_files(tmp_path: Path) -> None:
 class TestWeights:
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
-        train_prior(made_up(), tmp_path, TINY, device=CPU)
+        train_prior(synthetic_mixture(), tmp_path, TINY, device=CPU)
         return tmp_path
 
-    def changed(self, folder: Path, skeleton: Any) -> Path:
+    def with_skeleton(self, folder: Path, skeleton: Any) -> Path:
         path = folder / "prior.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | {"skeleton": skeleton}))
         return folder
 
     def test_a_joint_set_in_full(self, folder: Path) -> None:
         own = {"name": "renamed", "joints": list(H36M17.joints), "parents": list(H36M17.parents)}
-        assert load_prior(self.changed(folder, own)).skeleton.name == "renamed"
+        assert load_prior(self.with_skeleton(folder, own)).skeleton.name == "renamed"
 
-    def test_a_forest_fails_clearly(self, folder: Path) -> None:
-        """It has 17 joints, as the network, and cannot be lifted in."""
+    def test_a_joint_set_with_two_roots_is_refused(self, folder: Path) -> None:
+        """It has 17 joints, as the network expects, but does not form a tree."""
         assert len(COCO17) == 17
-        with pytest.raises(WeightsError, match=r"prior\.json: 'skeleton': .*coco-17.*one tree.*2 roots"):
-            load_prior(self.changed(folder, "coco-17"))
+        with pytest.raises(WeightsError, match=r"prior\.json: 'skeleton': .*coco-17.*single tree.*2 roots"):
+            load_prior(self.with_skeleton(folder, "coco-17"))
 
-    @pytest.mark.parametrize("said", ["lsp-14", OWN], ids=["known", "own"])
-    def test_another_number_of_joints_fails(self, folder: Path, said: Any) -> None:
+    @pytest.mark.parametrize("skeleton", ["lsp-14", OWN], ids=["known", "own"])
+    def test_another_number_of_joints_is_refused(self, folder: Path, skeleton: Any) -> None:
         with pytest.raises(WeightsError, match="expected a network for"):
-            load_prior(self.changed(folder, said))
+            load_prior(self.with_skeleton(folder, skeleton))
 
-    @pytest.mark.parametrize("said", [None, 17, ["h36m-17"], {"joints": []}], ids=str)
-    def test_no_joint_set_fails(self, folder: Path, said: Any) -> None:
+    @pytest.mark.parametrize("skeleton", [None, 17, ["h36m-17"], {"joints": []}], ids=str)
+    def test_an_invalid_joint_set_is_refused(self, folder: Path, skeleton: Any) -> None:
         with pytest.raises(WeightsError, match="'skeleton'"):
-            load_prior(self.changed(folder, said))
+            load_prior(self.with_skeleton(folder, skeleton))

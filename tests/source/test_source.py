@@ -1,4 +1,4 @@
-"""Sources: real files made here, read back frame by frame."""
+"""Sources: files written by the tests, read back frame by frame."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def quadrants(width: int = 64, height: int = 48) -> np.ndarray:
 
 
 def assert_quadrants(image: np.ndarray, expected: tuple, tolerance: int = 25) -> None:
-    """Colours in the middles of the quadrants, in reading order; the tolerance is for lossy coding."""
+    """Check the colours at the centres of the quadrants, in reading order; the tolerance is for lossy compression."""
     height, width = image.shape[:2]
-    places = [(height * v // 4, width * u // 4) for v in (1, 3) for u in (1, 3)]
-    found = np.array([image[place] for place in places], int)
+    centres = [(height * v // 4, width * u // 4) for v in (1, 3) for u in (1, 3)]
+    found = np.array([image[centre] for centre in centres], int)
     assert np.abs(found - np.array(expected)).max() <= tolerance, found
 
 
@@ -57,7 +57,7 @@ def write_video(path: Path, times_s=None, rotation: int | None = None, hflip: bo
     return path
 
 
-def test_a_video_gives_its_frames_twice(tmp_path):
+def test_a_video_can_be_read_twice(tmp_path):
     source = open_source(write_video(tmp_path / "a.mp4"))
     assert (source.kind, source.size, source.count, source.fps, source.sequence) == ("video", (64, 48), 10, 30.0, True)
     for _ in range(2):
@@ -79,19 +79,19 @@ def test_a_video_gives_its_frames_twice(tmp_path):
         (90, True, (WHITE, GREEN, BLUE, RED)),
     ],
 )
-def test_a_video_is_turned_upright(tmp_path, rotation, hflip, expected):
+def test_a_video_is_rotated_upright(tmp_path, rotation, hflip, expected):
     source = open_source(write_video(tmp_path / "a.mp4", rotation=rotation, hflip=hflip, count=2))
     assert source.size == ((48, 64) if rotation in (90, -90) else (64, 48))
     assert_quadrants(next(iter(source)).image, expected)
 
 
-def test_uneven_frame_times_are_kept(tmp_path):
+def test_irregular_frame_times(tmp_path):
     times_s = [0.0, 0.01, 0.05, 0.1, 0.3, 0.31, 0.9, 1.5]
     source = open_source(write_video(tmp_path / "a.mp4", times_s=times_s))
     assert [frame.time_s for frame in source] == pytest.approx(times_s, abs=1e-4)
 
 
-def test_a_cut_video_gives_what_is_left(tmp_path, caplog):
+def test_the_rest_of_a_truncated_video_is_read(tmp_path, caplog):
     path = write_video(tmp_path / "a.mp4", count=30)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) * 2 // 3])
@@ -99,15 +99,15 @@ def test_a_cut_video_gives_what_is_left(tmp_path, caplog):
         frames = list(open_source(path))
     assert 5 <= len(frames) < 30
     assert_quadrants(frames[-1].image, (RED, GREEN, BLUE, WHITE))
-    assert "cut short" in caplog.text
+    assert "damaged or truncated" in caplog.text
 
 
-def test_a_whole_video_does_not_warn(tmp_path, caplog):
+def test_an_intact_video_gives_no_warning(tmp_path, caplog):
     assert len(list(open_source(write_video(tmp_path / "a.mp4")))) == 10
     assert not caplog.records
 
 
-def test_a_damaged_video_raises_nothing_else(tmp_path):
+def test_a_damaged_video_raises_only_format_errors(tmp_path):
     path = write_video(tmp_path / "a.mp4", count=20)
     whole = np.frombuffer(path.read_bytes(), np.uint8)
     rng = np.random.default_rng(0)
@@ -130,7 +130,7 @@ def test_a_missing_path(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.png", "a.txt"])
-def test_no_picture_and_no_video(tmp_path, name):
+def test_text_files_are_refused(tmp_path, name):
     path = tmp_path / name
     path.write_text("these are only words\n" * 500)
     with pytest.raises(FormatError, match="expected a picture or a video"):
@@ -140,14 +140,14 @@ def test_no_picture_and_no_video(tmp_path, name):
         open_source(path)
 
 
-def test_a_playlist_reaches_no_other_file(tmp_path):
+def test_a_playlist_cannot_open_other_files(tmp_path):
     write_video(tmp_path / "a.mp4")
     (tmp_path / "b.mp4").write_text("ffconcat version 1.0\nfile a.mp4\n")
     with pytest.raises(FormatError):
         open_source(tmp_path / "b.mp4")
 
 
-def test_sound_is_no_video(tmp_path):
+def test_audio_files_are_refused(tmp_path):
     path = tmp_path / "a.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=44100)
@@ -155,7 +155,7 @@ def test_sound_is_no_video(tmp_path):
         frame.sample_rate = 44100
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    with pytest.raises(FormatError, match="without pictures"):
+    with pytest.raises(FormatError, match="without a video stream"):
         open_source(path)
 
 
@@ -180,7 +180,7 @@ _BY_ORIENTATION = {
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
 @pytest.mark.parametrize("orientation", list(_BY_ORIENTATION))
-def test_a_picture_is_turned_upright(tmp_path, suffix, orientation):
+def test_a_picture_is_rotated_upright(tmp_path, suffix, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = tmp_path / f"a.{suffix}"
@@ -192,7 +192,7 @@ def test_a_picture_is_turned_upright(tmp_path, suffix, orientation):
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "1", "I;16", "CMYK"])
-def test_every_picture_becomes_rgb(tmp_path, mode):
+def test_pictures_are_converted_to_rgb(tmp_path, mode):
     grey = np.full((8, 10), 255, np.uint8)
     picture = (
         Image.fromarray(np.full((8, 10), 0x8000, np.uint16)) if mode == "I;16" else Image.fromarray(grey).convert(mode)
@@ -204,11 +204,11 @@ def test_every_picture_becomes_rgb(tmp_path, mode):
     assert (frame.image == (0x80 if mode == "I;16" else 255)).all()
 
 
-def test_a_cut_picture(tmp_path):
+def test_a_truncated_picture_is_refused(tmp_path):
     path = tmp_path / "a.jpg"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(path)
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(FormatError, match="whole picture"):
+    with pytest.raises(FormatError, match="found a damaged one"):
         list(open_source(path))
 
 
@@ -217,7 +217,7 @@ def test_a_huge_picture_is_refused_by_its_header(tmp_path):
     path.write_bytes(b"P5 20000 20000 255\n" + bytes(100))
     with pytest.raises(FormatError, match="megapixels"):
         open_source(path)
-    path.write_bytes(b"P5 13000 13000 255\n" + bytes(100))  # Pillow only warns of this one
+    path.write_bytes(b"P5 13000 13000 255\n" + bytes(100))  # of this size Pillow only warns
     assert open_source(path).size == (13000, 13000)
 
 
@@ -239,10 +239,10 @@ def test_a_folder_in_natural_order(tmp_path, caplog):
     frames = list(source)
     assert [frame.name for frame in frames] == ["IMG1.jpg", "img2.png", "img10.png"]
     assert [frame.number for frame in frames] == [0, 1, 2]
-    assert "1 entries are no pictures" in caplog.text
+    assert "1 entries are not pictures" in caplog.text
 
 
-def test_a_folder_of_different_sizes_is_no_recording(tmp_path):
+def test_a_folder_of_different_sizes_is_not_a_sequence(tmp_path):
     Image.fromarray(quadrants()).save(tmp_path / "a.png")
     Image.fromarray(quadrants(32, 32)).save(tmp_path / "b.png")
     source = open_source(tmp_path)
@@ -258,11 +258,11 @@ def test_a_folder_without_pictures(tmp_path):
         open_source(tmp_path)
 
 
-def test_a_damaged_picture_in_a_folder_is_left_out_and_told_once(tmp_path, caplog):
+def test_a_damaged_picture_in_a_folder_is_left_out_with_one_warning(tmp_path, caplog):
     for name in ("a.png", "c.png"):
         Image.fromarray(quadrants()).save(tmp_path / name)
     (tmp_path / "b.png").write_text("no picture")
-    (tmp_path / "d.pgm").write_bytes(b"P5 20000 20000 255\n" + bytes(100))  # too large, told by its header
+    (tmp_path / "d.pgm").write_bytes(b"P5 20000 20000 255\n" + bytes(100))  # too large by its header
     source = open_source(tmp_path)
     for _ in range(2):
         assert [(frame.number, frame.name) for frame in source] == [(0, "a.png"), (2, "c.png")]
@@ -270,14 +270,14 @@ def test_a_damaged_picture_in_a_folder_is_left_out_and_told_once(tmp_path, caplo
     assert len(caplog.records) == 2 and "b.png: expected a picture" in caplog.text
 
 
-def test_a_folder_of_damaged_pictures(tmp_path):
+def test_a_folder_of_only_damaged_pictures_is_refused(tmp_path):
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_text("no picture")
     with pytest.raises(FormatError, match=r"a\.png"):
         list(open_source(tmp_path))
 
 
-def test_only_a_part_of_a_video(tmp_path):
+def test_a_part_of_a_video(tmp_path):
     path = write_video(tmp_path / "a.mp4", count=30)
     whole = list(open_source(path))
     part = open_source(path, Cut(start=Moment(0.2), end=Moment(20, "frame"), every=4))
@@ -286,22 +286,22 @@ def test_only_a_part_of_a_video(tmp_path):
     for frame in frames:
         assert frame.time_s == whole[frame.number].time_s
         np.testing.assert_array_equal(frame.image, whole[frame.number].image)
-    with pytest.raises(InputError, match=r"no frame lies in --start 5"):
+    with pytest.raises(InputError, match=r"no frame lies within --start 5"):
         list(open_source(path, Cut(start=Moment(5.0))))
 
 
-def test_only_a_part_of_a_folder(tmp_path):
+def test_a_part_of_a_folder(tmp_path):
     for n in range(6):
         Image.fromarray(quadrants()).save(tmp_path / f"{n}.png")
     assert [f.name for f in open_source(tmp_path, Cut(start=Moment(1, "frame"), every=3))] == ["1.png", "4.png"]
     with pytest.raises(InputError, match="have no times; give frame numbers"):
         open_source(tmp_path, Cut(start=Moment(1.0)))
-    with pytest.raises(InputError, match="no frame lies in"):
+    with pytest.raises(InputError, match="no frame lies within"):
         list(open_source(tmp_path, Cut(start=Moment(6, "frame"))))
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
-def test_ten_bits_a_colour(tmp_path, codec):
+def test_ten_bits_per_channel(tmp_path, codec):
     path = tmp_path / "a.mp4"
     with av.open(str(path), "w") as container:
         options = {"x265-params": "log-level=none"} if codec == "libx265" else {}
@@ -312,14 +312,14 @@ def test_ten_bits_a_colour(tmp_path, codec):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     with av.open(str(path)) as container:
-        assert container.streams.video[0].pix_fmt == "yuv420p10le"  # what was to be tested
+        assert container.streams.video[0].pix_fmt == "yuv420p10le"  # the file has the format to be tested
     frames = list(open_source(path))
     assert len(frames) == 3
     assert_quadrants(frames[0].image, (RED, GREEN, BLUE, WHITE))
 
 
 class Device:
-    """In place of OpenCV's camera: two pictures of one blue, then the plug is pulled."""
+    """Replaces OpenCV's camera: delivers two blue frames, then is disconnected."""
 
     opened: ClassVar[list[int]] = []
     released = 0
@@ -350,9 +350,9 @@ def test_a_camera(monkeypatch, caplog):
     frames = list(source)
     assert [frame.number for frame in frames] == [0, 1] and frames[0].time_s == 0.0
     assert (frames[0].image == (0, 0, 255)).all()
-    assert "camera 0: gives no more pictures" in caplog.text
+    assert "camera 0: delivers no more frames" in caplog.text
     assert Device.released == len(Device.opened) == 2
-    with pytest.raises(InputError, match="camera 7: could not be opened"):
+    with pytest.raises(InputError, match="camera 7: cannot be opened"):
         open_live("7")
 
 
@@ -360,14 +360,14 @@ def test_a_video_in_place_of_a_camera(tmp_path):
     source = open_live(str(write_video(tmp_path / "a.mp4", count=10)))
     start_s = time.monotonic()
     assert len(list(source)) == 10 and source.count is None
-    assert time.monotonic() - start_s >= 9 / 30  # no faster than it was filmed
+    assert time.monotonic() - start_s >= 9 / 30  # not faster than real time
     with pytest.raises(InputError, match="number of a camera"):
         open_live(str(tmp_path / "nothing.mp4"))
 
 
-def test_a_camera_recording():
+def test_a_recording_of_a_real_camera():
     if "ZEDO_SHARED" not in os.environ:
-        pytest.skip("ZEDO_SHARED does not say where the real videos are")
+        pytest.skip("ZEDO_SHARED is not set to the folder of real videos")
     source = open_source(Path(os.environ["ZEDO_SHARED"], "assets/videos/balance/cam03.mp4"))
     assert (source.size, source.count, source.fps) == ((1088, 1920), 100, 60.0)
     times_s = [frame.time_s for frame in source]

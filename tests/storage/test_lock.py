@@ -1,24 +1,20 @@
-"""One run at a time in a folder; what dead runs left is no hindrance."""
+"""Only one run at a time in a folder; the lock file of a killed run does not block the next."""
 
 from __future__ import annotations
 
-import json
-import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from zedo_core.errors import OutputError
 from zedo_core.storage.lock import NAME, locked
 
 
-def test_it_is_gone_afterwards(tmp_path: Path) -> None:
+def test_the_lock_file_is_removed_afterwards(tmp_path: Path) -> None:
     with locked(tmp_path):
-        assert json.loads((tmp_path / NAME).read_text())["pid"] == os.getpid()
+        assert (tmp_path / NAME).is_file()
     assert not list(tmp_path.iterdir())
     with pytest.raises(ZeroDivisionError), locked(tmp_path):
         raise ZeroDivisionError
@@ -27,13 +23,13 @@ def test_it_is_gone_afterwards(tmp_path: Path) -> None:
 
 def test_a_second_run_is_refused(tmp_path: Path) -> None:
     with locked(tmp_path):
-        with pytest.raises(OutputError, match=rf"process {os.getpid()}\) writes there; .*another --out") as caught:
+        with pytest.raises(OutputError, match=r"another run of zedo is writing there; wait .*another --out") as caught:
             locked(tmp_path).__enter__()
         assert "\n" not in str(caught.value)
-        assert (tmp_path / NAME).exists()  # it is still the first one's
+        assert (tmp_path / NAME).exists()  # still that of the first run
 
 
-def test_a_run_that_is_alive_in_another_process(tmp_path: Path) -> None:
+def test_a_run_in_another_process_is_respected_until_it_ends(tmp_path: Path) -> None:
     code = "import sys; from pathlib import Path; from zedo_core.storage.lock import locked\n"
     code += "with locked(Path(sys.argv[1])):\n"
     code += "    print('held', flush=True); sys.stdin.read()"
@@ -41,34 +37,34 @@ def test_a_run_that_is_alive_in_another_process(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert other.stdout is not None and other.stdout.readline() == "held\n"
-    with pytest.raises(OutputError, match=f"process {other.pid}"), locked(tmp_path):
+    with pytest.raises(OutputError, match="another run of zedo"), locked(tmp_path):
         pass
     other.kill()
     other.communicate()
-    assert (tmp_path / NAME).exists()  # it had no time to tidy up
+    assert (tmp_path / NAME).exists()  # it could not clean up
     with locked(tmp_path):
         pass
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    "left",
-    [
-        "",
-        "{",
-        "[1]",
-        json.dumps({"pid": 2**22 + 1, "started": 0.0, "host": socket.gethostname()}),
-        json.dumps({"pid": os.getpid(), "started": 1.0, "host": socket.gethostname()}),  # its number is another's now
-    ],
-    ids=["empty", "cut", "other", "dead", "number used again"],
-)
-def test_what_dead_runs_left(tmp_path: Path, left: str) -> None:
-    (tmp_path / NAME).write_text(left)
+@pytest.mark.parametrize("content", ["", "{", '{"pid": 1, "started": 0.0, "host": "elsewhere"}'])
+def test_a_stale_lock_file_is_ignored(tmp_path: Path, content: str) -> None:
+    (tmp_path / NAME).write_text(content)
     with locked(tmp_path):
-        assert json.loads((tmp_path / NAME).read_text())["started"] == psutil.Process().create_time()
+        pass
+    assert not list(tmp_path.iterdir())
 
 
-def test_another_machine_cannot_be_asked(tmp_path: Path) -> None:
-    (tmp_path / NAME).write_text(json.dumps({"pid": 1, "started": 0.0, "host": "elsewhere"}))
-    with pytest.raises(OutputError, match=r"process 1 on elsewhere.*remove .*\.zedo\.lock"), locked(tmp_path):
+def test_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / NAME).symlink_to(tmp_path / "mine")
+    with pytest.raises(OutputError, match="cannot write there"), locked(tmp_path / "out"):
+        pass
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot write there"), locked(tmp_path / "file"):
         pass

@@ -1,4 +1,4 @@
-"""`zedo train`: from files to weights by one command, and one line for what cannot be used."""
+"""`zedo train`: from files to weights, and errors as one line."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bvh_cases import person, still
-from train_cases import CPU, TINY, made_up, made_up_motions, own_file, own_motions
+from bvh_cases import person, rest_pose
+from train_cases import CPU, TINY, own_file, own_motions, synthetic_mixture, synthetic_motions
 from typer.testing import CliRunner
 
-from zedo_core.methods.zedo.checkpoint import load_clusters, load_prior
+from zedo_core.methods.zedo.initial_poses import load_initial_poses
+from zedo_core.methods.zedo.prior import load_prior
+from zedo_core.methods.zedo.training import TrainOptions, train_prior
 from zedo_core.skeleton import LSP14
 from zedo_core.skeleton.files import load_skeleton
 from zedo_core.train.augment import AugmentOptions
-from zedo_core.train.options import TrainOptions
-from zedo_core.train.prior import train_prior
 
 Zedo = Callable[..., tuple[int, str, str]]
 SMALL = ("--width", 64, "--blocks", 1, "--batch", 8, "--steps", 3, "--check-every", 0, "--device", "cpu")
@@ -27,7 +27,7 @@ SMALL = ("--width", 64, "--blocks", 1, "--batch", 8, "--steps", 3, "--check-ever
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     path = tmp_path / "motions.npz"
-    np.savez(path, positions=made_up_motions().positions, offsets=[0, 20, 40, 60], split=["train", "train", "test"])
+    np.savez(path, positions=synthetic_motions().positions, offsets=[0, 20, 40, 60], split=["train", "train", "test"])
     return path
 
 
@@ -43,7 +43,7 @@ def zedo() -> Zedo:
 
 
 class TestPrior:
-    def test_defaults_are_those_of_the_options(self, zedo: Zedo, data: Path, tmp_path: Path) -> None:
+    def test_defaults_are_those_of_train_options(self, zedo: Zedo, data: Path, tmp_path: Path) -> None:
         out = tmp_path / "prior"
         code, stdout, stderr = zedo(
             "train", "prior", "--data", data, "--out", out, "--split", "train", *SMALL, "--json"
@@ -55,8 +55,8 @@ class TestPrior:
         assert report["data"]["sequences"] == 2
         assert load_prior(out).net.config.width == 64
 
-    def test_every_option_arrives(self, zedo: Zedo, data: Path, tmp_path: Path) -> None:
-        """Values unlike the defaults, for every field that there is."""
+    def test_every_option_is_passed_on(self, zedo: Zedo, data: Path, tmp_path: Path) -> None:
+        """Values that differ from the default, for every field."""
         augment = {
             "flip": 0.1,
             "limb_exchange": 0.2,
@@ -99,7 +99,7 @@ class TestPrior:
     def test_several_data_sets_with_weights(self, zedo: Zedo, data: Path, tmp_path: Path) -> None:
         rig, _ = person("Mixamo")
         (tmp_path / "bvh").mkdir()
-        (tmp_path / "bvh" / "a.bvh").write_text(rig.text(still(rig, 5)))
+        (tmp_path / "bvh" / "a.bvh").write_text(rig.text(rest_pose(rig, 5)))
         (tmp_path / "bvh" / "b.bvh").write_text("HIERARCHY")
         parts = ("--data", f"{data}:3", "--data", tmp_path / "bvh")
         code, stdout, stderr = zedo("train", "prior", *parts, "--out", tmp_path / "a", *SMALL, "--json")
@@ -110,7 +110,7 @@ class TestPrior:
 
     @pytest.mark.parametrize("own", [False, True], ids=["lsp-14", "own"])
     def test_another_joint_set_end_to_end(self, zedo: Zedo, data: Path, tmp_path: Path, own: bool) -> None:
-        """The clusters follow the prior beside them."""
+        """The initial poses have the joint set of the prior in the same folder."""
         name, out = (own_file(tmp_path), tmp_path / "a") if own else ("lsp-14", tmp_path / "a")
         skeleton = load_skeleton(own_file(tmp_path)) if own else LSP14
         if own:
@@ -119,7 +119,7 @@ class TestPrior:
         assert code == 0, stderr
         code, _, stderr = zedo("train", "clusters", "--data", data, "--out", out, "--hypo", "1,3")
         assert code == 0, stderr
-        assert load_prior(out).skeleton == skeleton and load_clusters(out)[3].shape == (3, len(skeleton), 3)
+        assert load_prior(out).skeleton == skeleton and load_initial_poses(out)[3].shape == (3, len(skeleton), 3)
 
     def test_resume(self, zedo: Zedo, data: Path, tmp_path: Path) -> None:
         words = ("train", "prior", "--data", data, "--out", tmp_path / "a", *SMALL)
@@ -143,7 +143,7 @@ class TestFrom:
 
     def test_sizes_are_those_of_the_weights(self, zedo: Zedo, words: tuple[object, ...], tmp_path: Path) -> None:
         start = dataclasses.replace(TINY, seed=1)
-        train_prior(made_up(), tmp_path / "start", start, device=CPU)
+        train_prior(synthetic_mixture(), tmp_path / "start", start, device=CPU)
         code, stdout, stderr = zedo(*words, "--from", tmp_path / "start")
         assert code == 0, stderr
         options = json.loads(stdout)["options"]
@@ -152,32 +152,32 @@ class TestFrom:
         assert load_prior(tmp_path / "a").net.config == dataclasses.replace(config, dropout=0.0)
 
     @pytest.mark.parametrize(
-        ("given", "code", "said"),
+        ("given", "code", "message"),
         [
             (("--from", "nobody"), 1, "'nobody': no such file, and no prior of that name"),
             (("--from", "prior", "--width", 64), 2, "zedo-prior-512: expected a width of 512 as in these weights, got"),
             (("--from", "prior", "--skeleton", "lsp-14"), 2, "expected data in its joints h36m-17, got lsp-14"),
         ],
     )
-    def test_what_does_not_fit_is_one_line(
-        self, zedo: Zedo, words: tuple[object, ...], tmp_path: Path, given: tuple[object, ...], code: int, said: str
+    def test_errors_are_one_line(
+        self, zedo: Zedo, words: tuple[object, ...], tmp_path: Path, given: tuple[object, ...], code: int, message: str
     ) -> None:
         found, stdout, stderr = zedo(*words, *given)
-        assert (found, stdout) == (code, "") and said in " ".join(stderr.split())
+        assert (found, stdout) == (code, "") and message in " ".join(stderr.split())
         assert stderr.count("error: ") == 1 and not (tmp_path / "a").exists()
 
 
 class TestClusters:
-    def test_of_data(self, zedo: Zedo, data: Path, tmp_path: Path) -> None:
+    def test_from_data(self, zedo: Zedo, data: Path, tmp_path: Path) -> None:
         for kind in ("nearest", "centres", "random"):
             words = ("--data", data, "--out", tmp_path, "--hypo", "1,3", "--kind", kind)
             code, stdout, stderr = zedo("train", "clusters", *words, "--json")
             assert code == 0, stderr
             report = json.loads(stdout)
             assert (report["counts"], report["kind"], report["frames"]) == ([1, 3], kind, 60)
-            assert load_clusters(tmp_path).keys() == {1, 3}
+            assert load_initial_poses(tmp_path).keys() == {1, 3}
 
-    def test_of_the_prior(self, zedo: Zedo, tmp_path: Path) -> None:
+    def test_from_the_prior(self, zedo: Zedo, tmp_path: Path) -> None:
         from zedo_core.weights import find_weights
 
         for path in find_weights("prior", "prior").glob("prior.*"):
@@ -186,10 +186,10 @@ class TestClusters:
             "train", "clusters", "--kind", "generated", "--out", tmp_path, "--hypo", "2", "--json"
         )
         assert code == 0, stderr
-        assert json.loads(stdout)["counts"] == [2] and load_clusters(tmp_path)[2].shape == (2, 17, 3)
+        assert json.loads(stdout)["counts"] == [2] and load_initial_poses(tmp_path)[2].shape == (2, 17, 3)
 
 
-def test_what_cannot_be_used_is_one_line_and_exit_code_2(zedo: Zedo, data: Path, tmp_path: Path) -> None:
+def test_errors_are_one_line_and_exit_code_2(zedo: Zedo, data: Path, tmp_path: Path) -> None:
     for words in (
         *(("clusters", "--hypo", "many"), ("clusters", "--hypo", "1000"), ("clusters", "--split", "nothing")),
         *(("clusters", "--kind", "best"), ("clusters", "--kind", "generated"), ("clusters", "--skeleton", "martian")),

@@ -13,8 +13,8 @@ from hub_server import COMMIT, Hub
 from typer.testing import CliRunner
 
 from zedo_cli.download import download as download_command
-from zedo_core import weights as hub
 from zedo_core.errors import HubError, InputError, WeightsError
+from zedo_core.weights import download
 
 
 def _zedo(*args: str, **environment: str) -> Any:
@@ -42,11 +42,11 @@ def test_the_command_reports_as_json(server: Hub, home: Path) -> None:
     assert report["nano"]["commit"] == COMMIT
 
 
-def test_the_command_lists_what_is_here(server: Hub) -> None:
+def test_the_command_lists_the_state_of_all_weights(server: Hub) -> None:
     package_prior()
     absent = {row["name"]: row["state"] for row in json.loads(_zedo("--list", "--json").stdout)}
     assert absent == {"prior": "packaged", "nano": "absent"}
-    hub.download("nano", endpoint=server.endpoint)
+    download("nano", endpoint=server.endpoint)
     server.requests.clear()
     lines = _zedo("--list").stdout.splitlines()
     assert [line.split()[:2] for line in lines] == [["name", "kind"], ["prior", "prior"], ["nano", "detector"]]
@@ -57,7 +57,7 @@ def test_the_command_lists_what_is_here(server: Hub) -> None:
 
 def test_the_command_sends_the_token_and_never_shows_it(server: Hub) -> None:
     done = _zedo("nano", "--endpoint", server.endpoint, HF_TOKEN=SECRET)
-    assert server.asked("HEAD")[0].headers["authorization"] == f"Bearer {SECRET}"
+    assert server.requested("HEAD")[0].headers["authorization"] == f"Bearer {SECRET}"
     assert SECRET not in done.output
     assert SECRET not in _zedo("--help", HF_TOKEN=SECRET).output
 
@@ -71,9 +71,7 @@ def test_the_command_sends_the_token_and_never_shows_it(server: Hub) -> None:
         (("nano", "--offline"), HubError),
     ],
 )
-def test_the_command_raises_what_the_error_table_knows(
-    server: Hub, args: tuple[str, ...], error: type[Exception]
-) -> None:
+def test_the_command_raises_zedo_errors(server: Hub, args: tuple[str, ...], error: type[Exception]) -> None:
     done = _zedo(*args, "--endpoint", server.endpoint)
     assert type(done.exception) is error
     assert done.stdout == ""

@@ -1,4 +1,4 @@
-"""`zedo doctor`: what would be used, and what is wrong."""
+"""`zedo doctor`: the installed components, and problems with advice."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typer.testing import CliRunner
 import zedo_core
 from zedo_cli.app import app
 from zedo_core.storage.files import sha256_of
-from zedo_core.weights import entries, local
+from zedo_core.weights import local
 
 PACKAGE = Path(zedo_core.__file__).parent
 
 
 @pytest.fixture(autouse=True)
 def real_package(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The package and registry as they are installed."""
+    """The installed package and registry."""
     monkeypatch.setattr(local, "_PACKAGE", PACKAGE)
-    monkeypatch.setattr(entries, "_REGISTRY", PACKAGE / "hub" / "registry.json")
+    monkeypatch.setattr(local, "_REGISTRY", PACKAGE / "weights" / "registry.json")
 
 
 def _doctor(*args: str, **environment: str) -> tuple[Any, dict[str, dict[str, str]]]:
@@ -31,7 +31,7 @@ def _doctor(*args: str, **environment: str) -> tuple[Any, dict[str, dict[str, st
     return done, {row["what"]: row for row in json.loads(done.stdout)["findings"]}
 
 
-def test_a_sound_installation_is_well() -> None:
+def test_an_intact_installation_is_reported_as_ok() -> None:
     done, found = _doctor(HF_TOKEN=SECRET)
     assert done.exit_code == 0 and json.loads(done.stdout)["ok"] is True
     assert "packaged" in found["weights"]["found"]
@@ -43,7 +43,7 @@ def test_a_sound_installation_is_well() -> None:
     assert {"zedo", "Python", "torch", "device", "ultralytics", "video", "cache"} <= set(found)
 
 
-def test_damaged_weights_are_broken_with_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_weights_are_reported_with_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "_PACKAGE", tmp_path / "copy")
     shutil.copytree(PACKAGE / "assets" / "prior", tmp_path / "copy" / "assets" / "prior")
     poses = tmp_path / "copy" / "assets" / "prior" / "prior.json"
@@ -57,7 +57,7 @@ def test_damaged_weights_are_broken_with_advice(tmp_path: Path, monkeypatch: pyt
     assert found["weights"]["state"] == "broken" and found["weights"]["advice"]
 
 
-def test_settings_that_cannot_work(home: Path) -> None:
+def test_invalid_settings_are_reported(home: Path) -> None:
     home.write_text("a file")
     done, found = _doctor(HF_ENDPOINT=f"user:{SECRET}@example.invalid", HF_HUB_OFFLINE="1")
     assert done.exit_code == 1
@@ -67,7 +67,7 @@ def test_settings_that_cannot_work(home: Path) -> None:
     assert SECRET not in done.output
 
 
-def test_a_table_for_people() -> None:
+def test_the_report_as_a_table() -> None:
     done = CliRunner().invoke(app, ["doctor", "--weights", "nowhere"])
     assert done.exit_code == 1
     assert "broken" in done.stdout and "-> zedo download prior" in done.stdout

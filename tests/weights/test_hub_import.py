@@ -1,4 +1,4 @@
-"""`zedo import`: official weights as files become weights with a name."""
+"""`zedo import`: official weights in files become weights with a name."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import torch
 from typer.testing import CliRunner
 
 from zedo_cli.app import app
-from zedo_core import weights as hub
 from zedo_core.errors import WeightsError
-from zedo_core.methods.zedo.checkpoint import load_clusters, load_prior
+from zedo_core.methods.zedo.initial_poses import load_initial_poses
+from zedo_core.methods.zedo.prior import load_prior
+from zedo_core.weights import find_weights
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CHECKPOINT, CLUSTERS = GOLDEN / "checkpoint_tiny.pth", GOLDEN / "clusters_tiny_4.npy"
@@ -25,10 +26,10 @@ def _import(*args: Any) -> Any:
     return CliRunner().invoke(app, ["import", *map(str, args)])
 
 
-def test_the_weights_are_those_of_the_checkpoint_and_have_a_name(home: Path) -> None:
+def test_imported_weights_are_those_of_the_checkpoint_and_are_found_by_name(home: Path) -> None:
     done = _import(CHECKPOINT, "--clusters", CLUSTERS, "--name", "paper", "--json")
     assert done.exit_code == 0, done.output
-    path = hub.find_weights("paper", "prior")
+    path = find_weights("paper", "prior")
     assert path == home / "imported" / "paper" == Path(json.loads(done.stdout)["path"])
     assert {file.name for file in path.iterdir()} == {"prior.safetensors", "prior.json", "clusters.npz"}
     prior = load_prior(path)
@@ -37,7 +38,7 @@ def test_the_weights_are_those_of_the_checkpoint_and_have_a_name(home: Path) -> 
     assert sum(value.numel() for value in prior.net.parameters()) == sum(
         value.numel() for name, value in official.items() if "sigmas" not in name
     )
-    np.testing.assert_array_equal(load_clusters(path)[4], load_clusters(CLUSTERS)[4])
+    np.testing.assert_array_equal(load_initial_poses(path)[4], load_initial_poses(CLUSTERS)[4])
 
 
 def test_a_second_import_of_the_name_replaces_the_first(home: Path) -> None:
@@ -48,13 +49,13 @@ def test_a_second_import_of_the_name_replaces_the_first(home: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../paper", "prior", "", ".hidden", "a/b", "x" * 101, "ümlaut"])
-def test_a_name_is_plain_and_not_one_of_ours(home: Path, name: str) -> None:
+def test_invalid_and_registered_names_are_refused(home: Path, name: str) -> None:
     done = _import(CHECKPOINT, "--name", name)
     assert done.exit_code == 2 and "--name" in done.stderr
     assert not home.exists()
 
 
-def test_what_is_no_checkpoint_leaves_the_old_one(home: Path, tmp_path: Path) -> None:
+def test_an_invalid_checkpoint_leaves_the_earlier_import(home: Path, tmp_path: Path) -> None:
     assert _import(CHECKPOINT, "--name", "paper").exit_code == 0
     before = (home / "imported" / "paper" / "prior.safetensors").read_bytes()
     (tmp_path / "bad.pth").write_bytes(b"nothing")
@@ -70,7 +71,7 @@ def test_a_checkpoint_whose_tensors_are_larger_than_the_file_is_refused(tmp_path
     state = content["model_state_dict"]
     state["module.b1_dense1.weight"] = torch.zeros(1).expand(2**20, 2**20)  # 4 TiB, stored as four bytes
     torch.save({"model_state_dict": state}, tmp_path / "bomb.pth")
-    with pytest.raises(WeightsError, match="repeat their values"):
+    with pytest.raises(WeightsError, match="repeat values"):
         load_prior(tmp_path / "bomb.pth")
 
 
@@ -85,7 +86,7 @@ def test_a_compressed_checkpoint_is_refused(tmp_path: Path) -> None:
         load_prior(tmp_path / "packed.pth")
 
 
-def test_a_name_that_is_not_there_lists_the_imported_ones() -> None:
+def test_the_error_for_an_unknown_name_lists_imported_weights() -> None:
     assert _import(CHECKPOINT, "--name", "paper").exit_code == 0
     with pytest.raises(WeightsError, match="known: prior, paper"):
-        hub.find_weights("papre", "prior")
+        find_weights("papre", "prior")

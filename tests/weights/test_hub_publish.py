@@ -1,4 +1,4 @@
-"""`zedo publish` to a hub on loopback, and back from there."""
+"""`zedo publish` to a hub on loopback, and downloads from there."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ from typer.testing import CliRunner
 
 import zedo_core
 from zedo_cli.app import app
-from zedo_core import weights as hub
+from zedo_core.methods.zedo.card import model_card
 from zedo_core.storage.files import sha256_of
+from zedo_core.weights import download
 
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # of the client about itself
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # raised by the client itself
 
 PACKAGED = Path(zedo_core.__file__).parent / "assets" / "prior"
 FILES = ("prior.safetensors", "prior.json", "clusters.npz")
-RECORDED = ("| frames | 81535 |", "| steps | 40000 |", "| started from | zedo-prior-512 |", "lifted, mm | 46.28 |")
+RECORDED = (
+    *("| frames | 81535 |", "| steps | 40000 |", "| started from | zedo-prior-512 |"),
+    "lifted held-out poses, mm | 46.28 |",
+)
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
-    """A weights folder with more in it than is to be published."""
+    """A weights folder that also contains files not to be published."""
     folder = tmp_path / "own"
     shutil.copytree(PACKAGED, folder, ignore=shutil.ignore_patterns("README.md"))
     (folder / "training.pt").write_bytes(b"the state of the training")
@@ -38,7 +42,9 @@ def _publish(*args: str, **environment: str) -> Any:
     return CliRunner().invoke(app, ["publish", *args], env=environment)
 
 
-def test_files_and_card_arrive_in_one_commit_and_can_be_fetched(server: Hub, own: Path, tmp_path: Path) -> None:
+def test_files_and_card_are_published_in_one_commit_and_can_be_downloaded(
+    server: Hub, own: Path, tmp_path: Path
+) -> None:
     args = ("--repo", "ann/prior", "--private", "--licence", "cc-by-4.0", "--terms", "Own capture of five people.")
     done = _publish(str(own), *args, "--json", HF_ENDPOINT=server.endpoint, HF_TOKEN=SECRET)
     assert done.exit_code == 0, done.output
@@ -47,7 +53,7 @@ def test_files_and_card_arrive_in_one_commit_and_can_be_fetched(server: Hub, own
     assert server.private == {"ann/prior": True}
     assert len(server.commits) == 1
     stored = server.repos["ann/prior"]
-    assert set(stored) == {*FILES, "README.md"}  # nothing else of the folder
+    assert set(stored) == {*FILES, "README.md"}  # no other files of the folder
     assert all(stored[name] == (own / name).read_bytes() for name in FILES)
     assert report["sha256"] == {name: sha256_of(own / name) for name in FILES}
     card = stored["README.md"].decode()
@@ -56,37 +62,37 @@ def test_files_and_card_arrive_in_one_commit_and_can_be_fetched(server: Hub, own
     assert SECRET not in done.output and SECRET not in card
     server.repos["acme/prior"] = stored
     with pytest.raises(zedo_core.errors.HubError, match="SHA-256"):  # type: ignore[attr-defined]
-        hub.download("prior", endpoint=server.endpoint)  # the test's registry has other hashes
+        download("prior", endpoint=server.endpoint)  # the test's registry has other hashes
 
 
-def test_a_second_time_is_a_second_commit(server: Hub, own: Path) -> None:
+def test_publishing_again_adds_a_second_commit(server: Hub, own: Path) -> None:
     for _ in range(2):
         assert _publish(str(own), "--repo", "ann/prior", HF_ENDPOINT=server.endpoint).exit_code == 0
     assert server.private == {"ann/prior": False}
     assert len(server.commits) == 2
 
 
-def test_the_card_alone_can_be_seen_first(server: Hub, own: Path) -> None:
+def test_a_dry_run_prints_only_the_card(server: Hub, own: Path) -> None:
     done = _publish(str(own), "--repo", "ann/prior", "--dry-run", HF_ENDPOINT=server.endpoint)
     assert done.exit_code == 0
     assert done.stdout.startswith("---\nlicense: other\n")
     assert server.requests == []
 
 
-def test_a_card_of_ones_own_is_sent_as_it_is(server: Hub, own: Path) -> None:
+def test_an_existing_card_is_published_unchanged(server: Hub, own: Path) -> None:
     (own / "README.md").write_text("# Mine\n")
     assert _publish(str(own), "--repo", "ann/prior", HF_ENDPOINT=server.endpoint).exit_code == 0
     assert server.repos["ann/prior"]["README.md"] == b"# Mine\n"
     for words in (("--licence", "mit"), ("--terms", "mine")):
         done = _publish(str(own), "--repo", "ann/prior", *words, HF_ENDPOINT=server.endpoint)
-        assert done.exit_code == 2 and "is the model card; say licence and terms there" in done.stderr
+        assert done.exit_code == 2 and "is used as the model card; give licence and terms there" in done.stderr
     (own / "README.md").write_bytes(b"\xff\xfe")
     done = _publish(str(own), "--repo", "ann/prior", HF_ENDPOINT=server.endpoint)
-    assert done.exit_code == 1 and "expected the model card as text" in done.stderr
+    assert done.exit_code == 1 and "expected a model card as text" in done.stderr
     assert len(server.commits) == 1
 
 
-def test_weights_that_cannot_be_used_are_not_sent(server: Hub, own: Path) -> None:
+def test_unusable_weights_are_not_published(server: Hub, own: Path) -> None:
     (own / "clusters.npz").write_bytes(b"damaged")
     done = _publish(str(own), "--repo", "ann/prior", HF_ENDPOINT=server.endpoint)
     assert done.exit_code == 1 and "clusters.npz" in done.stderr
@@ -98,19 +104,20 @@ def test_weights_that_cannot_be_used_are_not_sent(server: Hub, own: Path) -> Non
     assert server.requests == []
 
 
-@pytest.mark.parametrize(("status", "expected"), [(401, "refuses the token"), (403, "forbids"), (500, "status 500")])
-def test_a_refusal_is_one_line(server: Hub, own: Path, naps: list[float], status: int, expected: str) -> None:
+@pytest.mark.parametrize(("status", "expected"), [(401, "refuses the token"), (403, "denies"), (500, "status 500")])
+def test_a_refusal_is_one_line(server: Hub, own: Path, sleeps: list[float], status: int, expected: str) -> None:
     server.status = status
     done = _publish(str(own), "--repo", "ann/prior", HF_ENDPOINT=server.endpoint, HF_TOKEN=SECRET)
     assert done.exit_code == 1
     assert expected in done.stderr and done.stderr.count("\n") == 1
     assert SECRET not in done.output
-    assert naps == []
+    assert sleeps == []
 
 
-def test_a_card_cannot_be_broken_out_of() -> None:
-    card = hub.model_card(
-        name="a\n---\nb", joints="c\n# d", weights=1, shapes=(), licence="other\nextra: true", terms="two\n\nlines",
+def test_fields_of_the_card_are_escaped() -> None:
+    card = model_card(
+        name="a\n---\nb", joints="c\n# d", weights=1, initial_poses=(),
+        licence="other\nextra: true", terms="two\n\nlines",
         training={"options": {"steps": "1 | x\n# y"}, "data": []},
     )  # fmt: skip
     assert card.split("---\n")[1].splitlines()[0] == "license: other extra: true"

@@ -1,4 +1,4 @@
-"""The card of the packaged weights says what the files are."""
+"""The model card of the packaged weights agrees with the files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import zedo_core
-from zedo_core.methods.zedo.checkpoint import load_prior
+from zedo_core.methods.zedo.prior import load_prior
 from zedo_core.storage.files import sha256_of
 
 FOLDER = Path(zedo_core.__file__).parent / "assets" / "prior"

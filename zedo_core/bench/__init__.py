@@ -1,8 +1,8 @@
-"""How fast the lifting is on this machine, beside a plain implementation of the paper."""
+"""Benchmark of a method's lifting on this machine, with the method's own comparisons."""
 
-from zedo_core.bench.record import Bench, BenchRequest, Machine, Measurement, Memory, Target
 from zedo_core.bench.report import Table, as_json, prepare, tables, write_report
 from zedo_core.bench.run import bench
+from zedo_core.methods.benchmark import Bench, BenchRequest, Machine, Measurement, Memory, Target
 
 __all__ = [
     "Bench",

@@ -1,4 +1,4 @@
-"""Times, peaks of memory, and the rates and FLOPs to hold them against."""
+"""Measuring times, peak memory, and the machine's rates to compare with."""
 
 from __future__ import annotations
 
@@ -11,25 +11,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import nn
 
-from zedo_core.bench.record import Ceiling, Machine
-from zedo_core.nets.fused import FusedScore
-from zedo_core.nets.score_mlp import ScoreMLP
-from zedo_core.nets.tabled import TabledScore
+from zedo_core.methods.benchmark import Ceiling, Machine, Run
 
-Run = Callable[[], object]
-_REPEATS, _LEAST_S = 3, 1.0
-# Fills the device, and fits its memory.
+_REPEATS, _MIN_S = 3, 1.0
+# Edge lengths of matrices that use the whole device and fit its memory.
 _SIZE_CPU, _SIZE_GPU, _SIZE_QUICK = 2048, 8192, 256
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Median and shortest time of some repeats, and the most memory that the device held meanwhile."""
+    """Median and shortest time of several repeats, and the device's peak memory during them."""
 
     seconds: float
     shortest_s: float
@@ -37,36 +31,39 @@ class Timing:
     peak_bytes: int | None
 
 
-def timed(run: Run, device: torch.device, budget_s: float) -> Timing:
-    """Run to warm up, then three times and for a second in all, or until the budget is spent."""
+def time_run(run: Run, device: torch.device, budget_s: float) -> Timing:
+    """Run once to warm up, then at least three times and for a second in total, or until the budget is spent."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    times = [_once(run, device)]
-    if times[0] < budget_s / 2:  # else there is no time to warm up, and little need
+    times = [_time_once(run, device)]
+    if times[0] < budget_s / 2:  # for longer runs there is no time to warm up, and little need
         times.clear()
-        while not (sum(times) >= budget_s or (len(times) >= _REPEATS and sum(times) >= _LEAST_S)):
-            times.append(_once(run, device))
+        while not (sum(times) >= budget_s or (len(times) >= _REPEATS and sum(times) >= _MIN_S)):
+            times.append(_time_once(run, device))
     peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
     return Timing(statistics.median(times), min(times), len(times), peak)
 
 
-def timed_part(
-    make: Callable[[int], Run], wanted: int, device: torch.device, budget_s: float, first: int = 1
+def time_units(
+    make: Callable[[int], Run], total: int, device: torch.device, budget_s: float, first: int = 1
 ) -> tuple[Timing, int]:
-    """Time as many of the `wanted` units as the budget allows, and say how many; `make(n)` is the work of n units."""
-    units = min(first, wanted)
-    while units < wanted:
-        seconds = min(_once(make(units), device) for _ in range(2))  # one alone may have been disturbed
-        fitting = int(units * budget_s / seconds)
-        if fitting <= units:
+    """Time as many of `total` units as the budget allows, and return their number; `make(n)` returns a run of n units.
+
+    The number grows from `first` by at most a factor of 10, since small runs predict large ones poorly.
+    """
+    units = min(first, total)
+    while units < total:
+        seconds = min(_time_once(make(units), device) for _ in range(2))  # the minimum, as one may be disturbed
+        affordable = int(units * budget_s / seconds)
+        if affordable <= units:
             break
-        previous, units = units, min(wanted, fitting, 10 * units)  # small pieces tell little of large ones
+        previous, units = units, min(total, affordable, 10 * units)
         if units < 10 * previous:
             break
-    return timed(make(units), device, budget_s), units
+    return time_run(make(units), device, budget_s), units
 
 
-def _once(run: Run, device: torch.device) -> float:
+def _time_once(run: Run, device: torch.device) -> float:
     _synchronise(device)
     start = time.perf_counter()
     run()
@@ -81,24 +78,24 @@ def _synchronise(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def peaks(runs: Sequence[Run], device: torch.device) -> tuple[int, ...] | None:
-    """Most bytes in use above those before the first run, after each one: of the GPU's memory, else of the process's.
+def peak_memory(runs: Sequence[Run], device: torch.device) -> tuple[int, ...] | None:
+    """Peak memory after each run in bytes, above that in use before the first: of the GPU, or else of the process.
 
-    None where it cannot be told, such as when the process had already needed more.
+    None when it cannot be determined, such as when the process had needed more before.
     """
-    _forget_peak(device)
-    before, least = _in_use(device), _most_in_use(device)
-    if before is None or least is None:
+    _reset_peak(device)
+    before, earlier_peak = _in_use(device), _peak_in_use(device)
+    if before is None or earlier_peak is None:
         return None
-    found = []
+    peaks = []
     for run in runs:
         run()
-        found.append((_most_in_use(device) or 0) - before)
-    return tuple(found) if found[0] + before > least else None
+        peaks.append((_peak_in_use(device) or 0) - before)
+    return tuple(peaks) if peaks[0] + before > earlier_peak else None
 
 
-def _forget_peak(device: torch.device) -> None:
-    """Let the peak be what is in use now, where that can be done."""
+def _reset_peak(device: torch.device) -> None:
+    """Reset the peak to the memory in use now, if the system supports it."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return
@@ -107,14 +104,14 @@ def _forget_peak(device: torch.device) -> None:
 
 
 def _in_use(device: torch.device) -> int | None:
-    """Bytes held now; of the process elsewhere than on Linux, the most so far has to do."""
+    """Bytes in use now; for the process, outside Linux, the peak so far."""
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device)
-    return _linux_status("VmRSS") or _most_in_use(device)
+    return _linux_status("VmRSS") or _peak_in_use(device)
 
 
-def _most_in_use(device: torch.device) -> int | None:
-    """Most bytes held so far; None on Windows, which has no such call."""
+def _peak_in_use(device: torch.device) -> int | None:
+    """Peak in bytes so far; None on Windows, which has no such call."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     peak = _linux_status("VmHWM")
@@ -129,7 +126,7 @@ def _most_in_use(device: torch.device) -> int | None:
 
 
 def _linux_status(field: str) -> int | None:
-    """Bytes of a field of this process's status, which the system gives in kB."""
+    """A field of this process's status in bytes; the system reports kB."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
@@ -138,7 +135,7 @@ def _linux_status(field: str) -> int | None:
 
 
 def ceilings(device: torch.device, budget_s: float, quick: bool) -> tuple[Ceiling, ...]:
-    """Rates of one large product for each dtype, float32 first; the best of the repeats, for it is a ceiling."""
+    """Rates of a large matrix product for each dtype, float32 first; the best of the repeats, as it is a ceiling."""
     kinds = ["float32", "tfloat32", "float16", "bfloat16"] if device.type == "cuda" else ["float32"]
     size = _SIZE_QUICK if quick else _SIZE_CPU if device.type == "cpu" else _SIZE_GPU
     return tuple(_ceiling(kind, size, device, budget_s) for kind in kinds)
@@ -151,36 +148,15 @@ def _ceiling(kind: str, size: int, device: torch.device, budget_s: float) -> Cei
     before = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = kind == "tfloat32"
     try:
-        seconds = timed(lambda: torch.mm(a, b, out=out), device, budget_s).shortest_s
+        seconds = time_run(lambda: torch.mm(a, b, out=out), device, budget_s).shortest_s
     finally:
         torch.backends.cuda.matmul.allow_tf32 = before
     return Ceiling(dtype=kind, size=size, flops_per_s=2.0 * size**3 / seconds)
 
 
-def flops_per_row(net: ScoreMLP) -> int:
-    """FLOPs of one row in one call: two for each weight that meets the pose; the time is tabled, norms are left out."""
-    return 2 * (sum(layer.dense.weight.numel() for layer in net.layers) + net.head.weight.numel())
-
-
-def rows_through(run: Run) -> int:
-    """How many rows go through score networks in a run."""
-    seen: list[int] = []
-
-    def count(module: nn.Module, inputs: tuple[Any, ...], output: object) -> None:
-        if isinstance(module, (TabledScore, FusedScore)):
-            seen.append(len(inputs[0]))
-
-    hook = nn.modules.module.register_module_forward_hook(count)
-    try:
-        run()
-    finally:
-        hook.remove()
-    return sum(seen)
-
-
 @contextmanager
-def threads_set(threads: int | None) -> Iterator[None]:
-    """So many threads of the CPU for a while."""
+def cpu_threads(threads: int | None) -> Iterator[None]:
+    """Use this number of CPU threads within the block."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
     try:
@@ -189,19 +165,19 @@ def threads_set(threads: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def busy() -> str | None:
-    """A note when other programs use the processors; None when they do not, or nobody tells."""
+def load_note() -> str | None:
+    """A note when other programs use the processors; None when they do not, or the load is unknown."""
     try:
         load, cores = os.getloadavg()[0], os.cpu_count() or 1
     except (AttributeError, OSError):  # not on Windows
         return None
     if load < max(1.0, cores / 2):
         return None
-    return f"other programs were using the processors (load {load:.1f} on {cores} cores): the figures are rough"
+    return f"other programs were using the processors (load {load:.1f} on {cores} cores): the figures are inaccurate"
 
 
 def this_machine(device: torch.device) -> Machine:
-    """What the rates are a property of."""
+    """The machine and software that the rates depend on."""
     processor = _processor()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Machine(
@@ -217,7 +193,7 @@ def this_machine(device: torch.device) -> Machine:
 
 
 def _processor() -> str:
-    """Its name, which Linux tells only in a file."""
+    """Name of the processor, which Linux reports only in a file."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""A benchmark for people and machines: tables, JSON, Markdown and a plot."""
+"""Reporting a benchmark: tables, JSON, Markdown and a plot."""
 
 from __future__ import annotations
 
@@ -11,25 +11,23 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from zedo_core.bench.record import Bench, Measurement, Target
-from zedo_core.bench.targets import ratio
-from zedo_core.bench.work import PACKAGED, WIDE
+from zedo_core.bench.run import DEFAULT
 from zedo_core.errors import OutputError
-from zedo_core.storage.files import written_whole
+from zedo_core.methods.benchmark import Bench, Measurement, Target
+from zedo_core.storage.files import atomic_write
 
 _GROUPS = {
-    "comparison": "The paper's settings, written plainly and by us",
-    "rates": "Default preset: people a second",
+    "comparison": "The paper's settings: plain implementation and ours",
+    "rates": "Default preset: people per second",
     "picture": "Default preset: one person in one picture",
     "rows": "Cost by number of people",
     "iterations": "Cost by number of iterations",
 }
-_COLOURS = {"plain loop": "#888888", "our loop": "#1f6fd0", "default preset": "#e0582a"}
 
 
 @dataclass(frozen=True)
 class Table:
-    """A title, the heads of the columns, and rows of texts."""
+    """A title, column headers, and rows of cells."""
 
     title: str
     header: tuple[str, ...]
@@ -37,7 +35,7 @@ class Table:
 
 
 def prepare(out: Path) -> None:
-    """Make the folder before the long work; OutputError when it cannot be written to."""
+    """Create the output folder in advance; OutputError when it cannot be written to."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=out).close()
@@ -45,100 +43,77 @@ def prepare(out: Path) -> None:
         raise OutputError(f"{out}: cannot write there ({error.strerror}); choose another --out") from None
 
 
-def write_report(found: Bench, out: Path) -> tuple[Path, ...]:
-    """Write `bench.json`, `bench.md` and `bench.png` into `out`; OutputError when that cannot be done."""
+def write_report(bench: Bench, out: Path) -> tuple[Path, ...]:
+    """Write `bench.json`, `bench.md` and `bench.png` into `out`; OutputError when they cannot be written."""
     files = (out / "bench.json", out / "bench.md", out / "bench.png")
-    with written_whole(files[0]) as partial:
-        partial.write_text(json.dumps(as_json(found), indent=2, allow_nan=False) + "\n")
-    with written_whole(files[1]) as partial:
+    with atomic_write(files[0]) as partial:
+        partial.write_text(json.dumps(as_json(bench), indent=2, allow_nan=False) + "\n")
+    with atomic_write(files[1]) as partial:
         partial.write_text(
-            "\n".join(map(_markdown, tables(found))) + "".join(f"\n* {note}" for note in found.notes) + "\n"
+            "\n".join(map(_markdown, tables(bench))) + "".join(f"\n* {note}" for note in bench.notes) + "\n"
         )
-    with written_whole(files[2]) as partial:
-        _figure(found).savefig(partial, dpi=130)
+    with atomic_write(files[2]) as partial:
+        _figure(bench).savefig(partial, dpi=130)
     return files
 
 
-def as_json(found: Bench) -> dict[str, Any]:
-    """Everything, with the rates, ratios and verdicts that follow from it."""
-    return asdict(found) | {
-        "measurements": [asdict(m) | {"frames_per_s": m.frames_per_s} for m in found.measurements],
-        "ratios": [{"name": name, "ratio": value} for name, _, _, value in _ratios(found)],
-        "targets": [asdict(target) | {"reached": target.reached} for target in found.targets],
+def as_json(bench: Bench) -> dict[str, Any]:
+    """All results, with derived rates and whether targets are reached."""
+    return asdict(bench) | {
+        "measurements": [asdict(m) | {"frames_per_s": m.frames_per_s} for m in bench.measurements],
+        "ratios": [{"name": ratio.name, "ratio": ratio.ratio} for ratio in bench.ratios],
+        "targets": [asdict(target) | {"reached": target.reached} for target in bench.targets],
     }
 
 
-def tables(found: Bench) -> list[Table]:
+def tables(bench: Bench) -> list[Table]:
     """The machine, the targets, the ratios, and all measurements."""
-    groups = [(title, [m for m in found.measurements if m.group == group]) for group, title in _GROUPS.items()]
+    groups = [(title, [m for m in bench.measurements if m.group == group]) for group, title in _GROUPS.items()]
+    compared = tuple(
+        (r.name, f"{r.slow.seconds:.3g}", f"{r.fast.seconds:.3g}", f"{r.ratio:.1f}x") for r in bench.ratios
+    )
+    of_method = [
+        Table("Targets", ("", "target", "measured", "reached"), tuple(map(_target, bench.targets))),
+        Table("Comparison", ("", "plain, s", "ours, s", "ratio"), compared),
+    ]
     return [
-        _machine(found),
-        Table("Targets", ("", "wanted", "measured", "reached"), tuple(map(_target, found.targets))),
-        Table(
-            "Side by side",
-            ("", "plain, s", "ours, s", "ratio"),
-            tuple(
-                (name, f"{slow.seconds:.3g}", f"{fast.seconds:.3g}", f"{value:.1f}x")
-                for name, slow, fast, value in _ratios(found)
-            ),
-        ),
-        *(_measured(title, rows) for title, rows in groups if rows),
+        _machine(bench),
+        *(table for table in of_method if table.rows),
+        *(_measurements(title, rows) for title, rows in groups if rows),
     ]
 
 
-def _ratios(found: Bench) -> list[tuple[str, Measurement, Measurement, float]]:
-    """What is compared, both measurements, and how many times faster the second is."""
-    rows = []
-    for network in (PACKAGED, WIDE):
-        for S in sorted({m.hypotheses for m in found.measurements}):
-            plain = found.find("comparison", "plain loop", network, S)
-            reference = found.find("comparison", "plain reference", network, S)
-            shown = f"{network}, S = {S}"
-            rows.append(
-                (f"our loop to the plain one, {shown}", plain, found.find("comparison", "our loop", network, S))
-            )
-            default = found.find("rates", "default preset", network, S)
-            rows.append((f"default preset to the plain reference, {shown}", reference, default))
-    reference, default = (
-        found.find("comparison", "plain reference", WIDE, 1),
-        found.find("rates", "default preset", PACKAGED, 1),
-    )
-    rows.append((f"default preset, {PACKAGED}, to the plain reference, {WIDE}, S = 1", reference, default))
-    pairs = [(name, slow, fast, ratio(slow, fast)) for name, slow, fast in rows]
-    return [(name, slow, fast, value) for name, slow, fast, value in pairs if slow and fast and value is not None]
-
-
-def _machine(found: Bench) -> Table:
-    machine = found.machine
+def _machine(bench: Bench) -> Table:
+    machine = bench.machine
     rows = [
         ("device", f"{machine.device}: {machine.device_name}"),
         ("processor", f"{machine.processor}, {machine.cores} cores, {machine.threads} threads used"),
         ("software", f"torch {machine.torch}, Python {machine.python}, {machine.system}"),
     ]
-    for ceiling in found.ceilings:
-        shown = f"{ceiling.flops_per_s / 1e9:.4g} GFLOP/s"
-        rows.append((f"product of {ceiling.size} x {ceiling.size}, {ceiling.dtype}", shown))
-    if found.memory is not None:
-        shown = f"{_mb(found.memory.peak_bytes)} and {found.memory.bytes_per_person:.0f} bytes for each person"
-        rows.append(("peak memory, default preset, S = 1", shown))
-    rows.append(("networks", f"{PACKAGED}; {WIDE}: the paper's size, 1024 wide, with random weights"))
-    rows.append(("in the tables", "of ceiling: share of one product of the same type; timed: the part, then scaled up"))
+    for ceiling in bench.ceilings:
+        rate = f"{ceiling.flops_per_s / 1e9:.4g} GFLOP/s"
+        rows.append((f"matrix product, {ceiling.size} x {ceiling.size}, {ceiling.dtype}", rate))
+    if bench.memory is not None:
+        memory = f"{_mb(bench.memory.peak_bytes)} and {bench.memory.bytes_per_person:.0f} bytes per person"
+        rows.append(("peak memory, default preset, S = 1", memory))
+    rows += bench.remarks.items()
+    rows.append(("columns", "of ceiling: share of the rate of a matrix product; timed: the part timed and scaled up"))
     return Table("Machine", ("", ""), tuple(rows))
 
 
 def _target(target: Target) -> tuple[str, ...]:
-    wanted = f"{'at most' if target.at_most else 'at least'} {target.limit:g} {target.unit}"
+    limit = f"{'at most' if target.at_most else 'at least'} {target.limit:g} {target.unit}"
     if target.value is None:
-        return target.name, wanted, "", ""
+        return target.name, limit, "", ""
     name = f"{target.name}; {target.note}" if target.note else target.name
-    return name, wanted, f"{target.value:.3g} {target.unit}", "yes" if target.reached else "no"
+    return name, limit, f"{target.value:.3g} {target.unit}", "yes" if target.reached else "no"
 
 
-def _measured(title: str, rows: list[Measurement]) -> Table:
+def _measurements(title: str, rows: list[Measurement]) -> Table:
     header = ("", "people", "S", "steps", "time", "people/s", "of ceiling", "peak", "timed")
     lines = [header, *map(_line, rows)]
-    kept = [i for i in range(len(header)) if any(line[i] for line in lines[1:])]
-    header, *lines = (tuple(line[i] for i in kept) for line in lines)
+    used = [i for i in range(len(header)) if any(line[i] for line in lines[1:])]
+    header, *lines = (tuple(line[i] for i in used) for line in lines)
     return Table(title, header, tuple(lines))
 
 
@@ -160,32 +135,27 @@ def _markdown(table: Table) -> str:
     return "\n".join([f"### {table.title}", "", *("| " + " | ".join(line) + " |" for line in lines), ""])
 
 
-def _figure(found: Bench) -> Figure:
+def _figure(bench: Bench) -> Figure:
     """Seconds by number of people and by number of iterations."""
     figure = Figure(figsize=(10.5, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for what, colour in _COLOURS.items():
-        _curve(
-            left,
-            [(m.rows, m.seconds) for m in found.measurements if m.group == "rows" and m.what == what],
-            what,
-            colour,
-        )
-    by_calls = [(m.iterations, m.seconds) for m in found.measurements if m.group == "iterations"]
-    _curve(right, by_calls, "default preset", _COLOURS["default preset"])
-    people = next((m.rows for m in found.measurements if m.group == "iterations"), 0)
-    _named(left, "Cost by people (loops: 1000 iterations)", "people")
-    _named(right, f"Cost by iterations ({people} people)", "network calls")
-    figure.suptitle(f"{found.machine.device_name}, packaged network, S = 1", fontsize=10)
+    by_rows, by_calls = ([m for m in bench.measurements if m.group == group] for group in ("rows", "iterations"))
+    for what, calls in dict.fromkeys((m.what, m.iterations) for m in by_rows):
+        _curve(left, [(m.rows, m.seconds) for m in by_rows if m.what == what], f"{what}, {calls} iterations")
+    _curve(right, [(m.iterations, m.seconds) for m in by_calls], DEFAULT)
+    people = next((m.rows for m in by_calls), 0)
+    _label(left, "Cost by people", "people")
+    _label(right, f"Cost by iterations ({people} people)", "network calls")
+    figure.suptitle(f"{bench.request.method}, {bench.machine.device_name}, packaged network, S = 1", fontsize=10)
     return figure
 
 
-def _curve(axes: Axes, points: list[tuple[int, float]], label: str, colour: str) -> None:
+def _curve(axes: Axes, points: list[tuple[int, float]], label: str) -> None:
     if points:
-        axes.loglog(*zip(*points, strict=True), "o-", color=colour, label=label)
+        axes.loglog(*zip(*points, strict=True), "o-", label=label)
 
 
-def _named(axes: Axes, title: str, x: str) -> None:
+def _label(axes: Axes, title: str, x: str) -> None:
     axes.set(title=title, xlabel=x, ylabel="seconds")
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)

@@ -1,4 +1,4 @@
-"""Cameras: what one is, how it is read from a calibration file or a picture, and which one an input was taken with."""
+"""Cameras: the model, reading one from a calibration file or a picture, and choosing that of an input."""
 
 from zedo_core.camera.camera import Camera
 from zedo_core.camera.choice import CameraChoice

@@ -14,19 +14,19 @@ from numpy import ndarray
 
 from zedo_core.errors import CameraError
 
-_FOCAL_PX = (1e-2, 1e7)  # what a camera can have
-_FARTHEST_PX = 1e7  # of the centre from the picture's corner
-_UNDISTORT_STEPS = 20  # of Newton's method; a usual lens needs four
-_UNDISTORTED_PX = 0.01  # largest error of an undistorted pixel, distorted again
+_FOCAL_PX = (1e-2, 1e7)  # valid range
+_MAX_CENTRE_PX = 1e7  # distance of the principal point from the corner of the picture
+_UNDISTORT_STEPS = 20  # of Newton's method; common lenses need four
+_MAX_UNDISTORT_ERROR_PX = 0.01  # after distorting the result again
 
 
 @dataclass(frozen=True, kw_only=True)
 class Camera:
     """A pinhole camera with OpenCV's lens distortion.
 
-    `fx, fy, cx, cy` in pixels, `size` (width, height) in pixels, `distortion` (k1, k2, p1, p2[, k3
-    ...]) in OpenCV's order, `R_cam_from_world` (3, 3) and `t_cam_from_world` (3,) in metres where
-    known (as nested tuples), `source` says in words where the intrinsics came from.
+    `fx, fy, cx, cy` in pixels, `size` (width, height) in pixels, `distortion` (k1, k2, p1, p2[, k3 ...]) in OpenCV's
+    order, `R_cam_from_world` (3, 3) and `t_cam_from_world` (3,) in metres where known (as nested tuples); `source`
+    describes where the intrinsics come from.
     """
 
     fx: float
@@ -48,14 +48,14 @@ class Camera:
                 f"camera ({self.source}): expected focal lengths above 0 px, got fx={self.fx:g} fy={self.fy:g}"
             )
         if not all(_FOCAL_PX[0] <= focal <= _FOCAL_PX[1] for focal in (self.fx, self.fy)):
-            least, most = _FOCAL_PX
+            low, high = _FOCAL_PX
             raise CameraError(
-                f"camera ({self.source}): expected focal lengths of {least:g} to {most:g} px, got fx={self.fx:g} "
+                f"camera ({self.source}): expected focal lengths of {low:g} to {high:g} px, got fx={self.fx:g} "
                 f"fy={self.fy:g}"
             )
-        if max(abs(self.cx), abs(self.cy)) > _FARTHEST_PX:
+        if max(abs(self.cx), abs(self.cy)) > _MAX_CENTRE_PX:
             raise CameraError(
-                f"camera ({self.source}): expected a centre within {_FARTHEST_PX:g} px, got cx={self.cx:g} "
+                f"camera ({self.source}): expected a centre within {_MAX_CENTRE_PX:g} px, got cx={self.cx:g} "
                 f"cy={self.cy:g}"
             )
         if len(self.distortion) not in (0, 4, 5, 8, 12, 14):
@@ -79,17 +79,17 @@ class Camera:
         distortion: tuple[float, ...] = (),
         source: str = "given",
     ) -> Camera:
-        """Camera of a matrix K; CameraError when it is none or has skew."""
+        """Camera with the intrinsic matrix K; CameraError when K is not valid or has skew."""
         K = np.asarray(matrix, dtype=float)
         if K.shape != (3, 3):
             raise CameraError(f"camera ({source}): expected a 3x3 matrix K, got shape {K.shape}")
         if not np.isfinite(K).all():
-            raise CameraError(f"camera ({source}): K holds a value that is not finite")
+            raise CameraError(f"camera ({source}): K contains a value that is not finite")
         if not np.allclose(K[2], (0, 0, 1)) or abs(K[1, 0]) > 1e-6 * abs(K[0, 0]):
             shape = "[[fx, 0, cx], [0, fy, cy], [0, 0, 1]]"
             raise CameraError(f"camera ({source}): expected K as {shape}, got {K.tolist()}")
         if abs(K[0, 1]) > 1e-3 * abs(K[0, 0]):
-            raise CameraError(f"camera ({source}): K has a skew of {K[0, 1]:g}, which is not supported; expected 0")
+            raise CameraError(f"camera ({source}): expected K without skew, got {K[0, 1]:g}; skew is not supported")
         return cls(
             fx=float(K[0, 0]),
             fy=float(K[1, 1]),
@@ -102,7 +102,7 @@ class Camera:
 
     @classmethod
     def from_fov(cls, fov_deg: float, size: tuple[int, int]) -> Camera:
-        """Camera with the horizontal field of view `fov_deg` in degrees, centred in `size` (width, height)."""
+        """Camera with the horizontal field of view `fov_deg` in degrees, centred in a picture of (width, height)."""
         if not 1 <= fov_deg <= 170:
             raise CameraError(f"expected a horizontal field of view of 1 to 170 degrees, got {fov_deg:g}")
         focal = size[0] / 2 / math.tan(math.radians(fov_deg) / 2)
@@ -110,7 +110,7 @@ class Camera:
 
     @classmethod
     def guess(cls, size: tuple[int, int]) -> Camera:
-        """The stated guess when nothing is known: f = sqrt(w^2 + h^2), 53 degrees over the diagonal."""
+        """The default when nothing is known: f = sqrt(w^2 + h^2), a diagonal field of view of 53 degrees."""
         return cls._centred(math.hypot(*size), size, "guess (53 degrees diagonal field of view)")
 
     @classmethod
@@ -121,14 +121,14 @@ class Camera:
         )
 
     def resized(self, size: tuple[int, int]) -> Camera:
-        """The same camera with its pictures resized to (width, height); CameraError when the aspect differs."""
+        """The camera for its pictures resized to (width, height); CameraError when the aspect ratio differs."""
         if self.size is None or self.size == size:
             return replace(self, size=size)
         factor = size[0] / self.size[0]
         if abs(self.size[1] * factor - size[1]) > 1.0:
             raise CameraError(
-                f"camera ({self.source}): is for pictures of {self.size[0]}x{self.size[1]} px, these have "
-                f"{size[0]}x{size[1]}; give the camera that took them"
+                f"camera ({self.source}): expected pictures of {self.size[0]}x{self.size[1]} px, got "
+                f"{size[0]}x{size[1]}; give the camera that took these pictures"
             )
         return replace(
             self,
@@ -142,16 +142,16 @@ class Camera:
 
     @property
     def matrix(self) -> Float[ndarray, "3 3"]:
-        """The matrix K."""
+        """The intrinsic matrix K."""
         return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]], dtype=float)
 
     @property
     def is_distorted(self) -> bool:
-        """Whether the lens bends anything."""
+        """Whether the lens has any distortion."""
         return any(self.distortion)
 
     def project(self, points_cam: Float[ndarray, "... 3"]) -> Float[ndarray, "... 2"]:
-        """Pixels of points in metres, lens distortion included; NaN for points not in front of the camera."""
+        """Pixels of points in metres, including lens distortion; NaN for points not in front of the camera."""
         points = np.asarray(points_cam, dtype=float)
         in_front = points[..., 2:] > 1e-6
         xy = points[..., :2] / np.where(in_front, points[..., 2:], np.nan)
@@ -168,24 +168,24 @@ class Camera:
         return np.where(np.isfinite(xy), pixels.reshape(xy.shape), np.nan)
 
     def undistort(self, pixels: Float[ndarray, "... 2"]) -> Float[ndarray, "... 2"]:
-        """Pixels as the same camera without lens distortion would see them; NaN where the lens model has no answer."""
+        """The pixels of the same camera without lens distortion; NaN where the lens model cannot be inverted."""
         points = np.asarray(pixels, dtype=float)
         if not self.is_distorted or points.size == 0:
             return points
         solution = points.copy()
         for _ in range(_UNDISTORT_STEPS):
             error = points - self._distort(solution)
-            slope = np.stack(
+            jacobian = np.stack(
                 [self._distort(solution + step) - self._distort(solution - step) for step in np.eye(2) / 2], axis=-1
             )
-            singular = np.abs(np.linalg.det(slope)) < 1e-9
-            slope[singular] = np.eye(2)
-            solution = solution + np.linalg.solve(slope, error[..., None])[..., 0]
-        reached = np.linalg.norm(points - self._distort(solution), axis=-1, keepdims=True) < _UNDISTORTED_PX
-        return np.where(reached, solution, np.nan)
+            singular = np.abs(np.linalg.det(jacobian)) < 1e-9
+            jacobian[singular] = np.eye(2)
+            solution = solution + np.linalg.solve(jacobian, error[..., None])[..., 0]
+        error_px = np.linalg.norm(points - self._distort(solution), axis=-1, keepdims=True)
+        return np.where(error_px < _MAX_UNDISTORT_ERROR_PX, solution, np.nan)
 
     def _distort(self, pixels: Float[ndarray, "... 2"]) -> Float[ndarray, "... 2"]:
-        """Pixels of a camera without lens distortion as this one sees them."""
+        """Pixels of a camera without lens distortion to pixels of this camera."""
         return self._to_pixels((pixels - (self.cx, self.cy)) / (self.fx, self.fy))
 
     def rays(self, pixels: Float[ndarray, "... 2"]) -> Float[ndarray, "... 3"]:

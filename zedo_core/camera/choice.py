@@ -1,4 +1,4 @@
-"""Which camera an input was taken with: a file or focal length, else EXIF data, else a field of view, else a guess."""
+"""The camera of an input: from a file or focal length, else EXIF data, else a field of view, else a guess."""
 
 from __future__ import annotations
 
@@ -18,60 +18,61 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class CameraChoice:
-    """What is known of the camera; at most one of file, focal length and field of view."""
+    """How the user specified the camera; at most one of file, focal length and field of view."""
 
     file: Path | None = None
-    name: str | None = None  # of one camera among several in the file
-    fx: float | None = None  # px; fy is the same if not given, the centre is that of the image
+    name: str | None = None  # of one of several cameras in the file
+    fx: float | None = None  # px; fy defaults to fx, cx and cy to the image centre
     fy: float | None = None
     cx: float | None = None
     cy: float | None = None
     fov_deg: float | None = None  # horizontal
 
     def __post_init__(self) -> None:
-        known = {"a camera file": self.file, "a focal length": self.fx, "a field of view": self.fov_deg}
-        ways = [name for name, given in known.items() if given is not None]
-        if len(ways) > 1:
-            raise CameraError(f"expected one way to give the camera, got {' and '.join(ways)}; drop one")
+        options = {"a camera file": self.file, "a focal length": self.fx, "a field of view": self.fov_deg}
+        given = [name for name, value in options.items() if value is not None]
+        if len(given) > 1:
+            raise CameraError(f"expected one way to give the camera, got {' and '.join(given)}; drop one")
         if self.fx is None and any(value is not None for value in (self.fy, self.cx, self.cy)):
             raise CameraError("fy, cx and cy need fx as well; give fx in pixels")
 
     @property
     def is_given(self) -> bool:
-        """Whether a file or a focal length was given, which wins over whatever the pictures tell."""
+        """Whether a file or a focal length was given, which takes precedence over the EXIF data of the pictures."""
         return self.file is not None or self.fx is not None
 
-    def cameras(self, sizes: tuple[Size, ...] | None, told: Sequence[Camera | None] = ()) -> tuple[Camera, ...]:
-        """One camera per image size, or one per frame where pictures tell of their own (`told`, None for those that do
-        not); CameraError when nothing can be said without the size.
+    def cameras(self, sizes: tuple[Size, ...] | None, exif_cameras: Sequence[Camera | None] = ()) -> tuple[Camera, ...]:
+        """One camera per image size, or one per frame if any frame has a camera from its EXIF data (None if not).
+
+        CameraError when the camera cannot be determined without the image size.
         """
         if sizes is None:
             if self.file is not None:
                 return (read_calibration(self.file, self.name),)
             if self.fx is not None and self.cx is not None and self.cy is not None:
-                return (self._given(None),)
-            raise CameraError("the image size is not known; give --image-size, a camera file, or fx, cx and cy")
-        if not self.is_given and any(camera is not None for camera in told):
-            return self._told(sizes, told)
-        known = {size: self._camera(size) for size in dict.fromkeys(sizes)}
-        return tuple(known[size] for size in sizes)
+                return (self._from_intrinsics(None),)
+            raise CameraError("the image size is unknown; give --image-size, a camera file, or fx, cx and cy")
+        if not self.is_given and any(camera is not None for camera in exif_cameras):
+            return self._from_exif(sizes, exif_cameras)
+        by_size = {size: self._camera(size) for size in dict.fromkeys(sizes)}
+        return tuple(by_size[size] for size in sizes)
 
-    def _told(self, sizes: tuple[Size, ...], told: Sequence[Camera | None]) -> tuple[Camera, ...]:
-        """The pictures' own cameras; one for all where they are the same."""
+    def _from_exif(self, sizes: tuple[Size, ...], exif_cameras: Sequence[Camera | None]) -> tuple[Camera, ...]:
+        """The cameras of the pictures' EXIF data; a single one if they are all the same."""
         if self.fov_deg is not None:
-            _log.warning("the field of view of %g degrees is not used: the EXIF data say the camera", self.fov_deg)
-        each = sizes * len(told) if len(sizes) == 1 else sizes
-        cameras = [camera or self._camera(size) for camera, size in zip(told, each, strict=True)]
+            _log.warning("the field of view of %g degrees is not used: EXIF data give the camera", self.fov_deg)
+        per_frame = sizes * len(exif_cameras) if len(sizes) == 1 else sizes
+        cameras = [camera or self._camera(size) for camera, size in zip(exif_cameras, per_frame, strict=True)]
         return tuple(cameras) if len(set(cameras)) > 1 else (cameras[0],)
 
     def _camera(self, size: Size) -> Camera:
         if self.file is not None:
             return read_calibration(self.file, self.name).resized(size)
         if self.fx is not None:
-            return self._given(size)
+            return self._from_intrinsics(size)
         return Camera.guess(size) if self.fov_deg is None else Camera.from_fov(self.fov_deg, size)
 
-    def _given(self, size: Size | None) -> Camera:
+    def _from_intrinsics(self, size: Size | None) -> Camera:
         assert self.fx is not None
         width, height = size or (0, 0)
         return Camera(

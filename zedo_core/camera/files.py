@@ -1,7 +1,7 @@
 """Cameras from calibration files: Pose2Sim/OpenCap TOML, JSON, YAML, npz, ROS and OpenCV's YAML, XML and JSON.
 
-Every form is first parsed into plain tables; a table that holds a matrix K (under one of its usual names) or `fx` is a
-camera, and the key that leads to it is its name.
+Every format is first parsed into nested tables; a table that contains a matrix K (under one of its usual names) or `fx`
+is a camera, and its key is the camera's name.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ else:
     import tomli as tomllib  # pyright: ignore[reportMissingImports]
 
 _ZIP_MAGIC = b"PK\x03\x04"
-_LARGEST_ARRAY = 64  # values; a larger array of an npz describes no camera
-_LARGEST_TEXT = 2**22  # bytes; some thousand cameras, and what YAML reads within seconds
-_MOST_ALIASES = 16  # of YAML; each repeats a part of the file, and those within each other multiply
-_DEEPEST = 4  # tables within tables
+_MAX_ARRAY = 64  # values; larger arrays of an npz are not camera parameters
+_MAX_TEXT = 2**22  # bytes; about a thousand cameras, and parsed as YAML within seconds
+_MAX_ALIASES = 16  # of YAML; each repeats a part of the file, and nested aliases multiply
+_MAX_DEPTH = 4  # of nested tables
 _IDENTITY_TOLERANCE = 1e-4  # rotations are often written with 6 digits
 
-# Spellings of one thing, compared without case, underscores and dashes.
+# Accepted spellings of each key, compared without case, underscores and dashes.
 _MATRIX = ("k", "matrix", "cameramatrix", "intrinsics", "intrinsic", "intrinsicmatrix", "mtx")
 _FOCALS = ("fx", "fy", "cx", "cy")
 _DISTORTION = ("distortions", "distortion", "dist", "d", "distcoeffs", "distortioncoefficients")
@@ -46,52 +46,52 @@ _FISHEYE_MODELS = ("fisheye", "equidistant", "kannalabrandt")
 
 
 def read_calibration(path: Path, name: str | None = None) -> Camera:
-    """The camera of a calibration file; `name` picks one of several.
+    """Read the camera of a calibration file; `name` chooses one of several.
 
     Extrinsics are taken from `rotation` (a Rodrigues vector or a matrix, world to camera) and `translation` in metres.
-    FormatError when the file cannot be read, CameraError when it holds no such camera or one that zedo cannot use.
+    FormatError when the file cannot be read, CameraError when it has no such camera or one that zedo does not support.
     """
-    cameras = list(_find(_parse(path), None))
-    label, table = _pick(cameras, name, path)
+    cameras = list(_find_cameras(_parse(path), None))
+    label, table = _choose(cameras, name, path)
     source = path.name if label is None else f"{path.name}, camera {label}"
     return _camera(table, source)
 
 
-def _pick(cameras: list[tuple[str | None, dict]], name: str | None, path: Path) -> tuple[str | None, dict]:
-    """The wanted camera, or the only one."""
+def _choose(cameras: list[tuple[str | None, dict]], name: str | None, path: Path) -> tuple[str | None, dict]:
+    """The camera of this name, or the only one."""
     if not cameras:
-        raise CameraError(f"{path}: holds no camera; expected fx, fy, cx, cy or a 3x3 matrix K, alone or per camera")
+        raise CameraError(f"{path}: expected fx, fy, cx, cy or a 3x3 matrix K, alone or per camera, found no camera")
     if name is None and len(cameras) == 1:
         return cameras[0]
-    found = [camera for camera in cameras if camera[0] == name]
-    if name is not None and found:
-        return found[0]
+    matches = [camera for camera in cameras if camera[0] == name]
+    if name is not None and matches:
+        return matches[0]
     names = ", ".join(str(label) for label, _ in cameras if label is not None)
     if name is None:
-        raise CameraError(f"{path}: holds {len(cameras)} cameras, choose one by its name: {names}")
+        raise CameraError(f"{path}: contains {len(cameras)} cameras, choose one by name: {names}")
     raise CameraError(f"{path}: has no camera '{name}'; it has {names or 'one camera without a name'}")
 
 
-def _find(value: Any, label: str | None, depth: int = 0) -> Iterator[tuple[str | None, dict]]:
-    """Every camera in nested tables, with its name (None for a nameless one at the top)."""
-    if depth > _DEEPEST:
+def _find_cameras(value: Any, label: str | None, depth: int = 0) -> Iterator[tuple[str | None, dict]]:
+    """Every camera in nested tables, with its name (None for an unnamed one at the top level)."""
+    if depth > _MAX_DEPTH:
         return
     if isinstance(value, dict) and _is_camera(value):
-        own = _get(value, _NAME)
-        yield (str(own) if label is None and own is not None else label), value
+        name = _get(value, _NAME)
+        yield (str(name) if label is None and name is not None else label), value
     elif isinstance(value, dict):
         for key, entry in value.items():
-            yield from _find(entry, str(key), depth + 1)
+            yield from _find_cameras(entry, str(key), depth + 1)
     elif _is_matrix(value):
         yield label, {"K": value}
     elif isinstance(value, list):
         for i, entry in enumerate(value):
-            own = _get(entry, _NAME) if isinstance(entry, dict) else None
-            yield from _find(entry, str(i if own is None else own), depth + 1)
+            name = _get(entry, _NAME) if isinstance(entry, dict) else None
+            yield from _find_cameras(entry, str(i if name is None else name), depth + 1)
 
 
 def _is_camera(table: dict) -> bool:
-    """Whether the table holds intrinsics itself; those of a table of cameras lie deeper."""
+    """Whether the table itself contains intrinsics, rather than a nested table of cameras."""
     matrix = _get(table, _MATRIX)
     if isinstance(matrix, dict):
         return "data" in matrix or _get(matrix, _FOCALS) is not None
@@ -103,7 +103,7 @@ def _is_matrix(value: Any) -> bool:
 
 
 def _get(table: dict, spellings: tuple[str, ...]) -> Any:
-    """The first entry whose key is one of the spellings and that is not null, None without."""
+    """The first non-null entry whose key is one of the spellings, or None."""
     for key, value in table.items():
         if value is not None and str(key).lower().replace("_", "").replace("-", "") in spellings:
             return value
@@ -114,7 +114,7 @@ def _camera(table: dict, source: str) -> Camera:
     where = f"camera ({source})"
     model = _get(table, _LENS_MODEL)
     if _get(table, ("fisheye",)) in (True, 1, "1", "true") or str(model).lower().replace("_", "") in _FISHEYE_MODELS:
-        raise CameraError(f"{where}: fisheye lenses are not supported; undistort the images and give the new K")
+        raise CameraError(f"{where}: fisheye lenses are not supported; undistort the pictures and give their new K")
     camera = Camera.from_matrix(
         _matrix(table, where),
         size=_size(table, where),
@@ -132,7 +132,7 @@ def _camera(table: dict, source: str) -> Camera:
 
 
 def _matrix(table: dict, where: str) -> Float[ndarray, "3 3"]:
-    """K from the table, from a table in it, or of fx, fy, cx and cy."""
+    """K from the table, from a nested table, or from fx, fy, cx and cy."""
     matrix = _get(table, _MATRIX)
     if isinstance(matrix, dict) and _get(matrix, _FOCALS) is not None:
         return _matrix(matrix, where)
@@ -162,7 +162,7 @@ def _size(table: dict, where: str) -> tuple[int, int] | None:
 
 
 def _rotation(value: Any, where: str) -> Float[ndarray, "3 3"]:
-    """A rotation matrix of itself or of a Rodrigues vector in radians."""
+    """A rotation matrix, given as such or as a Rodrigues vector in radians."""
     rotation = _numbers(value, where)
     if rotation.size not in (3, 9) or not np.isfinite(rotation).all():
         raise CameraError(f"{where}: expected 3 (Rodrigues) or 3x3 finite values, got {rotation.tolist()}")
@@ -177,7 +177,7 @@ def _rotation(value: Any, where: str) -> Float[ndarray, "3 3"]:
 
 
 def _numbers(value: Any, where: str, count: int | None = None) -> Float[ndarray, "..."]:
-    """Numbers of a list, a text of numbers, or a stored matrix {rows, cols, data}; none for None."""
+    """The numbers of a list, a text, or a stored matrix {rows, cols, data}; an empty array for None."""
     if isinstance(value, dict) and "data" in value:
         value = value["data"]
     if isinstance(value, str):
@@ -191,20 +191,20 @@ def _numbers(value: Any, where: str, count: int | None = None) -> Float[ndarray,
     return array
 
 
-def _content(path: Path) -> bytes:
-    """All of a text; of an npz, which may hold keypoints as well, the beginning."""
+def _read(path: Path) -> bytes:
+    """The content of a text; of an npz, which may also contain keypoints, only the beginning."""
     with open(path, "rb") as file:  # once, since it may be a pipe
         head = file.read(len(_ZIP_MAGIC))
-        content = head if head == _ZIP_MAGIC else head + file.read(_LARGEST_TEXT + 1)
-    if len(content) > _LARGEST_TEXT:
-        raise FormatError(f"{path}: expected a camera of at most {_LARGEST_TEXT >> 20} MiB, found more")
+        content = head if head == _ZIP_MAGIC else head + file.read(_MAX_TEXT + 1)
+    if len(content) > _MAX_TEXT:
+        raise FormatError(f"{path}: expected a camera file of at most {_MAX_TEXT >> 20} MiB, found more")
     return content
 
 
 def _parse(path: Path) -> Any:
-    """Nested tables of any of the forms, told by the content."""
+    """The nested tables of a file in any of the formats, detected from its content."""
     try:
-        content = _content(path)
+        content = _read(path)
     except (OSError, ValueError) as error:
         raise FormatError(f"{path}: cannot read the camera ({getattr(error, 'strerror', None) or error})") from None
     if content.startswith(_ZIP_MAGIC):
@@ -215,34 +215,34 @@ def _parse(path: Path) -> Any:
         raise FormatError(f"{path}: expected a camera as TOML, JSON, YAML, XML or npz, found binary data") from None
     parsers = {"XML": _parse_xml} if text.lstrip().startswith("<") else _PARSERS
     reasons = []
-    for form, parse in parsers.items():
+    for name, parse in parsers.items():
         try:
             return parse(text)
         except (ValueError, SyntaxError, RecursionError, OverflowError) as error:
-            reasons.append(f"as {form}: {error}")
+            reasons.append(f"as {name}: {error}")
     raise FormatError(f"{path}: cannot read the camera ({'; '.join(reasons)})")
 
 
 def _parse_npz(path: Path) -> dict[str, Any]:
     arrays = load_arrays(path)
-    small = {name: a for name, a in arrays.items() if a.size <= _LARGEST_ARRAY}
+    small = {name: a for name, a in arrays.items() if a.size <= _MAX_ARRAY}
     return {name: array.tolist() for name, array in small.items()}
 
 
 def _parse_yaml(text: str) -> Any:
-    """YAML, OpenCV's dialect of it included."""
+    """Parse YAML, including OpenCV's dialect of it."""
     import yaml
 
     class Loader(yaml.SafeLoader):
-        """Reads OpenCV's matrices as the tables that they are."""
+        """Reads OpenCV's matrices as plain tables and bounds the number of aliases."""
 
         aliases = 0
 
         def compose_node(self, parent: Any, index: Any) -> Any:
-            """A node as usual; those that repeat another are counted."""
+            """Compose a node as usual, counting aliases."""
             self.aliases += self.check_event(yaml.AliasEvent)
-            if self.aliases > _MOST_ALIASES:
-                raise yaml.YAMLError(f"more than {_MOST_ALIASES} aliases")
+            if self.aliases > _MAX_ALIASES:
+                raise yaml.YAMLError(f"more than {_MAX_ALIASES} aliases")
             return super().compose_node(parent, index)
 
         def matrix(self, node: yaml.MappingNode) -> dict:
@@ -257,13 +257,13 @@ def _parse_yaml(text: str) -> Any:
 
 def _parse_xml(text: str) -> Any:
     if "<!DOCTYPE" in text.upper() or "<!ENTITY" in text.upper():
-        raise ValueError("a document type, which no calibration needs")
-    return _table(ElementTree.fromstring(text))
+        raise ValueError("a document type, which calibration files do not need")
+    return _xml_table(ElementTree.fromstring(text))
 
 
-def _table(element: ElementTree.Element) -> Any:
+def _xml_table(element: ElementTree.Element) -> Any:
     """An XML element as a table of its children, or its text."""
-    return {child.tag: _table(child) for child in element} if len(element) else (element.text or "").strip()
+    return {child.tag: _xml_table(child) for child in element} if len(element) else (element.text or "").strip()
 
 
 _PARSERS: dict[str, Callable[[str], Any]] = {"JSON": json.loads, "TOML": tomllib.loads, "YAML": _parse_yaml}

@@ -1,4 +1,4 @@
-"""Data sets: one file each, with `load(root, split, input) -> Samples` for those that can be evaluated on."""
+"""Data sets: one file each, with `load(root, split, input) -> Samples` for those used in evaluation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zedo_core.errors import InputError
 
 __all__ = ["DATASETS", "Samples", "load_samples"]
 
-# Name of each data set and of its module here.
+# The name of each data set and of its module.
 DATASETS = {
     "h36m": "h36m",
     "3dpw": "pw3d",
@@ -21,9 +21,9 @@ DATASETS = {
 
 
 def load_samples(dataset: str, root: Path | None, split: str = "test", input: str = "gt", seed: int = 0) -> Samples:
-    """Read a data set by name; `seed` is that of the cameras of motion capture.
+    """Read a data set by name; `seed` is used for the cameras of motion capture.
 
-    InputError for an unknown data set or one without its folder, FormatError when files do not fit.
+    InputError for an unknown data set or a missing folder, FormatError when files are not valid.
     """
     if dataset not in DATASETS:
         raise InputError(f"no data set '{dataset}'; expected one of {', '.join(DATASETS)}")
@@ -31,5 +31,5 @@ def load_samples(dataset: str, root: Path | None, split: str = "test", input: st
     if dataset == "mocap":
         return load(root, split, input, seed=seed)
     if root is None:
-        raise InputError(f"{dataset} is not part of the package; name your copy of it by --data DIR")
+        raise InputError(f"{dataset} is not part of the package; give the path of your copy by --data DIR")
     return load(Path(root), split, input)

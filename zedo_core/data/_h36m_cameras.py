@@ -1,11 +1,12 @@
-"""The cameras of Human3.6M: from a file beside the poses, else as published.
+"""The cameras of Human3.6M: from a camera file in the folder of the poses, else the published ones.
 
-A camera file is one of two. HDF5 (`cameras.h5`): groups `subject9/camera1` with R (3, 3), T (3, 1) in mm,
-f (2, 1) and c (2, 1) in px, k (3, 1), p (2, 1) and Name, the camera's number in character codes.
+There are two formats of camera files. HDF5 (`cameras.h5`): groups `subject9/camera1` with R (3, 3), T (3, 1) in mm,
+f (2, 1) and c (2, 1) in px, k (3, 1), p (2, 1) and Name, the camera's number as character codes.
 JSON: {"S9": {"54138969": {"R": 3 x 3 or "orientation": [w, x, y, z], "translation": [x, y, z], "center": [x, y],
 "focal_length": [x, y], "radial_distortion": [k1, k2, k3], "tangential_distortion": [p1, p2], "res_w": w,
-"res_h": h}}}. In both, a point in camera axes is R (point - place); the translation is the camera's place in the
-world, in mm or metres as its size tells; the orientation turns the other way, from camera axes to the world's.
+"res_h": h}}}. In both, a point in camera axes is R (point - position); T and the translation are the camera's position
+in the world, whose unit (mm or metres) follows from its magnitude; the orientation is the inverse rotation, from camera
+axes to world axes.
 """
 
 from __future__ import annotations
@@ -18,23 +19,24 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
+from scipy.spatial.transform import Rotation
 
 from zedo_core.camera import Camera
-from zedo_core.data._h36m_files import fields, files_beside, first_of
-from zedo_core.data._hdf5 import listed, read_hdf5
+from zedo_core.data._h36m_files import fields, files_in_folder, shorten
+from zedo_core.data._hdf5 import read_hdf5, summarize
 from zedo_core.errors import CameraError, FormatError
 
 Cameras = dict[str, dict[str, Camera]]  # by subject, then by the camera's number
 
 _MM = 1e-3
-_FARTHEST_M = 50.0  # the room is some 5 m wide: a camera farther out than this is given in mm
+_MAX_DISTANCE_M = 50.0  # the room is about 5 m wide: larger values are in mm
 _ROTATION_TOLERANCE = 1e-3
-_LARGEST_JSON = 1_000_000  # bytes; a larger file is no camera file
+_MAX_JSON = 1_000_000  # bytes; larger files are not camera files
 _H5_FIELDS = ("R", "T", "f", "c", "k", "p", "Name")
 
-# Number, width, height, focal lengths and principal point in px, k1 k2 k3, p1 p2. These and the places below are
-# the calibration that the data set is distributed with (Ionescu et al., Human3.6M, TPAMI 2014; `w0` of its
-# metadata), as VideoPose3D and its successors give it: rotations as quaternions, all rounded to float32.
+# Number, width, height, focal lengths and principal point in px, k1 k2 k3, p1 p2. These values and the extrinsics below
+# are the calibration distributed with the data set (Ionescu et al., Human3.6M, TPAMI 2014; `w0` of its metadata), in
+# the form of VideoPose3D and its successors: rotations as quaternions, all values rounded to float32.
 _INTRINSICS = (
     (
         *("54138969", 1000, 1002, 1145.0494384765625, 1143.7811279296875, 512.54150390625, 515.4514770507812),
@@ -59,8 +61,8 @@ _INTRINSICS = (
 )
 NUMBERS = tuple(str(row[0]) for row in _INTRINSICS)  # of the four cameras, in the order of the data set
 
-# Per subject and camera: the rotation from camera axes to the world's (w, x, y, z), the place in the world in mm.
-_PLACES = {
+# For each subject and camera: the rotation from camera to world axes (w, x, y, z), and the position in the world in mm.
+_EXTRINSICS = {
     "S1": (
         (0.1407056450843811, -0.1500701755285263, -0.755240797996521, 0.6223280429840088),
         (1841.1070556640625, 4955.28466796875, 1563.4454345703125),
@@ -135,22 +137,22 @@ _PLACES = {
 
 
 def find_cameras(folder: Path) -> tuple[Cameras, str]:
-    """The cameras of a folder's camera file, else the published ones, and in words where they came from.
+    """The cameras of a folder's camera file, else the published ones, and a description of their source.
 
     FormatError or CameraError when there is a camera file that cannot be used.
     """
-    for path in files_beside(folder, (".h5", ".hdf5")):
+    for path in files_in_folder(folder, (".h5", ".hdf5")):
         if any(name.startswith("subject") for name in fields(path)):
             return _from_hdf5(path), str(path)
-    for path in files_beside(folder, (".json",)):
+    for path in files_in_folder(folder, (".json",)):
         table = _json_table(path)
         if table is not None:
             return _from_json(path, table), str(path)
-    named = next((path for path in files_beside(folder, (".h5", ".json")) if path.stem == "cameras"), None)
+    named = next((path for path in files_in_folder(folder, (".h5", ".json")) if path.stem == "cameras"), None)
     if named is not None:
         raise FormatError(
             f"{named}: expected the cameras of Human3.6M (groups subject9/camera1, or JSON by subject and camera), "
-            f"found {listed(fields(named))}; take it away to use the published cameras"
+            f"found {summarize(fields(named))}; remove it to use the published cameras"
         )
     return published_cameras(), "the published cameras"
 
@@ -160,23 +162,23 @@ def published_cameras() -> Cameras:
     return {
         subject: {
             str(number): _camera(
-                R=_rotation_of(np.array(rows[2 * i])).T,
-                place_m=np.array(rows[2 * i + 1]) * _MM,
+                R=_rotation_from_quaternion(np.array(rows[2 * i])).T,
+                position_m=np.array(rows[2 * i + 1]) * _MM,
                 intrinsics=np.array(values, float),
                 size=(int(width), int(height)),
                 source=f"published camera {number} of {subject}",
             )
             for i, (number, width, height, *values) in enumerate(_INTRINSICS)
         }
-        for subject, rows in _PLACES.items()
+        for subject, rows in _EXTRINSICS.items()
     }
 
 
-def camera_of(cameras: Cameras, source: str, subject: str, number: str) -> Camera:
+def find_camera(cameras: Cameras, source: str, subject: str, number: str) -> Camera:
     """A camera of a subject; FormatError when there is none."""
     camera = cameras.get(subject, {}).get(number)
     if camera is None:
-        found = first_of(cameras.get(subject) or cameras)
+        found = shorten(cameras.get(subject) or cameras)
         raise FormatError(f"{source}: expected camera {number} of {subject}, found {found}")
     return camera
 
@@ -184,12 +186,12 @@ def camera_of(cameras: Cameras, source: str, subject: str, number: str) -> Camer
 def _camera(
     *,
     R: Float[ndarray, "3 3"],
-    place_m: Float[ndarray, "3"],
+    position_m: Float[ndarray, "3"],
     intrinsics: Float[ndarray, "9"],
     size: tuple[int, int] | None,
     source: str,
 ) -> Camera:
-    """A camera of its rotation from the world's axes, its place, and f, c, k1 k2 k3, p1 p2."""
+    """A camera from its rotation (world to camera axes), its position, and f, c, k1 k2 k3, p1 p2."""
     if not (np.isfinite(R).all() and np.allclose(R @ R.T, np.eye(3), atol=_ROTATION_TOLERANCE)):
         raise CameraError(f"{source}: expected a rotation, found {R.round(4).tolist()}")
     fx, fy, cx, cy, k1, k2, k3, p1, p2 = (float(value) for value in intrinsics)
@@ -201,21 +203,19 @@ def _camera(
         size=size,
         distortion=(k1, k2, p1, p2, k3),
         R_cam_from_world=tuple(tuple(float(value) for value in row) for row in R),
-        t_cam_from_world=tuple(float(value) for value in -R @ place_m),
+        t_cam_from_world=tuple(float(value) for value in -R @ position_m),
         source=source,
     )
 
 
-def _rotation_of(quaternion: Float[ndarray, "4"]) -> Float[ndarray, "3 3"]:
-    """Rotation matrix of a quaternion w, x, y, z."""
-    w, *v = quaternion / np.linalg.norm(quaternion)
-    cross = np.cross(v, np.eye(3)).T  # cross @ u = v x u
-    return np.eye(3) + 2 * w * cross + 2 * cross @ cross
+def _rotation_from_quaternion(quaternion: Float[ndarray, "4"]) -> Float[ndarray, "3 3"]:
+    """Rotation matrix of a quaternion (w, x, y, z)."""
+    return Rotation.from_quat(np.roll(quaternion, -1)).as_matrix()
 
 
 def _from_hdf5(path: Path) -> Cameras:
     cameras: Cameras = {}
-    subjects = [f"subject{subject[1:]}" for subject in _PLACES if f"subject{subject[1:]}" in fields(path)]
+    subjects = [f"subject{subject[1:]}" for subject in _EXTRINSICS if f"subject{subject[1:]}" in fields(path)]
     names = {(s, i): f"{s}/camera{i + 1}" for s in subjects for i in range(len(NUMBERS))}
     arrays = read_hdf5(path, [f"{group}/{field}" for group in names.values() for field in _H5_FIELDS])
     for (subject, _), group in names.items():
@@ -224,8 +224,8 @@ def _from_hdf5(path: Path) -> Cameras:
         codes = arrays[f"{group}/Name"].ravel()
         number = "".join(chr(int(code)) for code in codes if 0 < code < 128)
         cameras.setdefault("S" + subject.removeprefix("subject"), {})[number] = _camera(
-            R=_level(values["R"].reshape(3, 3)),
-            place_m=values["T"] * _MM,
+            R=_row_major(values["R"].reshape(3, 3)),
+            position_m=values["T"] * _MM,
             intrinsics=np.concatenate([values[key] for key in "fckp"]),
             size=None,
             source=f"{path}: {group}",
@@ -233,23 +233,23 @@ def _from_hdf5(path: Path) -> Cameras:
     return cameras
 
 
-def _level(stored: Float[ndarray, "3 3"]) -> Float[ndarray, "3 3"]:
-    """A rotation from the world's axes (z up), stored row by row or, as MATLAB does it, column by column.
+def _row_major(stored: Float[ndarray, "3 3"]) -> Float[ndarray, "3 3"]:
+    """A rotation from world axes (z up) that is stored in row-major or, as in MATLAB, in column-major order.
 
-    Of the two the one whose x axis is nearer to level: the cameras stand upright and look down a little.
+    The one whose x axis is closer to level is right: the cameras are upright and look slightly downwards.
     """
     return stored if abs(stored[0, 2]) < abs(stored[2, 0]) else stored.T
 
 
 def _json_table(path: Path) -> Mapping[str, Any] | None:
     """The content of a file with cameras by subject, None for any other."""
-    if path.stat().st_size > _LARGEST_JSON:
+    if path.stat().st_size > _MAX_JSON:
         return None
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    if not isinstance(table, dict) or not any(subject in table for subject in _PLACES):
+    if not isinstance(table, dict) or not any(subject in table for subject in _EXTRINSICS):
         return None
     return table
 
@@ -261,7 +261,7 @@ def _from_json(path: Path, table: Mapping[str, Any]) -> Cameras:
             for number, camera in _mapping(f"{path}: {subject}", cameras).items()
         }
         for subject, cameras in table.items()
-        if subject in _PLACES  # the cameras of the four whose poses are not published may be left empty
+        if subject in _EXTRINSICS  # the cameras of the four subjects without published poses may be empty
     }
 
 
@@ -271,13 +271,13 @@ def _from_fields(where: str, camera: Any) -> Camera:
     def values(key: str, count: int) -> ndarray:
         return _numbers(where, key, camera.get(key), count)
 
-    R = values("R", 9).reshape(3, 3) if "R" in camera else _rotation_of(values("orientation", 4)).T
-    place = values("translation", 3)
+    R = values("R", 9).reshape(3, 3) if "R" in camera else _rotation_from_quaternion(values("orientation", 4)).T
+    position = values("translation", 3)
     keys = {"focal_length": 2, "center": 2, "radial_distortion": 3, "tangential_distortion": 2}
     size = values("res_w", 1), values("res_h", 1)
     return _camera(
         R=R,
-        place_m=place * (_MM if np.linalg.norm(place) > _FARTHEST_M else 1.0),
+        position_m=position * (_MM if np.linalg.norm(position) > _MAX_DISTANCE_M else 1.0),
         intrinsics=np.concatenate([values(key, count) for key, count in keys.items()]),
         size=(int(size[0][0]), int(size[1][0])),
         source=where,

@@ -1,4 +1,4 @@
-"""What the files of a folder hold, told from their content without reading them whole."""
+"""The fields of the files in a folder, found without reading the files completely."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from zedo_core.data._hdf5 import ZIP, listed, listed_folder, starts_with
+from zedo_core.data._hdf5 import ZIP, starts_with, summarize, summarize_folder
 
 _SUFFIXES = (".pkl", ".pickle", ".npz", ".h5", ".hdf5", ".mat")
-_HEAD = 65536  # bytes of a pickle; the keys of its first entry stand in them
-# Keys by which the pickles of this and of other data sets are known.
+_HEAD = 65536  # bytes of a pickle that include the keys of its first entry
+# Keys that identify the pickles of this and of other data sets.
 _PICKLE_KEYS = ("joint_3d_camera", "joint_3d_image", "joint3d_image", "joint_2d", "jointPositions", "poses2d")
-_MOST_LISTED = 6
+_MAX_LISTED = 6
 
 
 def fields(path: Path) -> frozenset[str]:
-    """Names of the arrays of an npz, of the groups of an HDF5, and known keys of a pickle; empty for anything else."""
-    import h5py  # here, since it loads slowly and few data sets need it
+    """The names of the arrays of an npz, of the groups of an HDF5, or the known keys of a pickle; empty otherwise."""
+    import h5py  # here, since it imports slowly and few data sets need it
 
     try:
         if starts_with(path, ZIP):
@@ -25,50 +25,50 @@ def fields(path: Path) -> frozenset[str]:
                 return frozenset(name.removesuffix(".npy") for name in archive.namelist())
         if h5py.is_hdf5(path):
             with h5py.File(path, "r") as file:
-                return frozenset(map(str, file))  # one that is no text comes as bytes
+                return frozenset(map(str, file))  # names that are not texts are bytes
         with open(path, "rb") as file:
             head = file.read(_HEAD)
-    except Exception:  # a file that cannot be read holds nothing; whoever needs it says so
+    except Exception:  # reading the file later reports the problem
         return frozenset()
     return frozenset(key for key in _PICKLE_KEYS if key.encode() in head)
 
 
-def files_beside(root: Path, suffixes: tuple[str, ...] = _SUFFIXES) -> list[Path]:
-    """The files of a folder, or of that which a file lies in, with one of these endings."""
+def files_in_folder(root: Path, suffixes: tuple[str, ...] = _SUFFIXES) -> list[Path]:
+    """The files with one of these suffixes in a folder, or in the folder of a file."""
     folder = root if root.is_dir() else root.parent
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.is_file())
 
 
-def holding(root: Path, *names: str) -> list[Path]:
-    """The files with all these fields: `root` alone when it is one, else those of its folder."""
+def files_with_fields(root: Path, *names: str) -> list[Path]:
+    """The files with all these fields: only `root` if it is one, else those in its folder."""
     if root.is_file() and fields(root).issuperset(names):
         return [root]
-    return [path for path in files_beside(root) if fields(path).issuperset(names)]
+    return [path for path in files_in_folder(root) if fields(path).issuperset(names)]
 
 
-def described(root: Path) -> str:
-    """What a file or the files of a folder hold, for an error."""
+def describe(root: Path) -> str:
+    """The content of a file or of the files in a folder, for an error message."""
     if root.is_file():
-        return _described([root])
+        return _describe_files([root])
     if not root.is_dir():
         return "no such file or folder"
-    return _described(files_beside(root)) or listed_folder(root)
+    return _describe_files(files_in_folder(root)) or summarize_folder(root)
 
 
-def first_of(names: Iterable[object]) -> str:
-    """Some names, for an error."""
+def shorten(names: Iterable[object]) -> str:
+    """The first names, for an error message."""
     texts = [str(name)[:40] for name in names]
-    return ", ".join(texts[:_MOST_LISTED]) + (" and more" if len(texts) > _MOST_LISTED else "") or "nothing"
+    return ", ".join(texts[:_MAX_LISTED]) + (" and more" if len(texts) > _MAX_LISTED else "") or "nothing"
 
 
-def _described(paths: Iterable[Path]) -> str:
+def _describe_files(paths: Iterable[Path]) -> str:
     paths = list(paths)
-    texts = [f"{path.name} ({_content(path)})" for path in paths[:_MOST_LISTED]]
-    if len(paths) > _MOST_LISTED:
-        texts.append(f"{len(paths) - _MOST_LISTED} more")
+    texts = [f"{path.name} ({_describe_fields(path)})" for path in paths[:_MAX_LISTED]]
+    if len(paths) > _MAX_LISTED:
+        texts.append(f"{len(paths) - _MAX_LISTED} more")
     return ", ".join(texts)
 
 
-def _content(path: Path) -> str:
+def _describe_fields(path: Path) -> str:
     names = fields(path)
-    return f"with {listed(names)}" if names else "damaged or of no known form"
+    return f"with {summarize(names)}" if names else "damaged or in an unknown format"

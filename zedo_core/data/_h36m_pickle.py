@@ -1,4 +1,4 @@
-"""Human3.6M as the official ZeDO has it: pickles of single samples, and of detections in the same order."""
+"""Human3.6M in the format of the official ZeDO code: pickles of single samples, and of detections in the same order."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from zedo_core.data._h36m_files import described, holding
-from zedo_core.data._h36m_sequences import ACTIONS, FIRST_ACTION, NAME, SPLITS, split_word
-from zedo_core.data._hdf5 import floats, listed
-from zedo_core.data._samples import Samples, pinhole
+from zedo_core.data._h36m_files import describe, files_with_fields
+from zedo_core.data._h36m_sequences import ACTIONS, FIRST_ACTION, NAME, SPLITS, describe_split
+from zedo_core.data._hdf5 import floats, summarize
+from zedo_core.data._samples import Samples, pinhole_matrices
 from zedo_core.errors import FormatError
 from zedo_core.skeleton import H36M17
 from zedo_core.storage.pickles import load_pickle
 
-MARKS = ("joint_3d_camera", "joint_3d_image")
-DETECTION_MARKS = ("joint3d_image",)
+SAMPLE_FIELDS = ("joint_3d_camera", "joint_3d_image")
+DETECTION_FIELDS = ("joint3d_image",)
 
 _MM = 1e-3
 # As in s_09_act_02_subact_01_ca_01/s_09_act_02_subact_01_ca_01_000001.jpg: the sequence, its subject, the frame.
@@ -29,17 +29,17 @@ _INTRINSICS = ("fx", "fy", "cx", "cy")
 
 
 def read(root: Path, split: str, input: str) -> Samples:
-    """The samples of a split; 2D as the pickle has it, without lens distortion, or the detections beside it."""
-    path, entries, images = _entries_of(root, split)
+    """The samples of a split; 2D from the same pickle, without lens distortion, or from that of the detections."""
+    path, entries, images = _read_entries(root, split)
     subjects = [f"S{int(subject)}" for _, subject, _ in images]
     rows = np.flatnonzero(np.isin(subjects, SPLITS[split]))
     joints = len(H36M17)
-    joints_cam = _stacked(path, entries, "'joint_3d_camera'", lambda entry: entry["joint_3d_camera"], (joints, 3))
+    joints_cam = _stack(path, entries, "'joint_3d_camera'", lambda entry: entry["joint_3d_camera"], (joints, 3))
     joints_cam = (joints_cam[rows] * _MM).astype(np.float32)
-    camera = _stacked(path, entries, "'camera_param' fx, fy, cx, cy", _camera, (len(_INTRINSICS),))[rows]
+    camera = _stack(path, entries, "'camera_param' fx, fy, cx, cy", _camera, (len(_INTRINSICS),))[rows]
     action = _actions(path, entries)[rows]
     if input == "gt":
-        image = _stacked(path, entries, "'joint_3d_image'", lambda entry: entry["joint_3d_image"], (joints, 3))
+        image = _stack(path, entries, "'joint_3d_image'", lambda entry: entry["joint_3d_image"], (joints, 3))
         xy, confidence = image[..., :2], np.ones(image.shape[:2], np.float32)
     else:
         xy, confidence = _detections(root, split, path, len(entries))
@@ -51,23 +51,23 @@ def read(root: Path, split: str, input: str) -> Samples:
         joints_cam=joints_cam,
         xy=xy[rows].astype(np.float32),
         confidence=confidence[rows].astype(np.float32),
-        K=pinhole(camera[:, :2], camera[:, 2:]),
+        K=pinhole_matrices(camera[:, :2], camera[:, 2:]),
         sequence=sequence.astype(int),
         sequences=tuple(str(name) for name in sequences),
         frame=frame,
         action=action,
         actions=ACTIONS,
     )
-    return samples.take(np.lexsort((frame, sequence))).finite()
+    return samples.take(np.lexsort((frame, sequence))).drop_nonfinite()
 
 
-def _entries_of(root: Path, split: str) -> tuple[Path, list[dict[str, Any]], list[tuple[str, str, str]]]:
-    """The pickle that has samples of the split, with sequence, subject and frame of each."""
-    paths = holding(root, *MARKS)
+def _read_entries(root: Path, split: str) -> tuple[Path, list[dict[str, Any]], list[tuple[str, str, str]]]:
+    """The pickle with samples of the split, its entries, and the sequence, subject and frame of each."""
+    paths = files_with_fields(root, *SAMPLE_FIELDS)
     if not paths:
-        raise FormatError(f"{root}: expected h36m_{split}.pkl of the official ZeDO, found {described(root)}")
+        raise FormatError(f"{root}: expected h36m_{split}.pkl of the official ZeDO, found {describe(root)}")
     found: list[str] = []
-    # Names only say where to look first: a pickle of the training samples takes minutes to read.
+    # File names only determine which is read first: a pickle of the training samples takes minutes to read.
     for path in sorted(paths, key=lambda path: split not in path.stem):
         entries = load_pickle(path)
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -77,7 +77,7 @@ def _entries_of(root: Path, split: str) -> tuple[Path, list[dict[str, Any]], lis
         if any(f"S{subject}" in SPLITS[split] for subject in subjects):
             return path, entries, images
         found.append(f"{path.name} with {', '.join(f'S{subject}' for subject in subjects) or 'nothing'}")
-    raise FormatError(f"{root}: expected samples of {split_word(split)}, found {'; '.join(found)}")
+    raise FormatError(f"{root}: expected samples of {describe_split(split)}, found {'; '.join(found)}")
 
 
 def _image(path: Path, i: int, entry: dict[str, Any]) -> tuple[str, str, str]:
@@ -91,18 +91,18 @@ def _image(path: Path, i: int, entry: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _camera(entry: dict[str, Any]) -> list[float]:
-    """Values that are numbers or arrays of one."""
+    """The intrinsics, which are numbers or arrays of one number."""
     return [np.asarray(entry["camera_param"][name], float).item() for name in _INTRINSICS]
 
 
-def _stacked(
+def _stack(
     path: Path,
     entries: list[dict[str, Any]],
     name: str,
     value: Callable[[dict[str, Any]], Any],
     shape: tuple[int, ...],
 ) -> ndarray:
-    """One value of every entry; FormatError names the first entry in which it is not of this shape."""
+    """One value of every entry as an array; FormatError names the first entry in which it has another shape."""
     try:
         array = np.array([value(entry) for entry in entries], float)
         if array.shape[1:] == shape:
@@ -114,15 +114,15 @@ def _stacked(
             found = np.asarray(value(entry), float).shape
         except (KeyError, TypeError, ValueError, IndexError, OverflowError):
             raise FormatError(
-                f"{path}: entry {i}: expected {name} to be numbers of shape {shape}, found none in {listed(entry)}"
+                f"{path}: entry {i}: expected {name} to be numbers of shape {shape}, found none in {summarize(entry)}"
             ) from None
         if found != shape:
             raise FormatError(f"{path}: entry {i}: expected {name} of shape {shape}, found {found}")
-    raise AssertionError("some entry does not fit")
+    raise AssertionError("one of the entries is invalid")
 
 
 def _actions(path: Path, entries: list[dict[str, Any]]) -> Int[ndarray, " n"]:
-    numbers = _stacked(path, entries, "'action'", lambda entry: np.asarray(entry["action"]).item(), ())
+    numbers = _stack(path, entries, "'action'", lambda entry: np.asarray(entry["action"]).item(), ())
     last = FIRST_ACTION + len(ACTIONS) - 1
     wrong = np.flatnonzero(~np.isin(numbers, range(FIRST_ACTION, last + 1)))
     if len(wrong):
@@ -135,12 +135,12 @@ def _actions(path: Path, entries: list[dict[str, Any]]) -> Int[ndarray, " n"]:
 def _detections(
     root: Path, split: str, truth: Path, count: int
 ) -> tuple[Float[ndarray, "n 17 2"], Float[ndarray, "n 17"]]:
-    """Keypoints and confidences, one row for each entry of the pickle of the truth."""
-    paths = holding(root, *DETECTION_MARKS)
+    """Keypoints and confidences, one row for each entry of the pickle of ground truth."""
+    paths = files_with_fields(root, *DETECTION_FIELDS)
     if len(paths) != 1:
-        found = ", ".join(path.name for path in paths) or described(truth.parent)
+        found = ", ".join(path.name for path in paths) or describe(truth.parent)
         raise FormatError(
-            f"{truth.parent}: expected one pickle of detections, h36m_sh_dt_ft.pkl, beside {truth.name}, found {found}"
+            f"{truth.parent}: expected one pickle of detections, h36m_sh_dt_ft.pkl, next to {truth.name}, found {found}"
         )
     (path,) = paths
     table = load_pickle(path)

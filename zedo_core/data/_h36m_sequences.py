@@ -1,4 +1,4 @@
-"""Human3.6M: its names, and what one camera sees of one take."""
+"""Human3.6M: its names, and the sequences of a take as seen by one camera."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from zedo_core.camera import Camera
-from zedo_core.data._samples import Samples, projected
+from zedo_core.data._samples import Samples, project
 from zedo_core.errors import FormatError
 from zedo_core.skeleton import H36M17
 
@@ -20,7 +20,7 @@ NAME = "h36m"
 SPLITS = {"test": ("S9", "S11"), "train": ("S1", "S5", "S6", "S7", "S8")}
 INPUTS = ("gt", "detected")
 
-# In the order of the data set's own numbers, that of its metadata and of names such as s_09_act_02.
+# In the order of the data set's own numbers, as in its metadata and in names such as s_09_act_02.
 ACTIONS = (
     *("Directions", "Discussion", "Eating", "Greeting", "Phoning", "Posing", "Purchases", "Sitting", "SittingDown"),
     *("Smoking", "Photo", "Waiting", "Walking", "WalkDog", "WalkTogether"),
@@ -29,23 +29,23 @@ FIRST_ACTION = 2  # the number of Directions
 _SPELLINGS = {"takingphoto": "Photo", "walkingdog": "WalkDog", "walkingtogether": "WalkTogether"} | {
     action.lower(): action for action in ACTIONS
 }
-# The video of this take is damaged: published results leave it out, and one camera's detections do not exist.
-_LEFT_OUT = {("S11", "Directions")}
+# The video of this take is damaged: published results exclude it, and one camera has no detections.
+_EXCLUDED = {("S11", "Directions")}
 
-# Official table: joint i of H36M-17 is joint JOINTS[i] of the 32.
+# Official table: joint i of H36M-17 is joint JOINTS[i] of the data set's 32.
 JOINTS = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
 ALL_JOINTS = 32
 
-# Half of all keypoints of a sequence are nearer than this to the truth: more than lens models differ by, and more
-# than detections err by; less than what wrong cameras, joints or units cause.
-_AGREE_PX = {"gt": 3.0, "detected": 50.0}
-_SEEN_AGAIN_PX = 0.01  # largest error of an undistorted pixel, distorted again
+# Largest median distance of a sequence's keypoints from the projected ground truth: above the differences of lens
+# models and the errors of detections, below what wrong cameras, joints or units cause.
+_MAX_MEDIAN_PX = {"gt": 3.0, "detected": 50.0}
+_MAX_UNDISTORT_ERROR_PX = 0.01  # after distorting the result again
 _STEPS = 20  # of OpenCV's undistortion; these lenses need about six
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sequence:
-    """One take of one subject as one camera sees it, frame after frame; fields as in Samples."""
+    """All frames of a take as seen by one camera; fields as in Samples."""
 
     name: str
     action: int
@@ -64,10 +64,10 @@ class Take:
     action: int
 
 
-def take_of(where: Path | str, subject: str, name: str) -> Take:
-    """The take that a file or a key of this name is about (`Directions`, `TakingPhoto 1`, `WalkDog_1`).
+def parse_take(where: Path | str, subject: str, name: str) -> Take:
+    """The take from the name of a file or key, such as `Directions`, `TakingPhoto 1` or `WalkDog_1`.
 
-    FormatError when it begins with no action of Human3.6M.
+    FormatError when the name does not begin with an action of Human3.6M.
     """
     word, *rest = re.split(r"[ _]+", name.strip(), maxsplit=1)
     action = _SPELLINGS.get(word.lower())
@@ -76,15 +76,15 @@ def take_of(where: Path | str, subject: str, name: str) -> Take:
     return Take(subject=subject, name=" ".join([action, *rest]), action=ACTIONS.index(action))
 
 
-def in_order(takes: Iterable[Take]) -> list[Take]:
-    """Sorted by subject, action and name, without the take whose video is damaged."""
+def sort_takes(takes: Iterable[Take]) -> list[Take]:
+    """Takes sorted by subject, action and name, without the one whose video is damaged."""
     subjects = [subject for split in SPLITS.values() for subject in split]
-    kept = [take for take in takes if (take.subject, take.name) not in _LEFT_OUT]
-    return sorted(kept, key=lambda take: (subjects.index(take.subject), take.action, take.name))
+    included = [take for take in takes if (take.subject, take.name) not in _EXCLUDED]
+    return sorted(included, key=lambda take: (subjects.index(take.subject), take.action, take.name))
 
 
 def true_sequence(take: Take, number: str, camera: Camera, points_m: Float[ndarray, "t 17 3"]) -> Sequence:
-    """A sequence whose keypoints are the projection of the points (world axes, metres)."""
+    """The sequence whose keypoints are the projection of points in world axes, in metres."""
     R, t = np.array(camera.R_cam_from_world), np.array(camera.t_cam_from_world)
     joints_cam = points_m @ R.T + t
     K = camera.matrix
@@ -92,7 +92,7 @@ def true_sequence(take: Take, number: str, camera: Camera, points_m: Float[ndarr
         name=f"{take.subject}/{take.name}/{number}",
         action=take.action,
         joints_cam=joints_cam.astype(np.float32),
-        xy=projected(joints_cam, np.broadcast_to(K, (len(joints_cam), 3, 3))).astype(np.float32),
+        xy=project(joints_cam, np.broadcast_to(K, (len(joints_cam), 3, 3))).astype(np.float32),
         confidence=np.ones(len(H36M17), np.float32),
         K=K,
     )
@@ -106,19 +106,19 @@ def with_keypoints(
     confidence: Float[ndarray, "17"],
     input: str,
 ) -> Sequence:
-    """The sequence with keypoints as a picture of the camera shows them, lens distortion included.
+    """The sequence with other keypoints, given in pixels with lens distortion.
 
-    FormatError when they are not those of this sequence: farther from the truth than any detector errs.
+    FormatError when they do not belong to this sequence: farther from the ground truth than the error of any detector.
     """
     given = confidence > 0
     xy = np.zeros(pixels.shape)
-    xy[:, given] = undistorted(camera, pixels[:, given])
-    off = np.linalg.norm(xy[:, given] - true.xy[:, given], axis=-1)
-    off = off[np.isfinite(off)]
-    if off.size and np.median(off) > _AGREE_PX[input]:
+    xy[:, given] = undistort(camera, pixels[:, given])
+    error = np.linalg.norm(xy[:, given] - true.xy[:, given], axis=-1)
+    error = error[np.isfinite(error)]
+    if error.size and np.median(error) > _MAX_MEDIAN_PX[input]:
         raise FormatError(
-            f"{where}: expected keypoints of {true.name} near its 3D joints ({_AGREE_PX[input]:g} px), found them "
-            f"{np.median(off):.0f} px off; check that cameras, 3D (metres) and 2D (pixels) belong together"
+            f"{where}: expected keypoints of {true.name} near its 3D joints ({_MAX_MEDIAN_PX[input]:g} px), found them "
+            f"{np.median(error):.0f} px off; check that cameras, 3D (metres) and 2D (pixels) belong together"
         )
     return Sequence(
         name=true.name,
@@ -130,9 +130,9 @@ def with_keypoints(
     )
 
 
-def undistorted(camera: Camera, pixels: Float[ndarray, "t j 2"]) -> Float[ndarray, "t j 2"]:
-    """As Camera.undistort, which takes a quarter of an hour for the whole test set; here it has the last word."""
-    import cv2  # here, since it loads slowly
+def undistort(camera: Camera, pixels: Float[ndarray, "t j 2"]) -> Float[ndarray, "t j 2"]:
+    """As Camera.undistort, which would take 15 minutes for the test set and is only used where OpenCV's fails."""
+    import cv2  # here, since it imports slowly
 
     if not camera.is_distorted or not pixels.size:
         return pixels.astype(float)
@@ -141,16 +141,16 @@ def undistorted(camera: Camera, pixels: Float[ndarray, "t j 2"]) -> Float[ndarra
     criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, _STEPS, 1e-9)
     solution = cv2.undistortImagePoints(points[:, None], K, distortion, None, criteria).reshape(-1, 2)
     rays = (solution - K[:2, 2]) / K.diagonal()[:2]
-    seen_again = camera.project(np.concatenate([rays, np.ones((len(rays), 1))], axis=1))
-    error = np.linalg.norm(seen_again - points, axis=1)
-    doubtful = ~(error < _SEEN_AGAIN_PX) & np.isfinite(points).all(1)
-    solution[doubtful] = camera.undistort(points[doubtful])
+    distorted = camera.project(np.concatenate([rays, np.ones((len(rays), 1))], axis=1))
+    error = np.linalg.norm(distorted - points, axis=1)
+    failed = ~(error < _MAX_UNDISTORT_ERROR_PX) & np.isfinite(points).all(1)
+    solution[failed] = camera.undistort(points[failed])
     solution[~np.isfinite(points).all(1)] = np.nan
     return solution.reshape(pixels.shape)
 
 
-def assembled(sequences: list[Sequence]) -> Samples:
-    """The samples of some sequences, in their order; frames count from 0."""
+def concatenate(sequences: list[Sequence]) -> Samples:
+    """The samples of all sequences, in order; frames are counted from 0."""
     lengths = [len(sequence.joints_cam) for sequence in sequences]
     K = np.stack([sequence.K for sequence in sequences])
     return Samples(
@@ -164,9 +164,9 @@ def assembled(sequences: list[Sequence]) -> Samples:
         frame=np.concatenate([np.arange(length) for length in lengths]),
         action=np.repeat([sequence.action for sequence in sequences], lengths),
         actions=ACTIONS,
-    ).finite()
+    ).drop_nonfinite()
 
 
-def split_word(split: str) -> str:
-    """A split with its subjects, for an error."""
+def describe_split(split: str) -> str:
+    """A split with its subjects, for an error message."""
     return f"the {split} split ({', '.join(SPLITS[split])})"

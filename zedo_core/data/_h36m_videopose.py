@@ -1,4 +1,4 @@
-"""Human3.6M as VideoPose3D has it: one npz of world positions, one npz of keypoints for each detector."""
+"""Human3.6M in the format of VideoPose3D: an npz of world positions, and an npz of keypoints for each detector."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from zedo_core.data._h36m_cameras import NUMBERS, Cameras, camera_of, find_cameras
-from zedo_core.data._h36m_files import described, first_of, holding
+from zedo_core.data._h36m_cameras import NUMBERS, Cameras, find_camera, find_cameras
+from zedo_core.data._h36m_files import describe, files_with_fields, shorten
 from zedo_core.data._h36m_sequences import (
     ALL_JOINTS,
     JOINTS,
     SPLITS,
     Sequence,
     Take,
-    assembled,
-    in_order,
-    split_word,
-    take_of,
+    concatenate,
+    describe_split,
+    parse_take,
+    sort_takes,
     true_sequence,
     with_keypoints,
 )
@@ -31,37 +31,38 @@ from zedo_core.errors import FormatError
 from zedo_core.skeleton import COCO17, H36M17, Skeleton, conversion
 from zedo_core.storage.pickles import load_object_npz
 
-MARKS_3D, MARKS_2D = "positions_3d", "positions_2d"
+ARRAY_3D, ARRAY_2D = "positions_3d", "positions_2d"
 _LAYOUTS = {"h36m": H36M17, "coco": COCO17}  # names in the metadata of the keypoints
 
 
 def read(root: Path, split: str, input: str) -> Samples:
-    """The samples of a split; 2D of the npz with `gt` in its name or of the one without, freed of lens distortion."""
-    path_3d = _one(root, MARKS_3D, holding(root, MARKS_3D), "data_3d_h36m.npz")
+    """The samples of a split; 2D from the npz with or without `gt` in its name, with lens distortion removed."""
+    path_3d = _single_file(root, ARRAY_3D, files_with_fields(root, ARRAY_3D), "data_3d_h36m.npz")
     path_2d = _path_2d(root, input)
-    positions = _takes(path_3d, load_object_npz(path_3d).get(MARKS_3D), split)
+    positions = _takes(path_3d, load_object_npz(path_3d).get(ARRAY_3D), split)
     arrays = load_object_npz(path_2d)
     layout = _layout(path_2d, arrays.get("metadata"))
-    keypoints = _takes(path_2d, arrays.pop(MARKS_2D, None), split)
+    keypoints = _takes(path_2d, arrays.pop(ARRAY_2D, None), split)
     cameras, source = find_cameras(path_3d.parent)
-    return assembled(list(_sequences(path_3d, positions, path_2d, keypoints, layout, cameras, source, input)))
+    return concatenate(list(_sequences(path_3d, positions, path_2d, keypoints, layout, cameras, source, input)))
 
 
 def _path_2d(root: Path, input: str) -> Path:
-    """The npz of true keypoints, or that of detected ones; `root` itself when it is one of them."""
-    paths = [path for path in holding(root, MARKS_2D) if ("gt" in path.stem.split("_")) == (input == "gt")]
-    if not paths:  # the file that was named is of the other kind
-        beside = holding(root if root.is_dir() else root.parent, MARKS_2D)
-        paths = [path for path in beside if ("gt" in path.stem.split("_")) == (input == "gt")]
-    return _one(root, MARKS_2D, paths, f"data_2d_h36m_{'gt' if input == 'gt' else 'cpn_ft_h36m_dbb'}.npz")
+    """The npz of true or of detected keypoints; `root` itself if it is one."""
+    paths = [path for path in files_with_fields(root, ARRAY_2D) if ("gt" in path.stem.split("_")) == (input == "gt")]
+    if not paths:  # the given file has the other kind of keypoints
+        others = files_with_fields(_folder(root), ARRAY_2D)
+        paths = [path for path in others if ("gt" in path.stem.split("_")) == (input == "gt")]
+    return _single_file(root, ARRAY_2D, paths, f"data_2d_h36m_{'gt' if input == 'gt' else 'cpn_ft_h36m_dbb'}.npz")
 
 
-def _one(root: Path, mark: str, paths: list[Path], usual: str) -> Path:
+def _single_file(root: Path, array: str, paths: list[Path], usual: str) -> Path:
+    """The only path; FormatError when there are none or several."""
     if not paths:
-        raise FormatError(f"{root}: expected {usual} with {mark}, found {described(_folder(root))}")
+        raise FormatError(f"{root}: expected {usual} with {array}, found {describe(_folder(root))}")
     if len(paths) > 1:
         names = ", ".join(path.name for path in paths)
-        raise FormatError(f"{root}: expected one file with {mark}, found {names}; give the path of the one to use")
+        raise FormatError(f"{root}: expected one file with {array}, found {names}; give the path of the one to use")
     return paths[0]
 
 
@@ -70,8 +71,8 @@ def _folder(root: Path) -> Path:
 
 
 def _takes(path: Path, table: ndarray | None, split: str) -> dict[Take, Any]:
-    """What the file has for every take of the split's subjects."""
-    # the name may be there without the array: a member of the zip that is no npy
+    """The values of the file for every take of the split's subjects."""
+    # the array may be missing although its name exists: as a member of the zip that is not an npy
     content = table.item() if table is not None and table.shape == () else None
     if not isinstance(content, dict) or not all(isinstance(actions, dict) for actions in content.values()):
         found = "none" if table is None else f"an array {table.dtype} {table.shape}"
@@ -79,18 +80,18 @@ def _takes(path: Path, table: ndarray | None, split: str) -> dict[Take, Any]:
     missing = [subject for subject in SPLITS[split] if not content.get(subject)]
     if missing:
         raise FormatError(
-            f"{path}: expected subjects of {split_word(split)}, found {first_of(content)}; "
+            f"{path}: expected subjects of {describe_split(split)}, found {shorten(content)}; "
             f"{', '.join(missing)} is missing"
         )
     return {
-        take_of(f"{path}: {subject}", subject, str(name)): value
+        parse_take(f"{path}: {subject}", subject, str(name)): value
         for subject in SPLITS[split]
         for name, value in content[subject].items()
     }
 
 
 def _layout(path: Path, metadata: ndarray | None) -> Skeleton:
-    """The joint set of the keypoints; that of Human3.6M unless the file says otherwise."""
+    """The joint set of the keypoints; by default that of Human3.6M."""
     table = metadata.item() if metadata is not None and metadata.shape == () else {}
     name = table.get("layout_name", "h36m") if isinstance(table, dict) else table
     if name not in _LAYOUTS:
@@ -110,14 +111,14 @@ def _sequences(
 ) -> Iterator[Sequence]:
     to_h36m = conversion(layout, H36M17)
     confidence = to_h36m.confidence(np.ones(len(layout)))
-    for take in in_order(positions):
+    for take in sort_takes(positions):
         label = f"{take.subject}/{take.name}"
         points = floats(path_3d, label, positions[take], (None, ALL_JOINTS, 3))[:, JOINTS]
         views = _views(path_2d, label, keypoints.get(take))
         for number, view in zip(NUMBERS, views, strict=True):
-            camera = camera_of(cameras, source, take.subject, number)
+            camera = find_camera(cameras, source, take.subject, number)
             where = f"{label}, camera {number}"
-            pixels = to_h36m.points(_cut(path_2d, where, view, len(points), len(layout)))
+            pixels = to_h36m.points(_trim(path_2d, where, view, len(points), len(layout)))
             true = true_sequence(take, number, camera, points)
             yield with_keypoints(f"{path_2d}", true, camera, pixels, confidence, input)
 
@@ -126,7 +127,7 @@ def _views(path: Path, label: str, views: Any) -> list[Any]:
     """The keypoints of the four cameras."""
     if views is None:
         raise FormatError(
-            f"{path}: expected keypoints of {label}, as in the 3D, found none; use files that belong together"
+            f"{path}: expected keypoints of {label}, as in the 3D file, found none; use files that belong together"
         )
     if not isinstance(views, list | tuple | ndarray) or len(views) != len(NUMBERS):
         found = len(views) if isinstance(views, list | tuple | ndarray) else type(views).__name__
@@ -134,11 +135,11 @@ def _views(path: Path, label: str, views: Any) -> list[Any]:
     return list(views)
 
 
-def _cut(path: Path, where: str, view: Any, frames: int, joints: int) -> Float[ndarray, "t j 2"]:
-    """The frames for which there is 3D: videos often have a few more at their end."""
+def _trim(path: Path, where: str, view: Any, frames: int, joints: int) -> Float[ndarray, "t j 2"]:
+    """The frames for which there is 3D: videos often have a few more at the end."""
     pixels = floats(path, where, view, (None, joints, 2))
     if len(pixels) < frames:
         raise FormatError(
-            f"{path}: expected {where} to have at least {frames} frames, as in the 3D, found {len(pixels)}"
+            f"{path}: expected {where} to have at least {frames} frames, as in the 3D file, found {len(pixels)}"
         )
     return pixels[:frames]

@@ -1,4 +1,4 @@
-"""What every data set for evaluation is read into: people in pictures with known 3D."""
+"""The common type of all data sets for evaluation: people in pictures with known 3D poses."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from zedo_core.skeleton import H36M17
 
 @dataclass(frozen=True, kw_only=True)
 class Samples:
-    """Single people in single frames, in the joints of H36M-17, sequence after sequence in the order of time.
+    """Single people in single frames, in the joints of H36M-17, sequence after sequence in temporal order.
 
-    `joints_cam` in metres in camera axes, with the root's translation; `xy` in undistorted pixels,
-    with confidence 0 where a joint is not given. Sample i belongs to sequence `sequence[i]` and action
-    `action[i]`, whose names stand in the tuples, and is frame `frame[i]` of its sequence. `evaluated`
-    are the joints whose truth the data set knows (all others may hold anything finite); `left_out`
-    counts the samples that were dropped because a value was not finite.
+    `joints_cam` in camera axes in metres, including the root's translation; `xy` in undistorted pixels, with confidence
+    0 where a joint is missing. Sample i belongs to sequence `sequence[i]` and action `action[i]`, whose names are in
+    the tuples, and is frame `frame[i]` of its sequence. `evaluated` are the joints for which the data set has ground
+    truth (the others have arbitrary finite values); `left_out` counts the samples dropped because a value was not
+    finite.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Samples:
         return len(self.joints_cam)
 
     def take(self, rows: Int[ndarray, " m"] | slice) -> Samples:
-        """Some of the samples."""
+        """A subset of the samples."""
         return replace(
             self,
             joints_cam=self.joints_cam[rows],
@@ -67,33 +67,33 @@ class Samples:
             action=self.action[rows],
         )
 
-    def finite(self) -> Samples:
-        """Without the samples in which an evaluated joint, a keypoint or K is not finite; they are counted."""
+    def drop_nonfinite(self) -> Samples:
+        """Without the samples in which an evaluated joint, a keypoint or K is not finite, which are counted."""
         truth = self.joints_cam[:, list(H36M17.indices(self.evaluated))]
-        good = np.isfinite(truth).all((1, 2)) & np.isfinite(self.xy).all((1, 2)) & np.isfinite(self.K).all((1, 2))
-        good &= np.isfinite(self.confidence).all(1)
-        if not good.any():
+        finite = np.isfinite(truth).all((1, 2)) & np.isfinite(self.xy).all((1, 2)) & np.isfinite(self.K).all((1, 2))
+        finite &= np.isfinite(self.confidence).all(1)
+        if not finite.any():
             raise FormatError(f"{self.name}: expected samples with finite values, found none among {len(self)}")
-        kept = self.take(np.flatnonzero(good))
-        joints_cam = np.where(np.isfinite(kept.joints_cam), kept.joints_cam, 0.0)
-        return replace(kept, joints_cam=joints_cam, left_out=self.left_out + int((~good).sum()))
+        samples = self.take(np.flatnonzero(finite))
+        joints_cam = np.where(np.isfinite(samples.joints_cam), samples.joints_cam, 0.0)
+        return replace(samples, joints_cam=joints_cam, left_out=self.left_out + int((~finite).sum()))
 
 
-def pinhole(f: Float[ndarray, "n 2"], c: Float[ndarray, "n 2"]) -> Float[ndarray, "n 3 3"]:
-    """Matrices K of focal lengths and principal points in pixels."""
+def pinhole_matrices(f: Float[ndarray, "n 2"], c: Float[ndarray, "n 2"]) -> Float[ndarray, "n 3 3"]:
+    """Matrices K from focal lengths and principal points in pixels."""
     K = np.zeros((len(f), 3, 3))
     K[:, [0, 1], [0, 1]], K[:, :2, 2], K[:, 2, 2] = f, c, 1.0
     return K
 
 
-def projected(points_cam: Float[ndarray, "n j 3"], K: Float[ndarray, "n 3 3"]) -> Float[ndarray, "n j 2"]:
-    """Pixels of points before their cameras."""
+def project(points_cam: Float[ndarray, "n j 3"], K: Float[ndarray, "n 3 3"]) -> Float[ndarray, "n j 2"]:
+    """Pixels of points in camera axes."""
     homogeneous = points_cam @ np.swapaxes(K, 1, 2)
     return homogeneous[..., :2] / homogeneous[..., 2:]
 
 
-def numbered(labels: list[str]) -> tuple[Int[ndarray, " n"], tuple[str, ...]]:
-    """The number of every label among the different ones, and these in the order of their first appearance."""
+def index_labels(labels: list[str]) -> tuple[Int[ndarray, " n"], tuple[str, ...]]:
+    """The index of every label among the distinct labels, and these in the order of their first appearance."""
     names = tuple(dict.fromkeys(labels))
-    number = {name: i for i, name in enumerate(names)}
-    return np.array([number[label] for label in labels], int), names
+    index = {name: i for i, name in enumerate(names)}
+    return np.array([index[label] for label in labels], int), names

@@ -1,4 +1,4 @@
-"""Single bodies from a file: results of `zedo infer`, or plain arrays with NaN where a joint is missing."""
+"""Single poses from a file: results of `zedo infer`, or plain arrays with NaN where a joint is missing."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from zedo_core.skeleton import Skeleton
 from zedo_core.storage.files import load_array_or_arrays
 
 _NAMES = ("poses", "joints")
-_LARGEST_M = 100.0
+_MAX_M = 100.0
 
 
 def load_bodies(path: Path, skeleton: Skeleton) -> Float[ndarray, "n j 3"]:
-    """Poses in metres in camera axes relative to the root, NaN where a joint is missing.
+    """Poses in camera axes in metres, relative to the root, NaN where a joint is missing.
 
-    An npy (n, j, 3), an npz with `poses` (n, j, 3), or the `poses.npz` of a result, of which the chosen
-    hypotheses of all people are taken. FormatError for anything else.
+    From an npy (n, j, 3), an npz with `poses` (n, j, 3), or the `poses.npz` of a result, from which the chosen
+    hypotheses of all people are used. FormatError for anything else.
     """
     arrays = load_array_or_arrays(path, "poses", "poses")
     name = next((name for name in _NAMES if name in arrays), None)
@@ -44,6 +44,6 @@ def load_bodies(path: Path, skeleton: Skeleton) -> Float[ndarray, "n j 3"]:
             f"{path}: expected every pose to have its {skeleton.joints[skeleton.root]}, to which the others are "
             f"relative, found {int(np.isnan(poses[:, skeleton.root, 0]).sum())} without; leave those out"
         )
-    if (largest := float(np.nanmax(np.abs(relative)))) > _LARGEST_M:
+    if (largest := float(np.nanmax(np.abs(relative)))) > _MAX_M:
         raise FormatError(f"{path}: expected metres, found joints {largest:.0f} from the root; divide by 1000")
     return relative

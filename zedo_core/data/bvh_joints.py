@@ -1,7 +1,7 @@
-"""Which node of a BVH file is which joint of a person, its units, and which way is up.
+"""Matching the nodes of a BVH file with the joints of a person, and guessing its unit and upward axis.
 
 Limbs are found by name, in the conventions of CMU (cgspeed), Mixamo and MotionBuilder, Biovision (also 3ds Max's own
-skeleton) and 3ds Max's Biped; Unreal, Blender and Poser use the same words. Trunk and head follow from the tree.
+skeleton) and 3ds Max's Biped; Unreal, Blender and Poser use the same words. Trunk and head are found from the tree.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from zedo_core.data.bvh import Bvh
 from zedo_core.errors import FormatError
 from zedo_core.skeleton import H36M17
 
-# Words for the joints of a limb, without the side; the first that a file has counts. A clavicle is called shoulder
-# where the next joint is called arm, collar where that is called shoulder.
+# Words for the joints of a limb, without the side; the first that exists in a file is used. A clavicle is called
+# shoulder if the next joint is called arm, or collar if that is called shoulder.
 _LIMBS = {
     "hip": ("upleg", "upperleg", "thigh", "hip"),
     "knee": ("knee", "lowleg", "lowerleg", "calf", "shin", "leg"),
@@ -34,11 +34,11 @@ _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _HEAD_TOPS = ("headtop", "headtopend", "headend", "headnub")
 _NECK = "neck"
 
-# Lengths as shares of the leg, hip to knee to ankle, which is 0.85 m in an adult.
-_HEAD_OF_LEG = 0.135  # from the base of the skull to its top, where a file does not say
-_LEAST_HEAD_OF_LEG = 0.05
-_FAR_OF_TRUNK = 0.25  # a joint of the spine farther than this from the middle of the trunk is not taken for it
-# Metres in a unit, by the length of the leg in it; the metric ones first, then cgspeed's CMU files and inches.
+# Lengths relative to the leg, from hip to knee to ankle, which is 0.85 m long in an adult.
+_HEAD_PER_LEG = 0.135  # from the base of the skull to its top, for files without it
+_MIN_HEAD_PER_LEG = 0.05
+_MAX_OFFSET_PER_TRUNK = 0.25  # distance of a node from the middle of the trunk to be used as the spine
+# Metres per unit, and the range of leg lengths in that unit: metric units, those of cgspeed's CMU files, and inches.
 _UNITS = (
     (1.0, 0.4, 1.2),
     (0.01, 40.0, 120.0),
@@ -56,80 +56,80 @@ class Person:
     leg: float
 
 
-def person(path: Path, bvh: Bvh, nodes: Float[ndarray, "t k 3"]) -> Person:
-    """The joints of H36M-17; FormatError names those that no node could be matched to.
+def match_person(path: Path, bvh: Bvh, nodes: Float[ndarray, "t k 3"]) -> Person:
+    """The joints of H36M-17; FormatError names those for which there is no node.
 
-    Nodes that have all the names of H36M-17 (as zedo's own BVH has) are taken as they are. Else the pelvis is
-    the middle of the hips, the thorax the (lower) neck joint, the spine that joint of the trunk which is
-    nearest to its middle, neck_nose the head joint and head_top the head's end site.
+    If there are nodes for all names of H36M-17, as in zedo's own BVH files, they are used directly. Otherwise, the
+    pelvis is the midpoint of the hips, the thorax the (lower) neck joint, the spine the joint nearest to the middle of
+    the trunk, neck_nose the head joint and head_top the end site of the head.
     """
     by_name = {name.lower(): k for k, name in enumerate(bvh.names) if name}
     if set(H36M17.joints) <= by_name.keys():
         joints = nodes[:, [by_name[joint] for joint in H36M17.joints]]
         return Person(joints, _leg({joint: joints[:, i] for i, joint in enumerate(H36M17.joints)}))
-    places = limb_nodes(bvh)
-    head, neck = _trunk_nodes(bvh)
+    limbs = match_limbs(bvh)
+    head, neck = _match_head_and_neck(bvh)
     missing = [
-        f"{side}_{part}" for part in _LIMBS for side in ("left", "right") if f"{side}_{part}" not in places
+        f"{side}_{part}" for part in _LIMBS for side in ("left", "right") if f"{side}_{part}" not in limbs
     ] + ([] if head is not None else ["head"])  # fmt: skip
     if missing:
-        raise unmatched(path, bvh, missing)
+        raise unmatched_error(path, bvh, missing)
     assert head is not None
-    found = {joint: nodes[:, k] for joint, k in places.items()}
-    leg = _leg(found)
-    found["pelvis"] = (found["left_hip"] + found["right_hip"]) / 2
-    between = (found["left_shoulder"] + found["right_shoulder"]) / 2
-    found["thorax"] = between if neck is None else nodes[:, neck]
-    found["spine"] = _spine(bvh, nodes, head if neck is None else neck, found["pelvis"], found["thorax"])
-    found["neck_nose"] = nodes[:, head]
-    found["head_top"] = _head_top(bvh, nodes, head, found["thorax"], leg)
-    return Person(np.stack([found[joint] for joint in H36M17.joints], axis=1), leg)
+    joints = {joint: nodes[:, k] for joint, k in limbs.items()}
+    leg = _leg(joints)
+    joints["pelvis"] = (joints["left_hip"] + joints["right_hip"]) / 2
+    between = (joints["left_shoulder"] + joints["right_shoulder"]) / 2
+    joints["thorax"] = between if neck is None else nodes[:, neck]
+    joints["spine"] = _spine(bvh, nodes, head if neck is None else neck, joints["pelvis"], joints["thorax"])
+    joints["neck_nose"] = nodes[:, head]
+    joints["head_top"] = _head_top(bvh, nodes, head, joints["thorax"], leg)
+    return Person(np.stack([joints[joint] for joint in H36M17.joints], axis=1), leg)
 
 
-def limb_nodes(bvh: Bvh) -> dict[str, int]:
-    """The nodes of the limbs' joints, by H36M-17's names, as far as they can be told."""
-    known: dict[tuple[str, str], int] = {}
+def match_limbs(bvh: Bvh) -> dict[str, int]:
+    """The nodes of the limbs by the joint names of H36M-17, as far as they are found."""
+    by_side_and_part: dict[tuple[str, str], int] = {}
     for k, name in enumerate(bvh.names):
-        known.setdefault(_side_and_part(name), k)
-    found = {}
+        by_side_and_part.setdefault(_side_and_part(name), k)
+    limbs = {}
     for side in ("left", "right"):
         for part, words in _LIMBS.items():
-            k = next((known[side, word] for word in words if (side, word) in known), None)
+            k = next((by_side_and_part[side, word] for word in words if (side, word) in by_side_and_part), None)
             if k is not None:
-                found[f"{side}_{part}"] = k
-    return found
+                limbs[f"{side}_{part}"] = k
+    return limbs
 
 
-def unit_m(path: Path, leg: float) -> float:
-    """Metres in the file's unit, guessed from the length of a leg; FormatError when no unit makes it a person's."""
-    for metres, least, most in _UNITS:
-        if least <= leg < most:
+def guess_unit_m(path: Path, leg: float) -> float:
+    """Metres per unit, guessed from the length of a leg; FormatError when no unit gives a human length."""
+    for metres, low, high in _UNITS:
+        if low <= leg < high:
             return metres
     raise FormatError(
-        f"{path}: expected legs of a person in m, cm, mm, inches or CMU's unit, found {leg:.4g} units; say how many "
-        "metres a unit is by --scale"
+        f"{path}: expected legs of a person in m, cm, mm, inches or CMU's unit, found {leg:.4g} units; give the metres "
+        "per unit by --scale"
     )
 
 
-def up_votes(people: Person) -> Float[ndarray, "3"]:
-    """Sum over the frames of the direction from the ankles to the thorax, a unit vector in the file's axes."""
-    ankles = people.joints[:, H36M17.indices(("left_ankle", "right_ankle"))].mean(1)
-    up = people.joints[:, H36M17.index("thorax")] - ankles
+def up_votes(person: Person) -> Float[ndarray, "3"]:
+    """Sum over the frames of the unit vectors from the ankles to the thorax, in the file's axes."""
+    ankles = person.joints[:, H36M17.indices(("left_ankle", "right_ankle"))].mean(1)
+    up = person.joints[:, H36M17.index("thorax")] - ankles
     return (up / np.maximum(np.linalg.norm(up, axis=-1, keepdims=True), 1e-9)).sum(0)
 
 
-def unmatched(path: Path, bvh: Bvh, missing: list[str]) -> FormatError:
-    """The error for joints that no node is."""
+def unmatched_error(path: Path, bvh: Bvh, missing: list[str]) -> FormatError:
+    """The error for joints without a matching node."""
     names = [name for name in bvh.names if name]
-    shown = ", ".join(names[:30]) + (f" and {len(names) - 30} more" if len(names) > 30 else "")
+    listed = ", ".join(names[:30]) + (f" and {len(names) - 30} more" if len(names) > 30 else "")
     return FormatError(
         f"{path}: expected joints by the names of CMU, Mixamo, Biovision or 3ds Max, could not match "
-        f"{', '.join(missing)} among {shown}; rename them, or give poses as an array"
+        f"{', '.join(missing)} among {listed}; rename them, or give poses as an array"
     )
 
 
 def _side_and_part(name: str) -> tuple[str, str]:
-    """`mixamorig:LeftUpLeg` to (left, upleg); the side is empty for the trunk."""
+    """The side and part in a name, such as (left, upleg) for `mixamorig:LeftUpLeg`; the trunk has an empty side."""
     words = [word.lower() for word in _WORDS.findall(_PREFIX.sub("", name.rsplit(":", 1)[-1].strip()))]
     side = next((_SIDES[word] for word in words if word in _SIDES), "")
     part = "".join(word for word in words if word not in _SIDES)
@@ -139,12 +139,12 @@ def _side_and_part(name: str) -> tuple[str, str]:
     return side, part
 
 
-def _trunk_nodes(bvh: Bvh) -> tuple[int | None, int | None]:
-    """The head, and the lowest node of the neck."""
+def _match_head_and_neck(bvh: Bvh) -> tuple[int | None, int | None]:
+    """The node of the head, and the lowest node of the neck."""
     parts = [_side_and_part(name) for name in bvh.names]
-    head = next((k for k, named in enumerate(parts) if named == ("", "head")), None)
+    head = next((k for k, side_and_part in enumerate(parts) if side_and_part == ("", "head")), None)
     neck = next((k for k, (side, part) in enumerate(parts) if not side and part.startswith(_NECK)), None)
-    if head is None and neck is not None:  # rigs whose neck ends in the head's end site
+    if head is None and neck is not None:  # in some rigs, the child of the neck is the end site of the head
         head = next((k for k, parent in enumerate(bvh.parents) if parent == neck), None)
     return head, neck
 
@@ -154,30 +154,31 @@ def _spine(
 ) -> Float[ndarray, "t 3"]:
     middle = (pelvis + thorax) / 2
     trunk = np.linalg.norm(thorax - pelvis, axis=-1).mean()
-    link, best, least = bvh.parents[top], None, _FAR_OF_TRUNK * trunk
-    while link >= 0:
-        distance = np.linalg.norm(nodes[:, link] - middle, axis=-1).mean()
-        if distance < least:
-            best, least = link, distance
-        link = bvh.parents[link]
-    return middle if best is None else nodes[:, best]
+    ancestor, nearest, lowest = bvh.parents[top], None, _MAX_OFFSET_PER_TRUNK * trunk
+    while ancestor >= 0:
+        distance = np.linalg.norm(nodes[:, ancestor] - middle, axis=-1).mean()
+        if distance < lowest:
+            nearest, lowest = ancestor, distance
+        ancestor = bvh.parents[ancestor]
+    return middle if nearest is None else nodes[:, nearest]
 
 
 def _head_top(
     bvh: Bvh, nodes: Float[ndarray, "t k 3"], head: int, thorax: Float[ndarray, "t 3"], leg: float
 ) -> Float[ndarray, "t 3"]:
-    """The end of the head; where the file has none worth the name, beyond the head as seen from the neck."""
-    below = [k for k, parent in enumerate(bvh.parents) if parent == head]
-    ends = [k for k in below if not bvh.names[k] or _side_and_part(bvh.names[k])[1] in _HEAD_TOPS]
+    """The end of the head; if the file has no plausible one, extrapolated from thorax and head."""
+    children = [k for k, parent in enumerate(bvh.parents) if parent == head]
+    ends = [k for k in children if not bvh.names[k] or _side_and_part(bvh.names[k])[1] in _HEAD_TOPS]
     for k in ends:
-        if np.linalg.norm(nodes[:, k] - nodes[:, head], axis=-1).mean() > _LEAST_HEAD_OF_LEG * leg:
+        if np.linalg.norm(nodes[:, k] - nodes[:, head], axis=-1).mean() > _MIN_HEAD_PER_LEG * leg:
             return nodes[:, k]
-    along = nodes[:, head] - thorax
-    return nodes[:, head] + _HEAD_OF_LEG * leg * along / np.maximum(np.linalg.norm(along, axis=-1, keepdims=True), 1e-9)
+    neck = nodes[:, head] - thorax
+    direction = neck / np.maximum(np.linalg.norm(neck, axis=-1, keepdims=True), 1e-9)
+    return nodes[:, head] + _HEAD_PER_LEG * leg * direction
 
 
 def _leg(joints: dict[str, ndarray]) -> float:
-    """Mean length of the legs, hip to knee to ankle."""
+    """Mean length of the legs, from hip to knee to ankle."""
     bones = [
         np.linalg.norm(joints[f"{side}_{a}"] - joints[f"{side}_{b}"], axis=-1).mean()
         for side in ("left", "right")

@@ -1,4 +1,4 @@
-"""Several data sets as one: frames of all of them in one joint set, and how often each is drawn."""
+"""A mixture of data sets: the frames of all of them in one joint set, and how often each data set is drawn."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from zedo_core.skeleton import Skeleton
 
 @dataclass(frozen=True, kw_only=True)
 class Mixture:
-    """Frames of several data sets; frame i is of data set `part[i]`, whose weight says how often it is drawn."""
+    """Frames of several data sets; frame i belongs to data set `part[i]`, whose weight sets how often it is drawn."""
 
     motions: Motions
     part: Int[ndarray, " n"]
     weights: tuple[float, ...]
 
     @classmethod
-    def of(cls, parts: Sequence[Motions], weights: Sequence[float] | None = None) -> Mixture:
-        """Put data sets of one joint set together, of equal weight if not said; InputError when they do not fit."""
+    def from_parts(cls, parts: Sequence[Motions], weights: Sequence[float] | None = None) -> Mixture:
+        """Combine data sets of one joint set, by default with equal weights; InputError when they do not match."""
         weights = tuple(weights or [1.0] * len(parts))
         if not parts or len(weights) != len(parts) or not all(0 < weight < np.inf for weight in weights):
             raise InputError(f"expected a weight above 0 for each of {len(parts)} data sets, got {list(weights)}")
         if len({part.skeleton for part in parts}) > 1:
             raise InputError(f"expected data sets of one joint set, got {', '.join(p.skeleton.name for p in parts)}")
-        first = np.cumsum([0, *(len(part.names) for part in parts)])
+        starts = np.cumsum([0, *(len(part.names) for part in parts)])
         motions = Motions(
             positions=np.concatenate([part.positions for part in parts]),
-            sequence=np.concatenate([part.sequence + start for part, start in zip(parts, first, strict=False)]),
+            sequence=np.concatenate([part.sequence + start for part, start in zip(parts, starts, strict=False)]),
             names=tuple(name for part in parts for name in part.names),
             sources=tuple(source for part in parts for source in part.sources),
             fps=tuple(fps for part in parts for fps in part.fps),
@@ -52,26 +52,26 @@ class Mixture:
 
     @property
     def skeleton(self) -> Skeleton:
-        """The joint set of all."""
+        """The joint set of all data sets."""
         return self.motions.skeleton
 
     @property
     def sha256(self) -> str:
-        """Of all that training depends on."""
+        """SHA-256 of everything that training depends on."""
         digest = hashlib.sha256(repr((self.skeleton, self.weights)).encode())
         for array in (self.motions.positions, self.motions.sequence.astype("<i8"), self.part.astype("<i8")):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
     def take(self, rows: Int[ndarray, " m"]) -> Mixture:
-        """Some of the frames."""
+        """A subset of the frames."""
         return replace(self, motions=self.motions.take(rows), part=self.part[rows])
 
 
 def hold_out(mixture: Mixture, share: float, seed: int) -> tuple[Mixture, Mixture]:
-    """Frames to train on, and those of a random `share` of the sequences of each data set, at least one of them.
+    """Frames to train on, and held-out frames: those of a random `share`, at least one, of each data set's sequences.
 
-    Of a data set that is one sequence the last frames are held out. Where there is but one frame, it is both.
+    In a data set with a single sequence, the last frames are held out. If there is only one frame, it is in both.
     """
     rng = np.random.default_rng(seed)
     held = np.zeros(len(mixture), bool)
@@ -83,7 +83,7 @@ def hold_out(mixture: Mixture, share: float, seed: int) -> tuple[Mixture, Mixtur
             held[rows] = np.isin(mixture.motions.sequence[rows], rng.permutation(sequences)[:count])
         elif len(rows) > 1:
             held[rows[-max(1, round(share * len(rows))) :]] = True
-    kept = ~held
+    training = ~held
     if not held.any():
-        kept = held = np.ones(len(mixture), bool)
-    return mixture.take(np.flatnonzero(kept)), mixture.take(np.flatnonzero(held))
+        training = held = np.ones(len(mixture), bool)
+    return mixture.take(np.flatnonzero(training)), mixture.take(np.flatnonzero(held))

@@ -1,4 +1,4 @@
-"""Motion capture: npz with `retargeted` or `positions` (n, j, 3), metres, y up; or npy. Random views of it."""
+"""Motion capture: npz with `retargeted` or `positions` (n, j, 3), in metres, y up; or npy. Also random views of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
+from scipy.spatial.transform import Rotation
 
 from zedo_core.errors import FormatError
 from zedo_core.skeleton import H36M17, Skeleton, conversion
@@ -16,10 +17,10 @@ from zedo_core.storage.files import load_array_or_arrays
 
 @dataclass(frozen=True, kw_only=True)
 class Motions:
-    """Sequences of poses, one after the other.
+    """Concatenated sequences of poses.
 
-    `positions` in metres with y up; frame i belongs to sequence `sequence[i]`, whose name, source
-    and frame rate stand in the tuples.
+    `positions` in metres with y up; frame i belongs to sequence `sequence[i]`, whose name, source and frame rate are in
+    the tuples.
     """
 
     positions: Float[ndarray, "n j 3"]
@@ -33,18 +34,18 @@ class Motions:
         return len(self.positions)
 
     def take(self, rows: Int[ndarray, " m"]) -> Motions:
-        """Some of the frames."""
+        """A subset of the frames."""
         return replace(self, positions=self.positions[rows], sequence=self.sequence[rows])
 
     def to_skeleton(self, target: Skeleton, where: str = "motion capture") -> Motions:
-        """The same in another joint set, joint by joint by name; FormatError when a joint cannot be had."""
+        """The motions in another joint set, converted by joint name; FormatError when a joint cannot be derived."""
         if target == self.skeleton:
             return self
         rule = conversion(self.skeleton, target)
-        if lacking := [name for name, row in zip(target.joints, rule.weights, strict=True) if not row.any()]:
+        if missing := [name for name, row in zip(target.joints, rule.weights, strict=True) if not row.any()]:
             raise FormatError(
-                f"{where}: its joints are those of {self.skeleton.name}, from which {', '.join(lacking)} of "
-                f"{target.name} cannot be made; give poses (n, {len(target)}, 3) in the joints of {target.name}"
+                f"{where}: its joints are those of {self.skeleton.name}, from which {', '.join(missing)} of "
+                f"{target.name} cannot be derived; give poses (n, {len(target)}, 3) in the joints of {target.name}"
             )
         return replace(self, positions=rule.points(self.positions).astype(np.float32), skeleton=target)
 
@@ -54,10 +55,10 @@ def load(
 ) -> Motions:
     """Read an npz of motion capture, or an npy (n, j, 3) as one sequence; FormatError for anything else.
 
-    `split` keeps the sequences marked with that word (all when None). `rig` is `retargeted` (bone
-    directions on one adult skeleton) or `positions` (as captured); a file with only one has it used.
-    The joints are those of `skeleton`, or of h36m-17, from which they are then converted by name:
-    `retargeted` always is h36m-17, an array `joint_names` in the file says which, else their number.
+    Only sequences of `split` are read (all if None). `rig` is `retargeted` (bone directions on one adult skeleton) or
+    `positions` (as captured); if the file has only one, that is used. The joints in the file must be those of
+    `skeleton` or of h36m-17, which are then converted by name: `retargeted` is always h36m-17; otherwise, an array
+    `joint_names` in the file or the number of joints decides.
     """
     path = Path(path)
     if not path.is_file():
@@ -69,12 +70,12 @@ def load(
             f"{path}: expected an array 'positions' (n, {len(skeleton)}, 3) in metres, found "
             f"{', '.join(arrays) or 'nothing'}"
         )
-    own = _joints_of(path, arrays, key, skeleton)
-    return _select(path, arrays, key, split, own).to_skeleton(skeleton, str(path))
+    own = _file_skeleton(path, arrays, key, skeleton)
+    return _read_motions(path, arrays, key, split, own).to_skeleton(skeleton, str(path))
 
 
-def _joints_of(path: Path, arrays: dict[str, ndarray], key: str, wanted: Skeleton) -> Skeleton:
-    """The joint set that the file is in."""
+def _file_skeleton(path: Path, arrays: dict[str, ndarray], key: str, wanted: Skeleton) -> Skeleton:
+    """The joint set of the file."""
     if "joint_names" in arrays:
         names = tuple(str(name) for name in arrays["joint_names"].ravel())
         for known in (wanted, H36M17):
@@ -90,46 +91,46 @@ def _joints_of(path: Path, arrays: dict[str, ndarray], key: str, wanted: Skeleto
     return H36M17 if as_h36m else wanted
 
 
-def _select(path: Path, arrays: dict[str, ndarray], key: str, split: str | None, own: Skeleton) -> Motions:
-    positions = _checked_positions(path, key, arrays[key], own)
-    offsets = _checked_offsets(path, arrays.get("offsets", np.array([0, len(positions)])), len(positions))
+def _read_motions(path: Path, arrays: dict[str, ndarray], key: str, split: str | None, own: Skeleton) -> Motions:
+    positions = _check_positions(path, key, arrays[key], own)
+    offsets = _check_offsets(path, arrays.get("offsets", np.array([0, len(positions)])), len(positions))
     count = len(offsets) - 1
-    names, sources, marks = (
-        _label(path, arrays, name, default, count)
+    names, sources, splits = (
+        _per_sequence(path, arrays, name, default, count)
         for name, default in (("names", ""), ("sources", "own"), ("split", split or ""))
     )
-    fps = _label(path, arrays, "fps", 30.0, count)
-    kept = np.flatnonzero(marks == split) if split is not None else np.arange(count)
-    rows = np.flatnonzero(np.isin(np.repeat(np.arange(count), np.diff(offsets)), kept))
+    fps = _per_sequence(path, arrays, "fps", 30.0, count)
+    chosen = np.flatnonzero(splits == split) if split is not None else np.arange(count)
+    rows = np.flatnonzero(np.isin(np.repeat(np.arange(count), np.diff(offsets)), chosen))
     if len(rows) == 0:
-        raise FormatError(f"{path}: no frame is marked '{split}'; found {', '.join(np.unique(marks))}")
+        raise FormatError(f"{path}: expected frames of the split '{split}', found {', '.join(np.unique(splits))}")
     return Motions(
         positions=positions[rows],
-        sequence=np.repeat(np.arange(len(kept)), np.diff(offsets)[kept]),
-        names=tuple(str(names[i]) for i in kept),
-        sources=tuple(str(sources[i]) for i in kept),
-        fps=tuple(float(fps[i]) for i in kept),
+        sequence=np.repeat(np.arange(len(chosen)), np.diff(offsets)[chosen]),
+        names=tuple(str(names[i]) for i in chosen),
+        sources=tuple(str(sources[i]) for i in chosen),
+        fps=tuple(float(fps[i]) for i in chosen),
         skeleton=own,
     )
 
 
-def _checked_offsets(path: Path, offsets: ndarray, frames: int) -> Int[ndarray, " count_plus_1"]:
-    """Where the sequences begin, and the end."""
-    whole = offsets.ndim == 1 and len(offsets) > 1 and offsets.dtype.kind in "iu"
-    if not whole or offsets[0] != 0 or offsets[-1] != frames or (np.diff(offsets.astype(np.int64)) < 0).any():
+def _check_offsets(path: Path, offsets: ndarray, frames: int) -> Int[ndarray, " count_plus_1"]:
+    """The starts of the sequences and the end; FormatError when they are not valid."""
+    integers = offsets.ndim == 1 and len(offsets) > 1 and offsets.dtype.kind in "iu"
+    if not integers or offsets[0] != 0 or offsets[-1] != frames or (np.diff(offsets.astype(np.int64)) < 0).any():
         raise FormatError(
-            f"{path}: expected 'offsets' as whole numbers that rise from 0 to the {frames} frames, got {offsets.dtype} "
-            f"{offsets.shape}"
+            f"{path}: expected 'offsets' as whole numbers that increase from 0 to the number of frames ({frames}), got "
+            f"{offsets.dtype} {offsets.shape}"
         )
     return offsets.astype(np.int64)
 
 
-def _label(path: Path, arrays: dict[str, ndarray], name: str, default: str | float, count: int) -> ndarray:
-    """One value for each sequence: texts, or positive numbers where the default is one; one may stand for all."""
+def _per_sequence(path: Path, arrays: dict[str, ndarray], name: str, default: str | float, count: int) -> ndarray:
+    """One value per sequence, or one for all: texts, or positive numbers if the default is a number."""
     values = arrays.get(name, np.array(default))
     texts = isinstance(default, str)
-    fits = values.shape in ((), (1,), (count,)) and values.dtype.kind in ("U" if texts else "iuf")
-    if not fits or not (texts or (np.isfinite(values) & (values > 0)).all()):
+    valid = values.shape in ((), (1,), (count,)) and values.dtype.kind in ("U" if texts else "iuf")
+    if not valid or not (texts or (np.isfinite(values) & (values > 0)).all()):
         what = "texts" if texts else "numbers above 0"
         raise FormatError(
             f"{path}: expected '{name}' as {what}, one for each of the {count} sequences, got {values.dtype} "
@@ -138,7 +139,7 @@ def _label(path: Path, arrays: dict[str, ndarray], name: str, default: str | flo
     return np.broadcast_to(values, (count,))
 
 
-def _checked_positions(path: Path, key: str, positions: ndarray, own: Skeleton) -> Float[ndarray, "n j 3"]:
+def _check_positions(path: Path, key: str, positions: ndarray, own: Skeleton) -> Float[ndarray, "n j 3"]:
     expected = (len(own), 3)
     if positions.ndim != 3 or positions.shape[1:] != expected or positions.dtype.kind != "f" or not len(positions):
         raise FormatError(
@@ -146,13 +147,13 @@ def _checked_positions(path: Path, key: str, positions: ndarray, own: Skeleton) 
             f"{positions.dtype} {positions.shape}"
         )
     if not np.isfinite(positions).all():
-        raise FormatError(f"{path}: '{key}' holds values that are not finite; leave those frames out")
+        raise FormatError(f"{path}: '{key}' contains values that are not finite; leave those frames out")
     return positions.astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Views:
-    """Poses before random cameras: joints in metres in camera axes, their pixels, and the matrix K of each."""
+    """Poses seen by random cameras: joints in camera axes in metres, pixels, and the matrix K of each camera."""
 
     joints_cam: Float[ndarray, "b j 3"]
     xy: Float[ndarray, "b j 2"]
@@ -160,7 +161,7 @@ class Views:
 
 
 def random_views(motions: Motions, count: int, seed: int = 0) -> Views:
-    """`count` different frames, each of a body of random size (5 %, one standard deviation) before a random camera."""
+    """`count` different frames, each seen by a random camera; body sizes vary by 5 % (one standard deviation)."""
     rng = np.random.default_rng(seed)
     rows = rng.choice(len(motions), size=min(count, len(motions)), replace=False)
     n = len(rows)
@@ -176,26 +177,17 @@ def random_views(motions: Motions, count: int, seed: int = 0) -> Views:
 def random_cameras(
     rng: np.random.Generator, n: int
 ) -> tuple[Float[ndarray, "n 3 3"], Float[ndarray, "n 3"], Float[ndarray, "n 3 3"]]:
-    """Rotations from a world with y up, places of the body's root before the camera in metres, and matrices K.
+    """Rotations from a world with y up, positions of the body's root in camera axes in metres, and matrices K.
 
-    Headings are even over the circle; the camera looks down by -10 to 25 degrees, rolls by up to 5,
-    stands 3 to 7 m away, has a focal length of 900 to 1600 px and a picture of 1001 x 1001 px.
+    Headings are uniform over the circle; the camera looks down by -10 to 25 degrees, rolls by up to 5 degrees, is 3 to
+    7 m away, has a focal length of 900 to 1600 px and a picture of 1001 x 1001 px.
     """
     heading, pitch, roll = rng.uniform((-180, -10, -5), (180, 25, 5), (n, 3)).T
-    down = np.diag((1.0, -1.0, -1.0))  # world y up to camera y down
-    R = _turn("z", roll) @ _turn("x", pitch) @ down @ _turn("y", heading)
+    angles = np.stack([roll, pitch + 180, heading], axis=1)  # half a turn maps y up to y down
+    R = Rotation.from_euler("ZXY", angles, degrees=True).as_matrix()
     T = rng.uniform((-0.8, -0.5, 3.0), (0.8, 0.5, 7.0), (n, 3))
     focal = rng.uniform(900, 1600, n)
     K = np.zeros((n, 3, 3))
     K[:, 0, 0] = K[:, 1, 1] = focal
     K[:, :2, 2], K[:, 2, 2] = 500.0, 1.0
     return R, T, K
-
-
-def _turn(axis: str, angle_deg: Float[ndarray, " n"]) -> Float[ndarray, "n 3 3"]:
-    """Rotations about a coordinate axis."""
-    i, j = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
-    R = np.tile(np.eye(3), (len(angle_deg), 1, 1))
-    c, s = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
-    R[:, i, i], R[:, i, j], R[:, j, i], R[:, j, j] = c, -s, s, c
-    return R

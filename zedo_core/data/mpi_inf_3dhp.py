@@ -1,4 +1,4 @@
-"""MPI-INF-3DHP: its test set as the official ZeDO prepared it or as its authors give it.
+"""MPI-INF-3DHP: its test set in the format of the official ZeDO code or the original one.
 
 Mehta et al., Monocular 3D Human Pose Estimation In The Wild Using Improved CNN Supervision, 3DV 2017.
 """
@@ -18,12 +18,12 @@ from zedo_core.data._hdf5 import (
     MATLAB,
     check_options,
     floats,
-    listed,
-    listed_folder,
     read_hdf5,
     starts_with,
+    summarize,
+    summarize_folder,
 )
-from zedo_core.data._samples import Samples, numbered, pinhole
+from zedo_core.data._samples import Samples, index_labels, pinhole_matrices
 from zedo_core.errors import FormatError
 from zedo_core.skeleton import H36M17
 from zedo_core.storage.pickles import load_pickle
@@ -38,19 +38,18 @@ _MAT_FIELDS = ("annot2", "annot3", "valid_frame", "activity_annotation")
 # Official table of annot_data.mat: joint i of H36M-17 is its joint JOINTS[i].
 JOINTS = (14, 8, 9, 10, 11, 12, 13, 15, 1, 16, 0, 5, 6, 7, 2, 3, 4)
 _MM = 1e-3
-# More than annotations are uncertain by; less than what mistaken axes or joints cause.
-_LARGEST_VALUE = 1e9  # of a pixel or the slope of a ray; beyond, a fit has no digits left
-_MOST_ERROR_PX = 30.0
+_MAX_VALUE = 1e9  # of a pixel or the slope of a ray; a fit of larger values is not accurate
+_MAX_ERROR_PX = 30.0  # above the uncertainty of annotations, below the error due to wrong axes or joints
 
 
 def load(root: Path, split: str = "test", input: str = "gt") -> Samples:
     """Read the test set from `mpii3d_test.pkl` (official ZeDO) or, in its absence, `TS1..TS6/annot_data.mat` (3DHP).
 
-    `root` is the folder of either or one such file, known by its content (one annot_data.mat is one
-    sequence). The truth is that of true scale (annot3, not univ_annot3). As annot_data.mat holds no camera,
-    K is fitted to each sequence: least squares of annot2 on annot3. Frames not marked valid or with
-    values that are not finite are left out and counted.
-    InputError for an unknown split or input, FormatError for files missing, damaged or of another set.
+    `root` is the folder of either or one such file, detected from its content (one annot_data.mat is one sequence).
+    Ground truth is in the original scale (annot3, not univ_annot3). As annot_data.mat has no camera, K is fitted to
+    each sequence by least squares from annot3 to annot2. Frames that are not marked valid or have values that are not
+    finite are left out and counted.
+    InputError for an unknown split or input, FormatError for files that are missing, damaged or of another data set.
     """
     check_options(NAME, split, ("test",), input)
     root = Path(root)
@@ -62,10 +61,10 @@ def load(root: Path, split: str = "test", input: str = "gt") -> Samples:
     missing = [f"{path.parent.name}/{path.name}" for path in paths if not path.is_file()]
     if len(missing) == len(paths):
         wanted = "mpii3d_test.pkl or TS1/annot_data.mat to TS6/annot_data.mat of MPI-INF-3DHP"
-        raise FormatError(f"{root}: expected {wanted}, found {listed_folder(root)}")
+        raise FormatError(f"{root}: expected {wanted}, found {summarize_folder(root)}")
     if missing:
         raise FormatError(
-            f"{root}: the test set lacks {', '.join(missing)}; add them, or name one file to read it alone"
+            f"{root}: the test set lacks {', '.join(missing)}; add them, or give a single file to read only that"
         )
     return _from_mats(paths)
 
@@ -75,24 +74,24 @@ def _from_pickle(path: Path) -> Samples:
     _check_items(path, items)
     valid = [i for i, item in enumerate(items) if _number(path, f"valid_i of entry {i}", item["valid_i"]) > 0]
 
-    def stacked(key: str, width: int) -> ndarray:
+    def stack(key: str, width: int) -> ndarray:
         entries = [floats(path, f"{key} of entry {i}", items[i][key], (len(H36M17), None)) for i in valid]
         for i, entry in zip(valid, entries, strict=True):
             if entry.shape[1] < width:
                 raise FormatError(
-                    f"{path}: expected {width} values a joint in '{key} of entry {i}', found {entry.shape}"
+                    f"{path}: expected {width} values per joint in '{key} of entry {i}', found {entry.shape}"
                 )
         return np.array([entry[:, :width] for entry in entries]).reshape(-1, len(H36M17), width)
 
     camera = np.array([_camera(path, i, items[i]["camera_param"]) for i in valid]).reshape(-1, 2, 2)
-    labels, frames = _places(path, [items[i]["imageid"] for i in valid])
-    sequence, sequences = numbered(labels)
+    labels, frames = _sequences_and_frames(path, [items[i]["imageid"] for i in valid])
+    sequence, sequences = index_labels(labels)
     samples = Samples(
         name=NAME,
-        joints_cam=stacked("joint_3d_camera", 3) * _MM,
-        xy=stacked("joint_2d", 2),
+        joints_cam=stack("joint_3d_camera", 3) * _MM,
+        xy=stack("joint_2d", 2),
         confidence=np.ones((len(valid), len(H36M17))),
-        K=pinhole(camera[:, 0], camera[:, 1]),
+        K=pinhole_matrices(camera[:, 0], camera[:, 1]),
         sequence=sequence,
         sequences=sequences,
         frame=frames,
@@ -100,23 +99,21 @@ def _from_pickle(path: Path) -> Samples:
         actions=ACTIONS,
         left_out=len(items) - len(valid),
     )
-    return samples.take(np.lexsort((frames, sequence))).finite()
+    return samples.take(np.lexsort((frames, sequence))).drop_nonfinite()
 
 
 def _check_items(path: Path, items: Any) -> None:
     if not isinstance(items, list) or not items:
-        found = (
-            listed(map(str, items)) if isinstance(items, dict) else f"an empty or other object ({type(items).__name__})"
-        )
+        found = summarize(map(str, items)) if isinstance(items, dict) else f"an empty or other {type(items).__name__}"
         raise FormatError(f"{path}: expected a list of samples of MPI-INF-3DHP, found {found}")
     for i, item in enumerate(items):
         fields = [str(name) for name in item] if isinstance(item, dict) else [type(item).__name__]
         if missing := [name for name in _ITEM_FIELDS if name not in fields]:
-            raise FormatError(f"{path}: expected {', '.join(missing)} in entry {i}, found {listed(fields)}")
+            raise FormatError(f"{path}: expected {', '.join(missing)} in entry {i}, found {summarize(fields)}")
 
 
 def _number(path: Path, name: str, value: Any) -> float:
-    """A number, also one in an array of one element; nan when not finite."""
+    """A number, possibly in an array with one element; NaN when not finite."""
     try:
         return float(floats(path, name, np.reshape(value, -1), (1,))[0])
     except ValueError:  # ragged lists
@@ -130,16 +127,16 @@ def _camera(path: Path, i: int, param: Any) -> list[list[float]]:
     return [[_number(path, f"camera_param[{name}] of entry {i}", param[name]) for name in pair] for pair in names]
 
 
-def _places(path: Path, imageids: list[Any]) -> tuple[list[str], Int[ndarray, " n"]]:
-    """Sequence and frame of every picture: a path with a folder TS1 ... TS6 and a number, or a number alone.
+def _sequences_and_frames(path: Path, imageids: list[Any]) -> tuple[list[str], Int[ndarray, " n"]]:
+    """Sequence and frame of every picture, from a path with a folder TS1 ... TS6 and a number, or only a number.
 
-    Numbers alone tell no sequence: a new one begins where they cease to rise.
+    If there are only numbers, a new sequence begins where they do not increase.
     """
     texts = [str(np.reshape(imageid, -1)[0]) if np.size(imageid) == 1 else str(imageid) for imageid in imageids]
     numbers = [re.findall(r"\d{1,15}", re.split(r"[/\\]", text)[-1]) for text in texts]
     if not all(numbers):
         text = texts[[bool(found) for found in numbers].index(False)]
-        raise FormatError(f"{path}: expected every imageid to end in a frame's number, found '{text}'")
+        raise FormatError(f"{path}: expected every imageid to end in a frame number, found '{text}'")
     frames = np.array([int(found[-1]) for found in numbers], int)
     part = np.cumsum(np.diff(frames, prepend=-1) <= 0)
     named = [re.search(r"TS\d+", text) for text in texts]
@@ -147,14 +144,14 @@ def _places(path: Path, imageids: list[Any]) -> tuple[list[str], Int[ndarray, " 
 
 
 def _actions(path: Path, numbers: Float[ndarray, " n"]) -> Int[ndarray, " n"]:
-    """Positions in ACTIONS of the numbers 1 to 7 of a file."""
+    """Indices in ACTIONS of the file's numbers 1 to 7."""
     if unknown := sorted({float(number) for number in numbers} - set(range(1, len(ACTIONS) + 1))):
         raise FormatError(f"{path}: expected actions 1 to {len(ACTIONS)} in valid frames, found {unknown[0]:g}")
     return numbers.astype(int) - 1
 
 
 def _from_mats(paths: list[Path]) -> Samples:
-    parts = [_sequence(path) for path in paths]
+    parts = [_read_sequence(path) for path in paths]
     joints_cam, xy, K, frame, action, left_out = zip(*parts, strict=True)
     n = sum(map(len, frame))
     return Samples(
@@ -169,11 +166,11 @@ def _from_mats(paths: list[Path]) -> Samples:
         action=np.concatenate(action),
         actions=ACTIONS,
         left_out=sum(left_out),
-    ).finite()
+    ).drop_nonfinite()
 
 
-def _sequence(path: Path) -> tuple[ndarray, ndarray, ndarray, ndarray, ndarray, int]:
-    """The valid frames of annot_data.mat: joints in camera axes, pixels, K, frame, action; how many are left out."""
+def _read_sequence(path: Path) -> tuple[ndarray, ndarray, ndarray, ndarray, ndarray, int]:
+    """Joints in camera axes, pixels, K, frames and actions of the valid frames of annot_data.mat; number left out."""
     arrays = read_hdf5(path, _MAT_FIELDS)
     joints_cam = _joints(path, "annot3", arrays["annot3"], 3) * _MM
     n = len(joints_cam)
@@ -182,15 +179,15 @@ def _sequence(path: Path) -> tuple[ndarray, ndarray, ndarray, ndarray, ndarray, 
     lengths = {"annot2": len(xy), "valid_frame": len(valid), "activity_annotation": len(activity)}
     for name, length in lengths.items():
         if length != n:
-            raise FormatError(f"{path}: expected '{name}' of {n} frames as annot3 has, found {length}")
-    kept = np.flatnonzero(valid > 0)
-    joints_cam, xy = joints_cam[kept], xy[kept]
-    K = np.tile(_fitted_camera(path, joints_cam, xy), (len(kept), 1, 1))
-    return joints_cam, xy, K, kept, _actions(path, activity[kept]), n - len(kept)
+            raise FormatError(f"{path}: expected '{name}' of {n} frames, as annot3, found {length}")
+    frames = np.flatnonzero(valid > 0)
+    joints_cam, xy = joints_cam[frames], xy[frames]
+    K = np.tile(_fit_camera(path, joints_cam, xy), (len(frames), 1, 1))
+    return joints_cam, xy, K, frames, _actions(path, activity[frames]), n - len(frames)
 
 
 def _joints(path: Path, name: str, array: ndarray, width: int) -> Float[ndarray, "n 17 d"]:
-    """Joints (n, 1, 17, d), or the axes in reverse as in MATLAB itself, in the order of H36M-17."""
+    """Joints in the order of H36M-17, from (n, 1, 17, d) or, as in MATLAB itself, with reversed axes."""
     joints = len(H36M17)
     if array.ndim == 4 and array.shape[:3] == (width, joints, 1):
         array = array.T
@@ -198,31 +195,31 @@ def _joints(path: Path, name: str, array: ndarray, width: int) -> Float[ndarray,
 
 
 def _per_frame(path: Path, name: str, array: ndarray) -> Float[ndarray, " n"]:
-    """A value per frame, (n, 1) or (1, n)."""
+    """One value per frame, from (n, 1) or (1, n)."""
     if array.size != max(array.shape, default=0):
         raise FormatError(f"{path}: expected '{name}' of shape (n, 1), found {array.shape}")
     return floats(path, name, array.reshape(-1), (None,))
 
 
-def _fitted_camera(
+def _fit_camera(
     path: Path, joints_cam: Float[ndarray, "n 17 3"], xy: Float[ndarray, "n 17 2"]
 ) -> Float[ndarray, "3 3"]:
-    """K by least squares in pixels: x = f X / Z + c for each axis, f and c unknown."""
+    """K by least squares in pixels: x = f X / Z + c for each axis, with unknown f and c."""
     points, pixels = joints_cam.reshape(-1, 3), xy.reshape(-1, 2)
-    good = np.isfinite(points).all(1) & np.isfinite(pixels).all(1) & (points[:, 2] > 0)
-    rays, pixels = points[good, :2] / points[good, 2:], pixels[good]
+    valid = np.isfinite(points).all(1) & np.isfinite(pixels).all(1) & (points[:, 2] > 0)
+    rays, pixels = points[valid, :2] / points[valid, 2:], pixels[valid]
     K = np.eye(3)
     if len(rays) == 0:
-        return K  # no frame of the sequence will be kept
-    if not np.isfinite(rays).all() or max(np.abs(rays).max(), np.abs(pixels).max()) > _LARGEST_VALUE:
-        raise FormatError(f"{path}: expected pixels in annot2 and mm in annot3, found values beyond any picture")
+        return K  # all frames of the sequence will be left out
+    if not np.isfinite(rays).all() or max(np.abs(rays).max(), np.abs(pixels).max()) > _MAX_VALUE:
+        raise FormatError(f"{path}: expected pixels in annot2 and mm in annot3, found values that are too large")
     for axis in range(2):
         A = np.stack([rays[:, axis], np.ones(len(rays))], axis=1)
         K[axis, axis], K[axis, 2] = np.linalg.lstsq(A, pixels[:, axis])[0]
     error = float(np.median(np.linalg.norm(rays * K[[0, 1], [0, 1]] + K[:2, 2] - pixels, axis=-1)))
-    if error > _MOST_ERROR_PX or min(K[0, 0], K[1, 1]) <= 0:
+    if error > _MAX_ERROR_PX or min(K[0, 0], K[1, 1]) <= 0:
         raise FormatError(
-            f"{path}: expected annot2 to be the picture of annot3, but the best camera leaves {error:.0f} px"
-            f" and focal lengths {K[0, 0]:.0f}, {K[1, 1]:.0f}"
+            f"{path}: expected annot2 to be the projection of annot3, but the best camera has an error of "
+            f"{error:.0f} px and focal lengths {K[0, 0]:.0f}, {K[1, 1]:.0f}"
         )
     return K

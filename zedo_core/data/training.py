@@ -1,7 +1,7 @@
-"""What priors are trained on: motion capture, arrays, BVH, and the data sets' own training files, as one mixture.
+"""Training data for priors: motion capture as arrays or BVH, and the training files of data sets, as one mixture.
 
-The data sets give poses in camera axes. These are taken as upright (y up is the camera's -y): what a camera looks
-down or up by stays in the poses, as if the people leant so.
+Data sets give poses in camera axes. Cameras are treated as level (y up is the camera's -y): a camera's pitch remains in
+the poses, as if the people were leaning.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from zedo_core.data import DATASETS, _h36m_hdf5, bvh_motions, load_samples, mocap
-from zedo_core.data._h36m_files import described, fields, files_beside
+from zedo_core.data._h36m_files import describe, fields, files_in_folder
 from zedo_core.data.mixture import Mixture
 from zedo_core.data.mocap import Motions
 from zedo_core.errors import FormatError, InputError
@@ -23,8 +23,8 @@ from zedo_core.storage.files import sha256_of
 
 _ARRAYS = (".npz", ".npy")
 _Y_UP_FROM_CAM = np.array([1.0, -1.0, -1.0], np.float32)
-# Fields by which the training files of the data sets are known; all of one entry have to be there.
-_MARKS = (
+# Fields that identify the training files of the data sets; all fields of an entry must be present.
+_DATASET_FIELDS = (
     ("h36m", {"joint_3d_camera", "joint_3d_image"}),
     ("h36m", {"positions_3d"}),
     ("3dpw", {"keypoints3d17_relative"}),
@@ -36,15 +36,15 @@ _KINDS = "motion capture as npz or npy (n, j, 3), BVH, or the training files of 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """One data set that went into a mixture; `sha256` is the file's, or of the poses where it is a folder."""
+class DataSource:
+    """One data set of a mixture; `sha256` is that of the file, or of the poses of a folder."""
 
     path: str
     kind: str
     weight: float
     sequences: int
     frames: int
-    damaged: int  # files that were left out
+    damaged: int  # number of files left out
     sha256: str
 
 
@@ -56,20 +56,20 @@ def load_mixture(
     scale: float | None = None,
     up: str | None = None,
     on_file: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[Mixture, tuple[Source, ...]]:
+) -> tuple[Mixture, tuple[DataSource, ...]]:
     """Read data sets with their weights into one mixture in the joints of `skeleton`.
 
-    What a path is, is told by its content. `split` is that of motion capture (all without) and of data sets
-    (`train` without); `scale` and `up` are for BVH (see `bvh_motions`). InputError or FormatError when something
-    cannot be used.
+    The kind of each path is detected from its content. `split` applies to motion capture (default: all sequences) and
+    to data sets (default: `train`); `scale` and `up` are for BVH (see `bvh_motions`). InputError or FormatError when
+    something cannot be used.
     """
     parts, sources = [], []
     for path, weight in data:
-        kind = kind_of(path)
+        kind = detect_kind(path)
         motions, damaged = _load(path, kind, skeleton, split, scale, up, on_file)
         parts.append(motions)
         sources.append(
-            Source(
+            DataSource(
                 path=str(path),
                 kind=kind,
                 weight=weight,
@@ -79,11 +79,11 @@ def load_mixture(
                 sha256=sha256_of(path) if path.is_file() else _digest(motions),
             )
         )
-    return Mixture.of(parts, [weight for _, weight in data]), tuple(sources)
+    return Mixture.from_parts(parts, [weight for _, weight in data]), tuple(sources)
 
 
-def weighted_path(text: str) -> tuple[Path, float]:
-    """`PATH[:WEIGHT]` apart; a path whose own name ends so is taken as it is. InputError for a weight of 0 or less."""
+def parse_weighted_path(text: str) -> tuple[Path, float]:
+    """The parts of `PATH[:WEIGHT]`; an existing path is not split. InputError for a weight of 0 or less."""
     path, colon, tail = text.rpartition(":")
     try:
         weight = float(tail)
@@ -92,41 +92,38 @@ def weighted_path(text: str) -> tuple[Path, float]:
     if not colon or not path or Path(text).exists():
         return Path(text), 1.0
     if not 0 < weight < np.inf:
-        raise InputError(f"--data: expected a weight above 0 behind the path, got '{text}'")
+        raise InputError(f"--data: expected a weight above 0 after the path, got '{text}'")
     return Path(path), weight
 
 
-def kind_of(path: Path) -> str:
-    """`bvh`, `mocap` or a data set's name, told by content; FormatError when it is none."""
+def detect_kind(path: Path) -> str:
+    """`bvh`, `mocap` or the name of a data set, detected from content; FormatError when it is none of them."""
     if not path.exists():
         raise FormatError(f"{path}: no such file or folder; expected {_KINDS}")
     if path.is_file():
         if path.suffix.lower() == bvh_motions.SUFFIX:
             return "bvh"
-        return _dataset(path, [path]) or ("mocap" if path.suffix.lower() in _ARRAYS else _none(path))
-    if bvh_motions.files_of(path):
+        kind = _detect_dataset(path, [path]) or ("mocap" if path.suffix.lower() in _ARRAYS else None)
+    elif bvh_motions.find_files(path):
         return "bvh"
-    files = files_beside(path, (*_ARRAYS, ".pkl", ".pickle"))
-    if found := _dataset(path, files):
-        return found
-    if any(file.suffix.lower() in _ARRAYS for file in files):
-        return "mocap"
-    return _none(path)
+    else:
+        files = files_in_folder(path, (*_ARRAYS, ".pkl", ".pickle"))
+        has_arrays = any(file.suffix.lower() in _ARRAYS for file in files)
+        kind = _detect_dataset(path, files) or ("mocap" if has_arrays else None)
+    if kind is None:
+        raise FormatError(f"{path}: expected {_KINDS}, found {describe(path)}")
+    return kind
 
 
-def _dataset(root: Path, files: Sequence[Path]) -> str | None:
-    for name, marks in _MARKS:
-        if any(marks <= fields(file) for file in files):
+def _detect_dataset(root: Path, files: Sequence[Path]) -> str | None:
+    for name, required in _DATASET_FIELDS:
+        if any(required <= fields(file) for file in files):
             return name
     if (root / "sequenceFiles").is_dir():
         return "3dpw"
     if any((root / f"TS{i}" / "annot_data.mat").is_file() for i in range(1, 7)):
         return "3dhp"
-    return "h36m" if root.is_dir() and _h36m_hdf5.folder_of(root) is not None else None
-
-
-def _none(path: Path) -> str:
-    raise FormatError(f"{path}: expected {_KINDS}, found {described(path)}")
+    return "h36m" if root.is_dir() and _h36m_hdf5.find_folder(root) is not None else None
 
 
 def _load(
@@ -141,20 +138,20 @@ def _load(
     if kind == "bvh":
         return bvh_motions.load(path, skeleton, scale=scale, up=up, on_file=on_file)
     if kind == "mocap":
-        files = [path] if path.is_file() else files_beside(path, _ARRAYS)
+        files = [path] if path.is_file() else files_in_folder(path, _ARRAYS)
         parts = [mocap.load(file, split, skeleton=skeleton) for file in files]
-        return Mixture.of(parts).motions, 0
+        return Mixture.from_parts(parts).motions, 0
     assert kind in DATASETS
-    return _of_samples(path, kind, skeleton, split or "train"), 0
+    return _load_dataset(path, kind, skeleton, split or "train"), 0
 
 
-def _of_samples(path: Path, kind: str, skeleton: Skeleton, split: str) -> Motions:
-    """The true poses of a data set, its camera's axes turned up."""
+def _load_dataset(path: Path, kind: str, skeleton: Skeleton, split: str) -> Motions:
+    """The true poses of a data set, from camera axes to axes with y up."""
     samples = load_samples(kind, path, split)
     used = np.flatnonzero(conversion(H36M17, skeleton).weights.any(0))
-    if lacking := {H36M17.joints[joint] for joint in used} - set(samples.evaluated):
+    if missing := {H36M17.joints[joint] for joint in used} - set(samples.evaluated):
         raise FormatError(
-            f"{path}: {kind} in this form does not know {', '.join(sorted(lacking))}, which {skeleton.name} needs; "
+            f"{path}: {kind} in this format lacks {', '.join(sorted(missing))}, which {skeleton.name} needs; "
             "train with --skeleton lsp-14"
         )
     return Motions(

@@ -21,17 +21,15 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zedo_core.detection.tracking import Found, Looks, Seen
-from zedo_core.detection.ultralytics import IMAGE_PX, UNSURE, follow
+from zedo_core.detection.protocol import DetectedFrame, Detections, Detector
+from zedo_core.detection.tracking import follow
 from zedo_core.errors import OutputError
-from zedo_core.skeleton import COCO17
 from zedo_core.source import Source
 from zedo_core.source.cut import Cut
 from zedo_core.storage.files import sha256_of
@@ -47,7 +45,7 @@ OnFrame = Callable[[int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Detected:
-    """Tracks of a source, how many of its frames were found before, and the pictures that could not be read."""
+    """Tracks of a source, how many of its frames were detected before, and the pictures that could not be read."""
 
     keypoints: Keypoints
     reused: int
@@ -59,72 +57,64 @@ def detect_in(
     source: Source,
     folder: Path,
     *,
-    detector: Path,
-    load: Callable[[], Looks],
+    detector: Detector,
     tracker: str,
     redetect: bool = False,
     on_frame: OnFrame = lambda done: None,
 ) -> Detected:
     """Find and follow the people of a source, with detections kept in `folder`; see the head of this module.
 
-    `detector` is the model's file or folder, which tells models apart; `load` gives it ready to look, and is called
-    only when a frame is not known yet. `redetect` forgets what is there. `on_frame` is told how many frames are done.
+    The detector is asked about frames that are not known yet only. `redetect` forgets what is there. `on_frame` gets
+    the number of frames that are done.
     """
-    store = _Store(folder / NAME, _head(source, detector))
+    store = _Store(folder / NAME, _head(source, detector), len(detector.skeleton))
+    if redetect:
+        store.forget()
     known = {} if redetect else store.read()
-    looking = _Looking(source, store, known, load)
-    everything = None if redetect or tracker in _NEEDS_PICTURES else store.all_of(known, source.cut)
-    frames = looking.pictures(redetect) if everything is None else everything
+    stored = None if tracker in _NEEDS_PICTURES else store.all_of(known, source.cut)
+    frames = _detected(source, detector, store, known) if stored is None else stored
     rate = source.fps and source.fps / source.cut.every
-    keypoints = follow(_counted(frames, on_frame), tracker=tracker if source.sequence else "off", fps=rate)
-    if everything is None:
+    keypoints = follow(_counted(frames, on_frame), detector.skeleton, tracker if source.sequence else "off", fps=rate)
+    if stored is None:
         store.finish(source.cut, source.damaged)
-    reused = len(keypoints.frame_numbers) - looking.looked
-    damaged = dict(source.damaged if everything is None else store.damaged(source.cut) | source.damaged)
-    return Detected(keypoints=replace(keypoints, fps=source.fps), reused=reused, damaged=damaged, file=store.path)
+    return Detected(
+        keypoints=replace(keypoints, fps=source.fps),
+        reused=len(keypoints.frame_numbers) - store.added,
+        damaged=dict(source.damaged if stored is None else store.damaged(source.cut) | source.damaged),
+        file=store.path,
+    )
 
 
-def _counted(frames: Iterator[Seen], on_frame: OnFrame) -> Iterator[Seen]:
-    for done, seen in enumerate(frames, start=1):
-        yield seen
+def _counted(frames: Iterator[DetectedFrame], on_frame: OnFrame) -> Iterator[DetectedFrame]:
+    for done, frame in enumerate(frames, start=1):
+        yield frame
         on_frame(done)
 
 
-class _Looking:
-    """Goes through the pictures and looks at those that nobody has looked at."""
-
-    def __init__(self, source: Source, store: _Store, known: dict[int, Seen], load: Callable[[], Looks]) -> None:
-        self._source, self._store, self._known, self._load = source, store, known, load
-        self.looked = 0
-
-    @cached_property
-    def _detector(self) -> Looks:
-        return self._load()
-
-    def pictures(self, anew: bool) -> Iterator[Seen]:
-        """Each frame with its people and pixels."""
-        if anew:
-            self._store.forget()
-        for frame in self._source:
-            seen = self._known.get(frame.number)
-            if seen is None or seen.size != frame.size:
-                found = self._detector.look(frame)
-                seen = Seen(number=frame.number, time_s=frame.time_s, size=frame.size, found=found)
-                self._store.add(seen)
-                self.looked += 1
-            yield replace(seen, time_s=frame.time_s, image=frame.image)
+def _detected(
+    source: Source, detector: Detector, store: _Store, known: dict[int, DetectedFrame]
+) -> Iterator[DetectedFrame]:
+    """Each frame with its people and pixels; those that are not known yet are detected and stored."""
+    for frame in source:
+        detected = known.get(frame.number)
+        if detected is None or detected.size != frame.size:
+            detected = DetectedFrame.from_frame(frame, detector.detect(frame))
+            store.add(detected)
+        yield replace(detected, time_s=frame.time_s, image=frame.image)
 
 
 class _Store:
     """The file: `path` when all frames of a run are in it, `part` while they come."""
 
-    def __init__(self, path: Path, head: dict[str, Any]) -> None:
-        self.path, self._part, self._head = path, path.with_name(f"{path.name}.part"), head
+    def __init__(self, path: Path, head: dict[str, Any], joints: int) -> None:
+        self.path, self._part = path, path.with_name(f"{path.name}.part")
+        self._head, self._joints = head, joints
+        self.added = 0  # frames
         self._done: dict[str, dict[str, str]] = {}  # the damaged pictures of every cut that is complete
         self._complete = False  # whether what is known is in `path`
         self._is_open = False
 
-    def read(self) -> dict[int, Seen]:
+    def read(self) -> dict[int, DetectedFrame]:
         """The frames that are known, from a run that was broken off or from the last one that was not."""
         for path in (self._part, self.path):
             lines, whole = _lines(path)
@@ -133,7 +123,8 @@ class _Store:
                 if not self._complete:
                     os.truncate(path, whole)  # a line that was cut off
                 self._done = {line["done"]: dict(line["damaged"]) for line in lines[1:] if "done" in line}
-                return {seen.number: seen for seen in map(_seen, lines[1:]) if seen is not None}
+                frames = [_frame(line, self._joints) for line in lines[1:]]
+                return {frame.number: frame for frame in frames if frame is not None}
             if path == self._part:
                 self.forget()  # it is of another source or detector
         return {}
@@ -142,20 +133,21 @@ class _Store:
         """Begin anew; the last complete file stays until there is another."""
         self._part.unlink(missing_ok=True)
 
-    def all_of(self, known: dict[int, Seen], cut: Cut) -> Iterator[Seen] | None:
+    def all_of(self, known: dict[int, DetectedFrame], cut: Cut) -> Iterator[DetectedFrame] | None:
         """The frames of a cut when all of them are known for sure, without the pictures; else None."""
-        in_order = sorted(known.values(), key=lambda seen: seen.number)
+        in_order = sorted(known.values(), key=lambda frame: frame.number)
         if str(cut) in self._done or "" in self._done:
-            return cut.take(in_order, lambda seen: (seen.number, seen.time_s))
+            return cut.take(in_order, lambda frame: (frame.number, frame.time_s))
         return None
 
     def damaged(self, cut: Cut) -> dict[str, str]:
         """The pictures of a complete cut that could not be read."""
         return self._done.get(str(cut), self._done.get("", {}))
 
-    def add(self, seen: Seen) -> None:
+    def add(self, frame: DetectedFrame) -> None:
         """Write a frame down."""
-        self._append(_line(seen))
+        self._append(_line(frame))
+        self.added += 1
 
     def finish(self, cut: Cut, damaged: dict[str, str]) -> None:
         """All frames of the cut are known."""
@@ -184,14 +176,15 @@ class _Store:
             self._part.write_text(json.dumps(self._head) + "\n", encoding="utf-8")
 
 
-def _head(source: Source, detector: Path) -> dict[str, Any]:
+def _head(source: Source, detector: Detector) -> dict[str, Any]:
+    model = detector.path
     return {
         "format": _FORMAT,
         "source": {"name": source.path.name, "sha256": _digest(source.path, source.files)},
-        "detector": {"name": detector.name, "sha256": _digest(detector, tuple(sorted(detector.rglob("*"))))},
-        "image_px": IMAGE_PX,
-        "least": UNSURE,
-        "joints": COCO17.name,
+        "detector": {"name": model.name, "sha256": _digest(model, tuple(sorted(model.rglob("*"))))},
+        "image_px": detector.image_px,
+        "least": detector.least_confidence,
+        "joints": detector.skeleton.name,
     }
 
 
@@ -230,12 +223,12 @@ def _lines(path: Path) -> tuple[list[dict[str, Any]], int]:
     return lines, whole
 
 
-def _line(seen: Seen) -> dict[str, Any]:
-    found = seen.found
+def _line(frame: DetectedFrame) -> dict[str, Any]:
+    found = frame.detections
     return {
-        "frame": seen.number,
-        "time_s": seen.time_s if np.isfinite(seen.time_s) else None,
-        "size": seen.size,
+        "frame": frame.number,
+        "time_s": frame.time_s if np.isfinite(frame.time_s) else None,
+        "size": frame.size,
         "people": [
             {"box": box.tolist(), "confidence": float(confidence), "keypoints": joints.ravel().tolist()}
             for box, confidence, joints in zip(found.boxes, found.confidence, found.joints, strict=True)
@@ -243,17 +236,17 @@ def _line(seen: Seen) -> dict[str, Any]:
     }
 
 
-def _seen(line: dict[str, Any]) -> Seen | None:
+def _frame(line: dict[str, Any], joints: int) -> DetectedFrame | None:
     """A frame out of its line; None for a line of another kind or one that is damaged."""
     try:
         people = line["people"]
-        found = Found(
+        found = Detections(
             boxes=np.array([p["box"] for p in people], float).reshape(-1, 4),
             confidence=np.array([p["confidence"] for p in people], float),
-            joints=np.array([p["keypoints"] for p in people], float).reshape(-1, len(COCO17), 3),
+            joints=np.array([p["keypoints"] for p in people], float).reshape(-1, joints, 3),
         )
         time_s = float("nan") if line["time_s"] is None else float(line["time_s"])
         width, height = line["size"]
-        return Seen(number=int(line["frame"]), time_s=time_s, size=(int(width), int(height)), found=found)
+        return DetectedFrame(number=int(line["frame"]), time_s=time_s, size=(int(width), int(height)), detections=found)
     except (KeyError, TypeError, ValueError):
         return None

@@ -1,4 +1,4 @@
-"""Samplers: from noise at t = 1 to a sample, by the reverse SDE or the probability-flow ODE (Song et al. 2021)."""
+"""A sampler: from noise at t = 1 to a sample, by the reverse SDE or the probability flow ODE (Song et al. 2021)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Constrain = Callable[[Tensor, int], Tensor]
 
 
 def sampling_times(steps: int, start: float = 1.0, device: torch.device | str = "cpu") -> Float[Tensor, " n"]:
-    """Times from `start` to 0.001, or half of it, denser towards the end, in float64."""
+    """Times from `start` to 0.001 (or `start` / 2 if that is less), denser towards the end, in float64."""
     end = min(0.001, start / 2)
     return torch.linspace(start**0.5, end**0.5, steps + 1, dtype=torch.float64, device=device) ** 2
 
@@ -30,16 +30,16 @@ def reverse(
 ) -> Float[Tensor, "b *d"]:
     """Euler steps from `noise`, a sample at `times[0]`, to `times[-1]`.
 
-    `predict(x, i)` is the noise in x at times[i]. With a generator the stochastic reverse SDE, else
-    the probability flow. `constrain(x, i)` corrects a sample at times[i], before it is used. The last
-    step ends at the predicted clean sample.
+    `predict(x, i)` is the noise in x at times[i]. With a generator the stochastic reverse SDE is solved, otherwise the
+    probability flow ODE. `constrain(x, i)` corrects a sample at times[i] before it is used. The last step returns the
+    predicted clean sample.
     """
     x = constrain(noise, 0)
-    half = 1.0 if generator is not None else 0.5
+    score_weight = 1.0 if generator is not None else 0.5
     for i in range(len(times) - 1):
         t, dt = times[i], times[i] - times[i + 1]
         score = -predict(x, i) / float(sde.std(t))
-        x = x + (0.5 * float(sde.beta(t)) * x + half * float(sde.g_squared(t)) * score) * float(dt)
+        x = x + (0.5 * float(sde.beta(t)) * x + score_weight * float(sde.g_squared(t)) * score) * float(dt)
         if generator is not None and i < len(times) - 2:
             fresh = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
             x = x + float((sde.g_squared(t) * dt).sqrt()) * fresh
@@ -49,7 +49,7 @@ def reverse(
 
 
 def time_of_noise(sde: SubVP, sigma: float) -> float:
-    """The time at which the noise is `sigma` times as large as the sample, by bisection; 1 when it never is."""
+    """The time at which the noise is `sigma` times as large as the sample, by bisection; 1 if there is none."""
     low, high = 0.0, 1.0
     for _ in range(50):
         middle = torch.tensor((low + high) / 2, dtype=torch.float64)

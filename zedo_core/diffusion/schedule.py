@@ -1,4 +1,4 @@
-"""A schedule is a tensor: the times at which the prior is asked and what each step then does."""
+"""Schedules: the times at which the prior is evaluated, and the factors of each step."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from zedo_core.diffusion.sde import SubVP
 
 @dataclass(frozen=True)
 class Schedule:
-    """Times t_i and the factors of the step x <- keep_i x - pull_i noise(x, t_i)."""
+    """Times t_i and the factors of the steps x <- x_factor_i x - noise_factor_i noise(x, t_i)."""
 
     times: Float[Tensor, " n"]
-    keep: Float[Tensor, " n"]
-    pull: Float[Tensor, " n"]
+    x_factor: Float[Tensor, " n"]
+    noise_factor: Float[Tensor, " n"]
 
 
 def reverse_schedule(sde: SubVP, times: Float[Tensor, " n"], step: float | Float[Tensor, " n"]) -> Schedule:
@@ -26,12 +26,12 @@ def reverse_schedule(sde: SubVP, times: Float[Tensor, " n"], step: float | Float
 
     x <- x + (beta x / 2 + g^2 score) step with score = -noise / std.
     """
-    pull = sde.g_squared(times) / sde.std(times) * step
-    return Schedule(times, 1.0 + 0.5 * sde.beta(times) * step, pull)
+    noise_factor = sde.g_squared(times) / sde.std(times) * step
+    return Schedule(times, 1.0 + 0.5 * sde.beta(times) * step, noise_factor)
 
 
 def relaxed_steps(sde: SubVP, times: Float[Tensor, " n"], shares: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """Sizes of steps that go so far to the denoised sample (x - std noise) / mean: 1 is all the way, more is beyond."""
+    """Step sizes that go this share of the way to the denoised sample (x - std noise) / mean; above 1 overshoots."""
     return shares * sde.std(times) ** 2 / (sde.mean(times) * sde.g_squared(times))
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class SubVP:
-    """dx = -beta(t) x / 2 dt + g(t) dw for t in 0..1, with beta linear in t. Every function takes any shape of t."""
+    """dx = -beta(t) x / 2 dt + g(t) dw for t in 0..1, with beta linear in t; t may have any shape."""
 
     beta_min: float = 0.1
     beta_max: float = 20.0

@@ -1,18 +1,8 @@
-"""Evaluation on data sets with known 3D: `evaluate(request, out)`, then `write_report`."""
+"""Evaluation on data sets with ground truth: `evaluate(request, out)`, then `write_report`."""
 
 from zedo_core.evaluate.report import as_json, write_report
-from zedo_core.evaluate.request import ABLATIONS, METHODS, EvalRequest
+from zedo_core.evaluate.request import EvalRequest
 from zedo_core.evaluate.run import Evaluation, evaluate
 from zedo_core.evaluate.tables import Table, tables
 
-__all__ = [
-    "ABLATIONS",
-    "METHODS",
-    "EvalRequest",
-    "Evaluation",
-    "Table",
-    "as_json",
-    "evaluate",
-    "tables",
-    "write_report",
-]
+__all__ = ["EvalRequest", "Evaluation", "Table", "as_json", "evaluate", "tables", "write_report"]

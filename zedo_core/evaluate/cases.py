@@ -1,4 +1,4 @@
-"""The cases worth a look: the worst, the middle and the best ones."""
+"""The cases of the gallery: the worst, median and best ones."""
 
 from __future__ import annotations
 
@@ -7,34 +7,31 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from zedo_core.data import Samples
-from zedo_core.data._samples import projected
+from zedo_core.data._samples import project
 from zedo_core.evaluate.gallery import Case
-from zedo_core.evaluate.run import Evaluation, with_start
-from zedo_core.lifting import load_lifter
+from zedo_core.evaluate.run import Evaluation
+from zedo_core.evaluate.samples import lift_samples
+from zedo_core.methods import Variant
 from zedo_core.metrics import mpjpe
 from zedo_core.skeleton import H36M17
 
 
-def cases_of(evaluation: Evaluation) -> list[Case]:
-    """`request.gallery` cases of each kind by the chosen hypothesis' MPJPE, with the last setting of the main table.
+def select_cases(evaluation: Evaluation) -> list[Case]:
+    """`request.gallery` cases of each kind by the MPJPE of the chosen hypothesis in the main table's last variant.
 
-    One case a sequence, as long as there are enough sequences.
+    One case per sequence, as long as there are enough sequences.
     """
-    setting = [row.setting for row in evaluation.rows if row.setting.table == "main"][-1]
-    samples, measured = evaluation.samples, evaluation.measured[setting.key]
-    picked = pick(measured["mpjpe"][:, 0], samples.sequence, evaluation.request.gallery)
-    rows = np.array([row for _, row in picked])
+    last, samples = [row for row in evaluation.rows if row.variant.table == "main"][-1], evaluation.samples
+    selected = select_rows(evaluation.measured[last.key]["mpjpe"][:, 0], samples.sequence, evaluation.request.gallery)
+    rows = np.array([row for _, row in selected])
+    joints, score = _lift(evaluation, last.variant, rows)
     part = samples.take(rows)
-    lifter = load_lifter(setting.weights, options=setting.options, device=evaluation.request.device)
-    lifter = with_start(lifter, setting, evaluation.request)
-    found = lifter.lift_rows(part.xy, part.confidence, part.K, setting.hypotheses, seed=evaluation.request.seed)
-    joints = found.joints.astype(float)
-    reprojected = projected(joints[:, 0], part.K)
+    reprojected = project(joints[:, 0], part.K)
     return [
         Case(
             title=_title(part, i),
             group=group,
-            figures=_figures(part, joints[i], float(found.score[i, 0]), i),
+            figures=_figures(part, joints[i], None if score is None else float(score[i, 0]), i),
             xy=part.xy[i],
             confidence=part.confidence[i],
             reprojected=reprojected[i],
@@ -42,36 +39,45 @@ def cases_of(evaluation: Evaluation) -> list[Case]:
             chosen=joints[i, 0],
             others=joints[i, 1:],
         )
-        for i, (group, _) in enumerate(picked)
+        for i, (group, _) in enumerate(selected)
     ]
 
 
-def pick(errors: Float[ndarray, " n"], sequence: Int[ndarray, " n"], count: int) -> list[tuple[str, int]]:
-    """(group, row) of `count` worst, median and best rows, no row twice."""
+def _lift(
+    evaluation: Evaluation, variant: Variant, rows: Int[ndarray, " m"]
+) -> tuple[Float[ndarray, "m h 17 3"], Float[ndarray, "m h"] | None]:
+    """Hypotheses and scores of some samples, lifted with their whole sequences if the method needs them."""
+    request, sequence = evaluation.request, evaluation.samples.sequence
+    lifter = variant.load(request.device)
+    needed = np.unique(rows) if lifter.window is None else np.flatnonzero(np.isin(sequence, sequence[rows]))
+    lifted = lift_samples(lifter, evaluation.samples.take(needed), variant.hypotheses, request.seed)
+    index = np.searchsorted(needed, rows)
+    return lifted.joints[index].astype(float), None if lifted.score is None else lifted.score[index]
+
+
+def select_rows(errors: Float[ndarray, " n"], sequence: Int[ndarray, " n"], count: int) -> list[tuple[str, int]]:
+    """(group, row) of the `count` worst, median and best rows, without duplicates."""
     order = np.argsort(errors, kind="stable")
     middle = order[np.argsort(np.abs(np.arange(len(order)) - len(order) // 2), kind="stable")]
-    taken: set[int] = set()
-    picked = []
-    for group, candidates in (("worst", order[::-1]), ("median", middle), ("best", order)):
-        fresh = [int(row) for row in candidates if int(row) not in taken]
-        first = list({int(sequence[row]): row for row in reversed(fresh)}.values())
-        firsts = sorted(first, key=fresh.index)
-        rows = (firsts + [row for row in fresh if row not in set(firsts)])[:count]
-        taken |= set(rows)
-        picked += [(group, row) for row in rows]
-    return picked
+    used: set[int] = set()
+    selected = []
+    for group, ordered in (("worst", order[::-1]), ("median", middle), ("best", order)):
+        candidates = [int(row) for row in ordered if int(row) not in used]
+        first_of_sequence = {int(sequence[row]): row for row in reversed(candidates)}.values()
+        firsts = sorted(first_of_sequence, key=candidates.index)
+        rows = (firsts + [row for row in candidates if row not in set(firsts)])[:count]
+        used |= set(rows)
+        selected += [(group, row) for row in rows]
+    return selected
 
 
 def _title(samples: Samples, i: int) -> str:
     return f"{samples.sequences[samples.sequence[i]]}, frame {samples.frame[i]}"
 
 
-def _figures(samples: Samples, hypotheses: Float[ndarray, "h j 3"], score: float, i: int) -> dict[str, str]:
+def _figures(samples: Samples, hypotheses: Float[ndarray, "h j 3"], score: float | None, i: int) -> dict[str, str]:
     known = [0, *(joint for joint in H36M17.indices(samples.evaluated) if joint != 0)]
     truth = samples.joints_cam[i][known]
     errors = 1000.0 * mpjpe(hypotheses[:, known], np.broadcast_to(truth, (len(hypotheses), *truth.shape)), 0)
-    return {
-        "MPJPE": f"{errors[0]:.0f} mm",
-        f"best of {len(errors)} (oracle)": f"{errors.min():.0f} mm",
-        "expected error": f"{-1000.0 * score:.0f} mm",
-    }
+    figures = {"MPJPE": f"{errors[0]:.0f} mm", f"best of {len(errors)} (oracle)": f"{errors.min():.0f} mm"}
+    return figures if score is None else figures | {"expected error": f"{-1000.0 * score:.0f} mm"}

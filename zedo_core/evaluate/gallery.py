@@ -1,7 +1,7 @@
-"""A page of single cases, worst, median and best: each in 3D, turnable with the mouse, beside its 2D.
+"""A web page of individual cases, worst, median and best: each in 2D and in 3D that can be rotated.
 
-One file that needs no network and permits none: the data stand in it as JSON, the drawing is a
-script of its own on <canvas>, and a Content-Security-Policy lets nothing else run or load.
+A self-contained file without network access: the data are JSON in the page, a script draws on <canvas>, and a
+Content-Security-Policy lets nothing else run or load.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy import ndarray
 from zedo_core.errors import InputError
 from zedo_core.export.webpage import page
 from zedo_core.skeleton import Skeleton, pelvis_joints
-from zedo_core.storage.files import written_whole
+from zedo_core.storage.files import atomic_write
 
 GROUPS = ("worst", "median", "best")
 
@@ -28,11 +28,11 @@ _PER_MM, _PER_TENTH_PX, _PER_HUNDREDTH = 1000.0, 10.0, 100.0
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One frame of one person with its truth; joints in metres in camera axes, 2D in pixels.
+    """One frame of one person with ground truth; joints in metres in camera axes, 2D in pixels.
 
-    `group` is one of `GROUPS`, `figures` maps labels to texts such as `{"MPJPE": "123.4 mm"}`.
-    `xy` and `confidence` were observed, `reprojected` is the pose `chosen` in the picture, `others`
-    are the hypotheses that were not chosen. Joints that are not finite are left out.
+    `group` is one of `GROUPS`, `figures` maps labels to texts such as `{"MPJPE": "123.4 mm"}`. `xy` and `confidence`
+    are the keypoints, `reprojected` is the projection of the pose `chosen`, `others` are the other hypotheses. Joints
+    that are not finite are left out.
     """
 
     title: str
@@ -47,24 +47,24 @@ class Case:
 
 
 def write_gallery(cases: Sequence[Case], skeleton: Skeleton, path: Path, *, title: str) -> None:
-    """Write the page `path` with the cases in their order, a section for each group.
+    """Write the page `path` with the cases in the given order, in a section per group.
 
-    InputError when there is no case, or one of an unknown group or with another number of joints;
-    OutputError when `path` cannot be written.
+    InputError without cases, for an unknown group or another number of joints; OutputError when `path` cannot be
+    written.
     """
     if not cases:
         raise InputError("gallery: expected at least one case, got none; evaluate some frames first")
     for case in cases:
         _check(case, skeleton)
-    made = page(_TEMPLATE.read_text(encoding="utf-8"), title=title, data=_data(cases, skeleton))
-    with written_whole(Path(path)) as partial:
-        partial.write_bytes(made)
+    content = page(_TEMPLATE.read_text(encoding="utf-8"), title=title, data=_data(cases, skeleton))
+    with atomic_write(Path(path)) as partial:
+        partial.write_bytes(content)
 
 
 def _check(case: Case, skeleton: Skeleton) -> None:
     if case.group not in GROUPS:
         raise InputError(
-            f"gallery: expected a group {', '.join(GROUPS)}, got '{case.group}'; rename that of {case.title}"
+            f"gallery: expected one of the groups {', '.join(GROUPS)}, got '{case.group}'; change that of {case.title}"
         )
     count = len(skeleton)
     shapes = {
@@ -85,7 +85,7 @@ def _check(case: Case, skeleton: Skeleton) -> None:
 
 
 def _data(cases: Sequence[Case], skeleton: Skeleton) -> dict[str, Any]:
-    """What the page's script reads: points in mm, 2D in pixels, null for a joint that is not finite."""
+    """Data for the page's script: points in mm, 2D in pixels, null for joints that are not finite."""
     return {
         "skeleton": skeleton.name,
         "units": {"points": "mm", "pixels": "px"},
@@ -112,12 +112,12 @@ def _case(case: Case) -> dict[str, Any]:
 
 
 def _millimetres(joints: Float[ndarray, "j 3"]) -> list[list[int] | None]:
-    """Whole millimetres: shorter than metres, and finer than any line drawn."""
+    """Joints in whole millimetres, which are shorter as text than metres and finer than the lines drawn."""
     points = _points(joints, _PER_MM)
     return [None if p is None else [round(x * _PER_MM) for x in p] for p in points]
 
 
 def _points(points: Float[ndarray, "j d"], per_unit: float) -> list[list[float] | None]:
-    """Points rounded to 1 / `per_unit`, null for each that is not finite."""
+    """Points rounded to 1 / `per_unit`, None for those that are not finite."""
     rounded = np.round(points.astype(np.float64) * per_unit) / per_unit
     return [row.tolist() if np.isfinite(row).all() else None for row in rounded]

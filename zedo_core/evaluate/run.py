@@ -1,7 +1,8 @@
-"""Evaluation of all settings, chunk by chunk, so that a killed run goes on where it stood."""
+"""Evaluation of all variants of a method, chunk by chunk, so that an interrupted run can be resumed."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 import zipfile
@@ -11,23 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from jaxtyping import Int
 from numpy import ndarray
 
-from zedo_core.data import Samples, mocap_clips
+from zedo_core.data import Samples
 from zedo_core.errors import InputError
 from zedo_core.evaluate.measure import measure
-from zedo_core.evaluate.request import EvalRequest, Setting
-from zedo_core.evaluate.samples import digest, samples_of
-from zedo_core.evaluate.settings import settings_of
+from zedo_core.evaluate.request import HYPOTHESES, EvalRequest
+from zedo_core.evaluate.samples import digest, lift_samples, samples_of
 from zedo_core.evaluate.summary import summarise
-from zedo_core.lifting import load_lifter
-from zedo_core.methods.zedo import ZedoLifter
-from zedo_core.methods.zedo.sampling import generate
-from zedo_core.storage.files import written_whole
+from zedo_core.methods import Lifter, Variant, get_method
+from zedo_core.skeleton import H36M17
+from zedo_core.storage.files import atomic_write
 from zedo_core.version import __version__
 
 CHUNK = 100  # samples lifted between two writes
+COUNTS = (1, 2, 5, 10, 20, 50)  # numbers of hypotheses in their ablation
 REQUEST_FILE, CHUNKS_DIR = "request.json", "chunks"
 
 OnProgress = Callable[[float, float, str], None]
@@ -35,22 +35,42 @@ OnProgress = Callable[[float, float, str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A row of a table: the setting, its numbers (`summarise`), and how long it took."""
+    """A row of a table: the variant, its numbers (`summarise`), and its duration."""
 
-    setting: Setting
-    numbers: dict[str, Any] | None  # None for a row that cannot be run
+    variant: Variant
+    numbers: dict[str, Any] | None  # None for a variant that cannot be run
     seconds: float | None
+
+    @property
+    def key(self) -> str:
+        """Key of its metrics in `Evaluation.measured`."""
+        return key_of(self.variant)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """All rows, the samples they were measured on, and the numbers of every sample by `Setting.key`."""
+    """All rows, the samples, and the metrics of every sample by `Row.key`."""
 
     request: EvalRequest
     samples: Samples
     rows: tuple[Row, ...]
     measured: dict[str, dict[str, ndarray]]
     identity: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """A variant to be run on all samples, chunk by chunk."""
+
+    variant: Variant
+    lifter: Lifter
+    chunks: tuple[slice, ...]
+    folder: Path
+
+    @property
+    def files(self) -> list[Path]:
+        """The files with the metrics of the chunks."""
+        return [self.folder / f"{k:05d}.npz" for k in range(len(self.chunks))]
 
 
 def evaluate(
@@ -61,140 +81,130 @@ def evaluate(
     shard: tuple[int, int] = (1, 1),
     on_progress: OnProgress = lambda done, total, name: None,
 ) -> Evaluation | None:
-    """Run what is missing of a request in `out` and sum it up; None when other shards are not done yet.
+    """Run the missing chunks of a request in `out` and summarise them; None if other shards are not done yet.
 
-    `shard` (i, n) takes every n-th chunk from the i-th on, so that n processes or GPUs share the work
-    in one folder; whoever is last gets the result. `on_progress` gets the work done, that of all,
-    and the setting's name. InputError when `out` holds another run, or this one and `resume` is off.
+    `shard` (i, n) takes every n-th chunk from the i-th on, so that n processes or GPUs can share the work in one
+    folder; the last to finish returns the result. `on_progress` receives the work done, the total, and the variant's
+    name. InputError when `out` holds another evaluation, or this one without `resume`.
     """
     if not 1 <= shard[0] <= shard[1]:
         raise InputError(f"expected a shard I/N with I from 1 to N, got {shard[0]}/{shard[1]}")
     samples = samples_of(request)
-    settings = settings_of(request, len(samples.evaluated))
-    lifters = {
-        setting.key: load_lifter(setting.weights, options=setting.options, device=request.device)
-        for setting in settings
-        if not setting.missing
-    }
+    variants = variants_of(request, len(samples.evaluated))
+    jobs: dict[str, _Job] = {}
+    for variant in variants:
+        if not variant.missing and key_of(variant) not in jobs:  # equal variants are computed once
+            jobs[key_of(variant)] = _job(variant, samples, request, out)
     identity = {
         "request": request.identity,
         "version": __version__,
         "samples_sha256": digest(samples),
-        "weights": {lifter.prior.name: lifter.prior.sha256 for lifter in lifters.values()},
+        "weights": {job.lifter.weights: job.lifter.weights_sha256 for job in jobs.values()},
     }
-    _claim(out, identity, resume or shard[1] > 1)
-    _run_all(request, samples, [s for s in settings if not s.missing], lifters, out, shard, on_progress)
-    return _collect(request, samples, settings, out, identity)
+    _check_folder(out, identity, resume or shard[1] > 1)
+    _run_all(list(jobs.values()), samples, request.seed, shard, on_progress)
+    measured = {key: _concatenate(job.files) for key, job in jobs.items() if all(file.is_file() for file in job.files)}
+    if len(measured) < len(jobs):
+        return None
+    rows = tuple(_row(variant, samples, measured, request.seed) for variant in variants)
+    return Evaluation(request=request, samples=samples, rows=rows, measured=measured, identity=identity)
 
 
-def _claim(out: Path, identity: dict[str, Any], resume: bool) -> None:
-    """Write down what this folder is for, or see that it is for this."""
+def variants_of(request: EvalRequest, joints: int) -> tuple[Variant, ...]:
+    """All rows of all requested tables, the main table first."""
+    method = get_method(request.method)
+    rows = list(method.variants(request, joints))
+    if HYPOTHESES in request.ablate:
+        counts = tuple(count for count in COUNTS if count <= method.most_hypotheses)
+        variants = method.variants(replace(request, hypotheses=counts, ablate=()), joints)
+        rows += [replace(row, table=HYPOTHESES, name=f"{row.hypotheses}") for row in variants]
+    return tuple(rows)
+
+
+def key_of(variant: Variant) -> str:
+    """Name of the folder of a variant's results, the same for equal variants."""
+    content = [variant.hypotheses, variant.settings, variant.weights]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+
+
+def _job(variant: Variant, samples: Samples, request: EvalRequest, out: Path) -> _Job:
+    lifter = variant.load(request.device)
+    if lifter.skeleton != H36M17:
+        raise InputError(
+            f"{variant.weights}: expected weights for the joints of the data sets, {H36M17.name}, found "
+            f"{lifter.skeleton.name}"
+        )
+    chunks = chunks_of(samples.sequence, whole_sequences=lifter.window is not None)
+    return _Job(variant=variant, lifter=lifter, chunks=chunks, folder=out / CHUNKS_DIR / key_of(variant))
+
+
+def chunks_of(sequence: Int[ndarray, " n"], *, whole_sequences: bool) -> tuple[slice, ...]:
+    """Chunks of `CHUNK` samples, or of whole sequences with at least as many."""
+    ends = np.flatnonzero(np.diff(sequence, append=-1)) + 1 if whole_sequences else np.arange(1, len(sequence) + 1)
+    bounds = [0]
+    for end in ends.tolist():
+        if end - bounds[-1] >= CHUNK or end == len(sequence):
+            bounds.append(end)
+    return tuple(map(slice, bounds[:-1], bounds[1:]))
+
+
+def _check_folder(out: Path, identity: dict[str, Any], resume: bool) -> None:
+    """Write the identity of the evaluation into a new folder, or check that an existing one has the same."""
     path = out / REQUEST_FILE
     text = json.dumps(identity, indent=2) + "\n"
     if not path.is_file():
-        with written_whole(path) as partial:
+        with atomic_write(path) as partial:
             partial.write_text(text)
         return
     try:
-        found = json.loads(path.read_text())
-        differing = _differences(found, json.loads(text))
+        differing = _differences(json.loads(path.read_text()), json.loads(text))
     except (ValueError, TypeError, LookupError, AttributeError, OSError):
         raise InputError(f"{path}: cannot be read; choose another --out") from None
     if differing:
         raise InputError(f"{out}: holds another evaluation ({', '.join(differing)} differ); choose another --out")
     if not resume:
-        raise InputError(f"{out}: holds this evaluation already; go on with --resume, or choose another --out")
+        raise InputError(f"{out}: already holds this evaluation; continue it with --resume, or choose another --out")
 
 
-def _differences(found: Any, wanted: Any) -> list[str]:
-    """Names of what differs between two identities."""
-    flat = [
-        {**identity["request"], **{k: v for k, v in identity.items() if k != "request"}} for identity in (found, wanted)
-    ]
+def _differences(a: Any, b: Any) -> list[str]:
+    """Names of the entries that differ between two identities."""
+    flat = [{**identity["request"], **{k: v for k, v in identity.items() if k != "request"}} for identity in (a, b)]
     return [name for name in sorted({*flat[0], *flat[1]}) if flat[0].get(name) != flat[1].get(name)]
 
 
-def _run_all(
-    request: EvalRequest,
-    samples: Samples,
-    settings: list[Setting],
-    lifters: dict[str, ZedoLifter],
-    out: Path,
-    shard: tuple[int, int],
-    on_progress: OnProgress,
-) -> None:
-    """Lift and measure every chunk of this shard that is not there yet."""
-    todo = list({(setting.key, k): (setting, k) for setting in settings for k in _chunks_of(samples, shard)}.values())
-    costs = [_cost(setting, len(_rows(samples, k))) for setting, k in todo]
+def _run_all(jobs: list[_Job], samples: Samples, seed: int, shard: tuple[int, int], on_progress: OnProgress) -> None:
+    """Lift and measure every missing chunk of this shard."""
+    todo = [
+        (job, chunk, file)
+        for job in jobs
+        for k, (chunk, file) in enumerate(zip(job.chunks, job.files, strict=True))
+        if k % shard[1] == shard[0] - 1
+    ]
+    costs = [job.variant.cost * (chunk.stop - chunk.start) for job, chunk, _ in todo]
     total, done = sum(costs), 0.0
-    started: dict[str, ZedoLifter] = {}
-    for (setting, k), cost in zip(todo, costs, strict=True):
-        path = _chunk_file(out, setting, k)
-        on_progress(done, total, f"{setting.table} {setting.name}")
-        if not path.is_file():
-            if setting.key not in started:
-                started[setting.key] = with_start(lifters[setting.key], setting, request)
-            part = samples.take(_rows(samples, k))
-            begun = time.perf_counter()
-            found = started[setting.key].lift_rows(
-                part.xy, part.confidence, part.K, setting.hypotheses, seed=request.seed
-            )
-            seconds = time.perf_counter() - begun
-            with written_whole(path) as partial, open(partial, "wb") as file:
-                arrays: dict[str, Any] = {**measure(part, found), "seconds": np.array(seconds)}
-                np.savez(file, **arrays)
+    for (job, chunk, file), cost in zip(todo, costs, strict=True):
+        on_progress(done, total, f"{job.variant.table} {job.variant.name}")
+        if not file.is_file():
+            part = samples.take(chunk)
+            start = time.perf_counter()
+            lifted = lift_samples(job.lifter, part, job.variant.hypotheses, seed)
+            seconds = time.perf_counter() - start
+            arrays: dict[str, Any] = {**measure(part, lifted), "seconds": np.array(seconds)}
+            with atomic_write(file) as partial, open(partial, "wb") as opened:
+                np.savez(opened, **arrays)
         done += cost
     on_progress(total, total, "done")
 
 
-def with_start(lifter: ZedoLifter, setting: Setting, request: EvalRequest) -> ZedoLifter:
-    """The lifter with the initial poses of the setting."""
-    if setting.start == "clusters":
-        return lifter
-    count = max(setting.options.shapes, setting.options.candidates, setting.hypotheses)
-    if setting.start == "generated":
-        poses = generate(lifter.prior, count, seed=request.seed)
-        poses = poses - poses[:, [lifter.skeleton.root]]
-    else:
-        poses = torch.from_numpy(_training_poses(request, count)).to(lifter.device)
-    return replace(lifter, clusters={count: poses})
+def _row(variant: Variant, samples: Samples, measured: dict[str, dict[str, ndarray]], seed: int) -> Row:
+    if variant.missing:
+        return Row(variant=variant, numbers=None, seconds=None)
+    metrics = measured[key_of(variant)]
+    numbers = summarise(samples, metrics, seed)
+    return Row(variant=variant, numbers=numbers, seconds=float(metrics["seconds"].sum()))
 
 
-def _training_poses(request: EvalRequest, count: int) -> ndarray:
-    """Poses drawn from the training split of the motion capture, upright in camera axes."""
-    motions = mocap_clips.motions(request.data, "train")
-    rows = np.random.default_rng(request.seed).choice(len(motions), count, replace=False)
-    poses = motions.positions[rows] - motions.positions[rows][:, :1]
-    return (poses * np.array([1.0, -1.0, -1.0])).astype(np.float32)
-
-
-def _collect(
-    request: EvalRequest, samples: Samples, settings: tuple[Setting, ...], out: Path, identity: dict[str, Any]
-) -> Evaluation | None:
-    """The evaluation from the chunks on disk; None while one is missing."""
-    measured: dict[str, dict[str, ndarray]] = {}
-    rows = []
-    for setting in settings:
-        if setting.missing:
-            rows.append(Row(setting=setting, numbers=None, seconds=None))
-            continue
-        files = [_chunk_file(out, setting, k) for k in _chunks_of(samples, (1, 1))]
-        if not all(file.is_file() for file in files):
-            return None
-        if setting.key not in measured:
-            measured[setting.key] = _joined(files)
-        numbers = measured[setting.key]
-        rows.append(
-            Row(
-                setting=setting,
-                numbers=summarise(samples, numbers, request.seed),
-                seconds=float(numbers["seconds"].sum()),
-            )
-        )
-    return Evaluation(request=request, samples=samples, rows=tuple(rows), measured=measured, identity=identity)
-
-
-def _joined(files: list[Path]) -> dict[str, ndarray]:
+def _concatenate(files: list[Path]) -> dict[str, ndarray]:
     parts = [dict(_read(file)) for file in files]
     return {name: np.concatenate([np.atleast_1d(part[name]) for part in parts]) for name in parts[0]}
 
@@ -204,22 +214,4 @@ def _read(file: Path) -> Iterator[tuple[str, ndarray]]:
         with np.load(file, allow_pickle=False) as data:
             yield from ((name, data[name]) for name in data.files)
     except (OSError, ValueError, zipfile.BadZipFile, KeyError):
-        raise InputError(f"{file}: damaged; delete it and go on with --resume") from None
-
-
-def _chunks_of(samples: Samples, shard: tuple[int, int]) -> range:
-    return range(shard[0] - 1, -(-len(samples) // CHUNK), shard[1])
-
-
-def _rows(samples: Samples, k: int) -> ndarray:
-    return np.arange(k * CHUNK, min((k + 1) * CHUNK, len(samples)))
-
-
-def _chunk_file(out: Path, setting: Setting, k: int) -> Path:
-    return out / CHUNKS_DIR / setting.key / f"{k:05d}.npz"
-
-
-def _cost(setting: Setting, people: int) -> float:
-    """Work of a chunk in network calls per pose; the search for initial poses counts as some twenty."""
-    candidates = max(setting.hypotheses, setting.options.candidates)
-    return people * candidates * (setting.options.iterations + 20.0)
+        raise InputError(f"{file}: the file is damaged; delete it and continue with --resume") from None

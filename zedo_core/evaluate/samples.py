@@ -1,4 +1,4 @@
-"""The samples of a request: loaded, thinned by the protocol, and spoilt on request."""
+"""The samples of a request: loading, the protocol, optional corruption, and lifting."""
 
 from __future__ import annotations
 
@@ -7,31 +7,36 @@ from dataclasses import replace
 
 import numpy as np
 
+from zedo_core.camera import Camera
 from zedo_core.data import Samples, load_samples
 from zedo_core.errors import InputError
 from zedo_core.evaluate.request import EvalRequest
+from zedo_core.methods import Lifter
+from zedo_core.skeleton import H36M17
+from zedo_core.types import Keypoints, Lifted
 
 # Every n-th test sample, as the ZeDO paper evaluates (section 4.1).
 PAPER_STRIDE = {"h36m": 640, "3dhp": 3, "3dpw": 35, "ski": 1}
 
 
 def samples_of(request: EvalRequest) -> Samples:
-    """The samples that the request evaluates; InputError when the protocol does not fit, FormatError for bad files."""
+    """Load the samples of a request; InputError when the protocol does not apply, FormatError for bad files."""
     stride = 1
     if request.protocol == "paper":
         if request.dataset not in PAPER_STRIDE:
             raise InputError(
-                f"the paper has no protocol for {request.dataset}, only for {', '.join(PAPER_STRIDE)}; use --every N"
+                f"protocol 'paper': expected one of the data sets {', '.join(PAPER_STRIDE)}, got {request.dataset}; "
+                "use --every N"
             )
         if request.split != "test":
-            raise InputError(f"the paper's protocol is for the split 'test', not '{request.split}'")
+            raise InputError(f"protocol 'paper': expected the split 'test', got '{request.split}'")
         stride = PAPER_STRIDE[request.dataset]
-    samples = load_samples(request.dataset, request.data, request.split, request.input, request.seed).finite()
-    return spoilt(samples.take(slice(None, None, stride * request.every)), request)
+    samples = load_samples(request.dataset, request.data, request.split, request.input, request.seed).drop_nonfinite()
+    return corrupt(samples.take(slice(None, None, stride * request.every)), request)
 
 
-def spoilt(samples: Samples, request: EvalRequest) -> Samples:
-    """With noise on the keypoints and with joints hidden, the same for the same seed."""
+def corrupt(samples: Samples, request: EvalRequest) -> Samples:
+    """The samples with noise on the keypoints and hidden joints, determined by the seed."""
     rng = np.random.default_rng(request.seed)
     noise = rng.normal(0.0, 1.0, samples.xy.shape) * request.noise_px
     hidden = rng.random(samples.confidence.shape) < request.drop
@@ -41,8 +46,24 @@ def spoilt(samples: Samples, request: EvalRequest) -> Samples:
 
 
 def digest(samples: Samples) -> str:
-    """A hash of everything that the method sees and is compared with."""
+    """SHA-256 of the method's input and the ground truth."""
     sha = hashlib.sha256()
     for array in (samples.joints_cam, samples.xy, samples.confidence, samples.K, samples.sequence, samples.frame):
         sha.update(np.ascontiguousarray(array).tobytes())
     return sha.hexdigest()
+
+
+def lift_samples(lifter: Lifter, samples: Samples, hypotheses: int, seed: int) -> Lifted:
+    """Lift samples: each is a frame with its own camera, each sequence a track."""
+    n = len(samples)
+    rows = Keypoints(
+        frame=np.arange(n),
+        track=samples.sequence,
+        xy=samples.xy,
+        confidence=samples.confidence.clip(0.0, 1.0),  # peaks of heat maps may exceed 1
+        skeleton=H36M17,
+        frame_numbers=samples.frame,
+    )
+    focal, centre = samples.K[:, [0, 1], [0, 1]].tolist(), samples.K[:, :2, 2].tolist()
+    cameras = [Camera(fx=fx, fy=fy, cx=cx, cy=cy) for (fx, fy), (cx, cy) in zip(focal, centre, strict=True)]
+    return lifter.lift(rows, cameras, hypotheses, seed)

@@ -1,4 +1,4 @@
-"""From the numbers of every sample to those of a table, in millimetres, pixels and percent."""
+"""Means over all samples for tables, in millimetres, pixels and percent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zedo_core.evaluate.measure import PER_HYPOTHESIS, ROOT
 from zedo_core.metrics import motion_errors
 from zedo_core.skeleton import H36M17
 
-# What a number of `measure` is multiplied by for a table: mm, percent, or as it is.
+# Factors from `measure` to tables; 1000 (mm) for all other metrics.
 SCALE = {"pck": 100.0, "auc": 100.0, "reprojection": 1.0}
 _HIGHER_IS_BETTER = ("pck", "auc")
 _SINGLE = ("position", "reprojection", "bones", "symmetry")
@@ -21,11 +21,11 @@ _DRAWS = 1000
 
 
 def summarise(samples: Samples, measured: dict[str, ndarray], seed: int = 0) -> dict[str, Any]:
-    """All means of one setting.
+    """All means of one variant.
 
-    Per metric of `PER_HYPOTHESIS`: `chosen` without ground truth, `mean` and `median` over the
-    hypotheses, `oracle` (the best one of each sample against the ground truth), and the 95 % interval
-    of chosen and oracle by bootstrap over sequences.
+    Per metric of `PER_HYPOTHESIS`: `chosen` without ground truth, `mean` and `median` over the hypotheses, `oracle`
+    (the best hypothesis of each sample by ground truth), and the 95 % intervals of chosen and oracle by bootstrap
+    over sequences.
     """
     rng = np.random.default_rng(seed)
     draws = _draws(samples, rng)
@@ -48,12 +48,12 @@ def summarise(samples: Samples, measured: dict[str, ndarray], seed: int = 0) -> 
 
 
 def oracle(name: str, values: Float[ndarray, "n h"]) -> Float[ndarray, " n"]:
-    """The best hypothesis of every sample."""
+    """The value of the best hypothesis of every sample."""
     return values.max(1) if name in _HIGHER_IS_BETTER else values.min(1)
 
 
 def consecutive(samples: Samples) -> list[ndarray]:
-    """Runs of rows that are frames next to each other in one sequence."""
+    """Runs of rows with consecutive frames of one sequence."""
     breaks = (np.diff(samples.sequence) != 0) | (np.diff(samples.frame) != 1)
     return np.split(np.arange(len(samples)), np.flatnonzero(breaks) + 1)
 
@@ -72,7 +72,7 @@ def _over_hypotheses(name: str, values: Float[ndarray, "n h"], draws: Float[ndar
 
 
 def _draws(samples: Samples, rng: np.random.Generator) -> Float[ndarray, "r n"]:
-    """Weights of the samples in each draw of the bootstrap, whole sequences at a time: frames of one are alike."""
+    """Weights of the samples in each bootstrap draw of whole sequences, whose frames are correlated."""
     count = int(samples.sequence.max()) + 1
     if len(np.unique(samples.sequence)) < 2:
         return rng.multinomial(len(samples), np.full(len(samples), 1 / len(samples)), _DRAWS).astype(np.float32)
@@ -87,7 +87,7 @@ def _interval(values: Float[ndarray, " n"], draws: Float[ndarray, "r n"]) -> lis
 
 
 def _motion(samples: Samples, chosen: Float[ndarray, "n 17 3"]) -> dict[str, float | None]:
-    """Error of velocity (MPJVE, mm a frame) and acceleration (mm a frame squared); None without consecutive frames."""
+    """Errors of velocity (MPJVE, mm/frame) and acceleration (mm/frame²); None without consecutive frames."""
     result = {}
     known = [ROOT, *(joint for joint in H36M17.indices(samples.evaluated) if joint != ROOT)]
     for name, order in (("velocity", 1), ("acceleration", 2)):
@@ -103,11 +103,11 @@ def _motion(samples: Samples, chosen: Float[ndarray, "n 17 3"]) -> dict[str, flo
 def _actions(samples: Samples, measured: dict[str, ndarray]) -> dict[str, Any]:
     rows = {}
     for number, action in enumerate(samples.actions):
-        of_action = samples.action == number
-        if of_action.any():
-            rows[action] = {"samples": int(of_action.sum())}
+        mask = samples.action == number
+        if mask.any():
+            rows[action] = {"samples": int(mask.sum())}
             for metric in ("mpjpe", "pa_mpjpe"):
-                values = 1000.0 * measured[metric][of_action]
+                values = 1000.0 * measured[metric][mask]
                 rows[action][metric] = {
                     "chosen": _number(values[:, 0].mean()),
                     "oracle": _number(oracle(metric, values).mean()),
@@ -116,5 +116,5 @@ def _actions(samples: Samples, measured: dict[str, ndarray]) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float:
-    """Rounded to what can be meant."""
+    """Rounded to a meaningful precision."""
     return round(float(value), 4)

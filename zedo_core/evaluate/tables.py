@@ -1,4 +1,4 @@
-"""Tables for people: the same rows go to the terminal and to Markdown."""
+"""Tables of an evaluation, shown in the terminal and written as Markdown."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from zedo_core.evaluate.request import HYPOTHESES
 from zedo_core.evaluate.run import Evaluation, Row
+from zedo_core.methods import get_method
 
-_LARGEST_ACTION_TABLE = 40
-_TITLES = {
-    "parts": "Ablation: rotation optimisation (RO), warm-up (WU), rotation augmentation (RA); paper Table 4",
-    "init": "Ablation: initial poses; paper Table 6",
-    "iterations": "Ablation: network calls; paper Figure 5",
-    "hypo": "Ablation: number of hypotheses; paper Table 5",
-}
+_MAX_ACTIONS = 40
 
 
 @dataclass(frozen=True)
 class Table:
-    """A title, the heads of the columns, rows of texts, and remarks."""
+    """A title, column headers, rows of cells, and notes."""
 
     title: str
     header: tuple[str, ...]
@@ -29,18 +25,20 @@ class Table:
 
 def tables(evaluation: Evaluation) -> list[Table]:
     """All tables of an evaluation, the most important first."""
-    main = [row for row in evaluation.rows if row.setting.table == "main"]
-    found = [_errors(main, evaluation), _further(main)]
-    for name, title in _TITLES.items():
-        rows = [row for row in evaluation.rows if row.setting.table == name]
-        if rows:
-            found.append(_ablation(title, rows, evaluation.request.dataset))
+    by_table: dict[str, list[Row]] = {}
+    for row in evaluation.rows:
+        by_table.setdefault(row.variant.table, []).append(row)
+    main, titles = by_table.pop("main"), get_method(evaluation.request.method).titles
+    result = [_errors(main, evaluation), _other_metrics(main)]
+    for name, rows in by_table.items():
+        title = titles.get(name, "Ablation: number of hypotheses" if name == HYPOTHESES else f"Ablation: {name}")
+        result.append(_ablation(title, rows, evaluation.request.dataset))
     last = main[-1].numbers
     assert last is not None  # the main table always runs
-    found.append(_joints(main))
-    if 1 < len(last["actions"]) <= _LARGEST_ACTION_TABLE:
-        found.append(_actions(main[-1]))
-    return found
+    result.append(_joints(main))
+    if 1 < len(last["actions"]) <= _MAX_ACTIONS:
+        result.append(_actions(main[-1]))
+    return result
 
 
 def markdown(table: Table) -> str:
@@ -54,7 +52,7 @@ def _line(cells: Any) -> str:
 
 
 def _errors(rows: list[Row], evaluation: Evaluation) -> Table:
-    """Errors of the chosen hypothesis, of all, and of the best one by ground truth."""
+    """Errors of the chosen hypothesis, of all hypotheses, and of the best one by ground truth."""
     header = ["", "S", "chosen", "95 %", "mean", "median", "oracle", "paper"]
     lines = []
     for metric, label in (
@@ -72,8 +70,8 @@ def _errors(rows: list[Row], evaluation: Evaluation) -> Table:
             n = row.numbers[metric]
             low, high = n["chosen_interval"]
             values = [_text(n[kind]) for kind in ("chosen", "mean", "median", "oracle")]
-            paper = _text(row.setting.published.get(metric))
-            lines.append((label, str(row.setting.hypotheses), values[0], f"{low:.1f}-{high:.1f}", *values[1:], paper))
+            paper = _text(row.variant.published.get(metric))
+            lines.append((label, str(row.variant.hypotheses), values[0], f"{low:.1f}-{high:.1f}", *values[1:], paper))
     samples = evaluation.samples
     title = (
         f"{samples.name}, {evaluation.request.split}: {len(samples)} samples, {len(set(samples.sequence.tolist()))} "
@@ -82,7 +80,7 @@ def _errors(rows: list[Row], evaluation: Evaluation) -> Table:
     return Table(title, tuple(header), tuple(lines))
 
 
-def _further(rows: list[Row]) -> Table:
+def _other_metrics(rows: list[Row]) -> Table:
     labels = {
         "position": "root position, mm",
         "reprojection": "reprojection, px",
@@ -98,30 +96,30 @@ def _further(rows: list[Row]) -> Table:
     cell["action mean PA-MPJPE, mm"] = lambda row: _text((row.numbers or {})["action_mean"]["pa_mpjpe"]["chosen"])
     cell["lifting, ms per person"] = lambda row: _milliseconds(row)
     lines = tuple((label, *(value(row) for row in rows)) for label, value in cell.items())
-    return Table("Chosen hypothesis", ("", *(row.setting.name for row in rows)), lines)
+    return Table("Chosen hypothesis", ("", *(row.variant.name for row in rows)), lines)
 
 
 def _ablation(title: str, rows: list[Row], dataset: str) -> Table:
     header = ("", "MPJPE", "oracle", "PA", "oracle", "paper", "paper PA", "ms")
     lines = []
     for row in rows:
-        published = [_text(row.setting.published.get(metric)) for metric in ("mpjpe", "pa_mpjpe")]
+        published = [_text(row.variant.published.get(metric)) for metric in ("mpjpe", "pa_mpjpe")]
         if row.numbers is None:
-            lines.append((row.setting.name, *["-"] * 4, *published, "-"))
+            lines.append((row.variant.name, *["-"] * 4, *published, "-"))
             continue
         ours = [_text(row.numbers[metric][kind]) for metric in ("mpjpe", "pa_mpjpe") for kind in ("chosen", "oracle")]
-        lines.append((row.setting.name, *ours, *published, _milliseconds(row)))
-    notes = ["mm of the chosen hypothesis and of the best one; ms of lifting per person."]
-    if dataset != "h36m" and any(row.setting.published for row in rows):
+        lines.append((row.variant.name, *ours, *published, _milliseconds(row)))
+    notes = ["Errors of the chosen hypothesis and the best one (oracle) in mm; lifting in ms per person."]
+    if dataset != "h36m" and any(row.variant.published for row in rows):
         notes.append("The paper's numbers are for Human3.6M.")
-    notes += [f"{row.setting.name}: not run, {row.setting.missing}." for row in rows if row.setting.missing]
+    notes += [f"{row.variant.name}: not run, {row.variant.missing}." for row in rows if row.variant.missing]
     return Table(title, header, tuple(lines), tuple(notes))
 
 
 def _joints(rows: list[Row]) -> Table:
     joints = (rows[0].numbers or {})["joints"]
     lines = tuple((joint, *(_text((row.numbers or {})["joints"][joint]) for row in rows)) for joint in joints)
-    return Table("Error of each joint of the chosen hypothesis, mm", ("", *(row.setting.name for row in rows)), lines)
+    return Table("Error of each joint of the chosen hypothesis, mm", ("", *(row.variant.name for row in rows)), lines)
 
 
 def _actions(row: Row) -> Table:
@@ -134,7 +132,7 @@ def _actions(row: Row) -> Table:
         )
         for action, n in (row.numbers or {})["actions"].items()
     ]
-    return Table(f"Each action, {row.setting.name}, mm", header, tuple(lines))
+    return Table(f"Error of each action, {row.variant.name}, mm", header, tuple(lines))
 
 
 def _milliseconds(row: Row) -> str:

@@ -1,8 +1,8 @@
-"""Results on disk, one module per format.
+"""Writing and reading results, one module per format.
 
-Every module here with `SUFFIX` and `write(poses, path)` is a format; one with `read(path)` as well can be loaded
-again. A new format is one new file; what it needs beyond zedo's own dependencies it imports inside a function
-`require()`. A format with `UPRIGHT` has y up instead of camera axes, as `zedo_core.motions.upright` finds it.
+Every module here with `SUFFIX` and `write(poses, path)` is a format; one with `read(path)` as well can be loaded. A new
+format is one new file, which imports packages beyond zedo's own dependencies inside a function `require()`. A format
+with `UPRIGHT` has y up, as found by `zedo_core.motions.upright`, instead of camera axes.
 """
 
 from __future__ import annotations
@@ -15,43 +15,29 @@ from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from zedo_core.errors import InputError
-from zedo_core.motions.upright import CAMERA_UP, Direction, Up, upright, with_up
-from zedo_core.packed import packed
+from zedo_core.motions.upright import Up, with_up
 from zedo_core.types import Poses
 
-__all__ = [
-    "CAMERA_UP",
-    "Direction",
-    "Up",
-    "check",
-    "formats",
-    "is_upright",
-    "load",
-    "load_packed",
-    "named",
-    "save",
-    "upright",
-    "with_up",
-]
+__all__ = ["check", "formats", "is_upright", "load", "parse_formats", "save"]
 
 
 @runtime_checkable
 class Format(Protocol):
-    """What a module of this package provides to be a format."""
+    """Interface of a format's module."""
 
-    SUFFIX: str  # with the dot, lower case
+    SUFFIX: str  # with the dot, in lower case
 
     def write(self, poses: Poses, path: Path) -> tuple[Path, ...] | None:
-        """Write it whole and say which files, if not just `path`; OutputError when the place cannot be written to."""
+        """Write the poses and return the files, None for just `path`; OutputError when they cannot be written."""
         ...
 
 
 @runtime_checkable
 class ReadableFormat(Format, Protocol):
-    """A format that gives the poses back."""
+    """A format from which the poses can be loaded."""
 
     def read(self, path: Path) -> Poses:
-        """What `write` wrote; FormatError when the file is damaged or of another form."""
+        """Read what `write` wrote; FormatError when the file is damaged or of another kind."""
         ...
 
 
@@ -63,18 +49,18 @@ class UprightFormat(Format, Protocol):
 
 
 def save(poses: Poses, path: str | Path, *, up: Up | None = None) -> tuple[Path, ...]:
-    """Write poses in the format that the suffix names, and say which files were written.
+    """Write poses in the format given by the suffix, and return the files written.
 
-    `up` is a direction in camera axes or one of `zedo_core.motions.upright.UPS`, as the result was made if None;
-    formats that stay in camera axes keep it for later. InputError for a suffix that is none.
+    `up` is a direction in camera axes or one of `zedo_core.motions.upright.UPS`, None for the result's own choice;
+    formats in camera axes record it. InputError for an unknown suffix.
     """
     path = Path(path)
-    form = _of_suffix(path, formats())
-    return form.write(poses if up is None else with_up(poses, up), path) or (path,)
+    chosen = _find_format(path, formats())
+    return chosen.write(poses if up is None else with_up(poses, up), path) or (path,)
 
 
-def named(text: str) -> tuple[str, ...]:
-    """The formats of a list such as `npz,bvh`, each once and checked as in `check`."""
+def parse_formats(text: str) -> tuple[str, ...]:
+    """Parse a list of formats such as `npz,bvh`, without duplicates, and `check` them."""
     names = tuple(dict.fromkeys(name.strip().lower().removeprefix(".") for name in text.split(",")))
     check(names)
     return names
@@ -83,43 +69,33 @@ def named(text: str) -> tuple[str, ...]:
 def check(names: Iterable[str]) -> None:
     """InputError unless all names are formats (`npz`, without the dot); MissingExtraError when one needs a package."""
     for name in names:
-        form = formats().get(f".{name}")
-        if form is None:
+        module = formats().get(f".{name}")
+        if module is None:
             raise InputError(f"format '{name}' is not known; expected some of {', '.join(s[1:] for s in formats())}")
-        getattr(form, "require", lambda: None)()
+        getattr(module, "require", lambda: None)()
 
 
 def is_upright(name: str) -> bool:
-    """Whether a format (`bvh`, without the dot) has y up rather than camera axes."""
+    """Whether a format (`bvh`, without the dot) has y up instead of camera axes."""
     return isinstance(formats()[f".{name}"], UprightFormat)
 
 
 def load(path: str | Path) -> Poses:
-    """Poses from a file that `save` wrote in a format that keeps everything."""
-    return _readable(Path(path)).read(Path(path))
+    """Poses from a file that `save` wrote in a lossless format."""
+    path = Path(path)
+    readable = {suffix: module for suffix, module in formats().items() if hasattr(module, "read")}
+    return cast(ReadableFormat, _find_format(path, readable)).read(path)
 
 
-def load_packed(path: str | Path) -> Poses:
-    """As `load`, packed (see zedo_core.packed): of long clips with many tracks the arrays might not fit."""
-    form = _readable(Path(path))
-    read_packed = getattr(form, "read_packed", None)  # of a format that can
-    return packed(form.read(Path(path))) if read_packed is None else read_packed(Path(path))
-
-
-def _readable(path: Path) -> ReadableFormat:
-    readable = {suffix: form for suffix, form in formats().items() if hasattr(form, "read")}
-    return cast(ReadableFormat, _of_suffix(path, readable))
-
-
-def _of_suffix(path: Path, known: dict[str, Format]) -> Format:
-    form = known.get(path.suffix.lower())
-    if form is None:
-        raise InputError(f"{path}: the format '{path.suffix}' is not known; expected one of {', '.join(sorted(known))}")
-    return form
+def _find_format(path: Path, known: dict[str, Format]) -> Format:
+    chosen = known.get(path.suffix.lower())
+    if chosen is None:
+        raise InputError(f"{path}: format '{path.suffix}' is not known; expected one of {', '.join(sorted(known))}")
+    return chosen
 
 
 @cache
 def formats() -> dict[str, Format]:
-    """The formats by suffix."""
+    """All formats by suffix."""
     modules = (import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__))
     return {module.SUFFIX: cast(Format, module) for module in modules if hasattr(module, "SUFFIX")}

@@ -1,6 +1,6 @@
-"""The container of glTF 2.0 binary: arrays in one buffer, a JSON that describes them, both in one file.
+"""The glTF 2.0 binary container: arrays in one buffer and the JSON that describes them, in one file.
 
-Written by hand from the Khronos specification: it is two chunks with a length and a type each.
+Follows the Khronos specification: two chunks, each with a length and a type.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from numpy import ndarray
 
 _COMPONENTS = {"f4": 5126, "u1": 5121, "u2": 5123}
 _KINDS = {(): "SCALAR", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
-VERTICES, INDICES = 34962, 34963  # what a buffer view is for
+VERTICES, INDICES = 34962, 34963  # targets of buffer views
 
 
 class Buffer:
-    """Arrays gathered into one buffer; `accessors` and `views` describe them as glTF wants it."""
+    """Arrays in one buffer, with the glTF `accessors` and `views` that describe them."""
 
     def __init__(self) -> None:
         self.accessors: list[dict[str, Any]] = []
@@ -27,9 +27,9 @@ class Buffer:
         self._length = 0
 
     def add(self, array: ndarray, *, target: int | None = None) -> int:
-        """The number of the accessor of an array (n,), (n, 3), (n, 4) or (n, 4, 4) of float32, uint8 or uint16.
+        """Add an array (n,), (n, 3), (n, 4) or (n, 4, 4) of float32, uint8 or uint16; return its accessor's index.
 
-        Matrices are stored by columns, as glTF has them.
+        Matrices are stored in column-major order, as glTF requires.
         """
         values = array.swapaxes(1, 2) if array.ndim == 3 else array
         content = np.ascontiguousarray(values).tobytes()
@@ -41,7 +41,7 @@ class Buffer:
             "count": len(array),
             "type": _KINDS[array.shape[1:]],
         }
-        if array.ndim < 3:  # asked for of times and positions, allowed for all
+        if array.ndim < 3:  # required for times and positions, allowed for all
             accessor |= {"min": np.atleast_1d(array.min(0)).tolist(), "max": np.atleast_1d(array.max(0)).tolist()}
         self.accessors.append(accessor)
         padded = content + bytes(-len(content) % 4)
@@ -49,14 +49,14 @@ class Buffer:
         self._length += len(padded)
         return len(self.accessors) - 1
 
-    def packed(self, document: dict[str, Any]) -> bytes:
-        """The whole file: `document` with what describes the buffer, and the buffer."""
-        whole = document | {
+    def to_file(self, document: dict[str, Any]) -> bytes:
+        """The content of the file: `document` with the description of the buffer, and the buffer."""
+        complete = document | {
             "accessors": self.accessors,
             "bufferViews": self.views,
             "buffers": [{"byteLength": self._length}],
         }
-        head = json.dumps(whole, separators=(",", ":"), allow_nan=False).encode()
+        head = json.dumps(complete, separators=(",", ":"), allow_nan=False).encode()
         chunks = _chunk(b"JSON", head + b" " * (-len(head) % 4)) + _chunk(b"BIN\0", b"".join(self._parts))
         return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
 

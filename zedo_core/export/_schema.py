@@ -1,6 +1,6 @@
-"""What the npz and the JSON of poses have in common: the schema's name and the values that both spell the same way.
+"""Common parts of the npz and JSON formats of poses: the schema's name, and shared values and checks.
 
-Every change that an existing reader would stumble over gets a new number in `SCHEMA`.
+Every change that breaks existing readers needs a new number in `SCHEMA`.
 """
 
 from __future__ import annotations
@@ -19,64 +19,59 @@ from numpy import ndarray
 from zedo_core.camera import Camera
 from zedo_core.errors import FormatError, InputError
 from zedo_core.motions.upright import upright
-from zedo_core.packed import packed
 from zedo_core.skeleton import SKELETONS, Skeleton
-from zedo_core.types import Poses
+from zedo_core.types import FRAME_RATES, Poses
 
 SCHEMA = "zedo-poses-1"
 UNITS = "m"
-_REAL, _WHOLE = ("joints", "score", "spread"), ("chosen", "frame_numbers", "track_ids")
-_LARGEST_M = 1e6
-_FPS = (1e-3, 1e6)  # frames a second, from a picture in a quarter of an hour on
 AXES = "camera: x right, y down, z forward"
+_KINDS = {
+    **dict.fromkeys(("joints", "score", "spread", "times_s"), "f"),
+    **dict.fromkeys(("chosen", "track", "frame_numbers"), "iu"),
+    "filled": "b",
+}
+_LARGEST_M = 1e6
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn whatever a damaged file leads to into one FormatError."""
+def format_errors(path: Path) -> Iterator[None]:
+    """Convert the exceptions that a damaged file causes into a FormatError."""
     try:
         yield
     except KeyError as error:
-        raise FormatError(f"{path}: expected poses in the form {SCHEMA}, {error} is missing") from None
+        raise FormatError(f"{path}: expected poses in the format {SCHEMA}, {error} is missing") from None
     except (AttributeError, IndexError, InputError, MemoryError, OverflowError, TypeError, ValueError) as error:
-        raise FormatError(f"{path}: expected poses in the form {SCHEMA}, found damage ({error})") from None
+        raise FormatError(f"{path}: expected poses in the format {SCHEMA}, found damage ({error})") from None
 
 
-def check_schema(found: Any, path: Path) -> None:
-    """FormatError when the file names another schema."""
-    if found != SCHEMA:
+def check_schema(schema: Any, path: Path) -> None:
+    """FormatError when the file has another schema."""
+    if schema != SCHEMA:
         raise FormatError(
-            f"{path}: expected poses in the form {SCHEMA}, found {str(found)[:40]!a}; update zedo or the file"
+            f"{path}: expected poses in the format {SCHEMA}, found {str(schema)[:40]!a}; update zedo or the file"
         )
 
 
 def check_fields(poses: Poses) -> None:
-    """ValueError for a field of a file that `Poses` takes as it is and that no exporter could write."""
-    t, tracks = len(poses.chosen), poses.chosen.shape[1:] if poses.who is None else (poses.track_ids.size,)
-    arrays = {name: getattr(poses, name) for name in (*_REAL, *_WHOLE)}
-    arrays |= {} if poses.times_s is None else {"times_s": poses.times_s}
-    for name, array in arrays.items():
-        if array.dtype.kind not in ("iu" if name in _WHOLE else "f"):
-            raise ValueError(f"{name} holds {array.dtype}")
-        if name == "joints" and any((np.abs(frame) > _LARGEST_M).any() for frame in array):  # a copy might not fit
-            raise ValueError(f"joints hold a value beyond {_LARGEST_M:g} m")
-    if poses.frame_numbers.shape != (t,) or poses.track_ids.shape != tracks or poses.chosen.min(initial=-1) < -1:
-        raise ValueError("frame_numbers, track_ids and chosen do not fit the joints")
-    if poses.times_s is not None and poses.times_s.shape != (t,):
-        raise ValueError(f"expected {t} times, found {poses.times_s.shape}")
-    if poses.fps is not None and not (isinstance(poses.fps, int | float) and _FPS[0] <= poses.fps <= _FPS[1]):
+    """ValueError for values of a file that `Poses` does not check and that no exporter could write."""
+    for name, kinds in _KINDS.items():
+        array = getattr(poses, name)
+        if array is not None and array.dtype.kind not in kinds:
+            raise ValueError(f"{name} has the type {array.dtype}")
+    if max(np.nanmax(poses.joints, initial=0.0), -np.nanmin(poses.joints, initial=0.0)) > _LARGEST_M:
+        raise ValueError(f"joints have a coordinate beyond {_LARGEST_M:g} m")
+    least, most = FRAME_RATES
+    if poses.fps is not None and not (isinstance(poses.fps, int | float) and least <= poses.fps <= most):
         raise ValueError(f"fps is {poses.fps!a:.40}")
-    if poses.filled is not None and poses.filled.dtype != bool:
-        raise ValueError(f"filled holds {poses.filled.dtype}")
-    made_by = poses.provenance
-    texts = (poses.skeleton.name, *poses.skeleton.joints, made_by.method, made_by.weights, made_by.weights_sha256)
-    texts += (made_by.version, *(camera.source for camera in poses.cameras))
-    if not all(isinstance(text, str) for text in texts) or not isinstance(made_by.options, dict):
-        raise ValueError("a name, a source or the options are of another kind")
+    origin = poses.provenance
+    texts = (poses.skeleton.name, *poses.skeleton.joints, origin.method, origin.weights, origin.weights_sha256)
+    texts += (origin.version, *(camera.source for camera in poses.cameras))
+    if not all(isinstance(text, str) for text in texts) or not isinstance(origin.options, dict):
+        raise ValueError("a name, a source or the options have another type")
 
 
 def restored_skeleton(name: str, joints: Sequence[str], parents: Sequence[int]) -> Skeleton:
-    """The joint set of a file: one of zedo's own where name and joints agree, else one made of what the file says."""
+    """The joint set of a file: zedo's own if name and joints agree, otherwise one built from the file."""
     known = SKELETONS.get(name)
     if known is not None and known.joints == tuple(joints):
         return known
@@ -95,7 +90,7 @@ def restored_camera(
     t: Sequence[float] | None,
     source: str,
 ) -> Camera:
-    """The camera of a file; None for what is unknown."""
+    """The camera of a file; None for unknown values."""
     if size is not None:
         width, height = map(int, size)
         size = (width, height)
@@ -109,22 +104,22 @@ def restored_camera(
     )
 
 
-def way_up(poses: Poses) -> tuple[Float[ndarray, "u 3 3"], Float[ndarray, "u 3"], str]:
-    """Rotation and shift to y up with the floor at 0, once where all frames share them, and the source of up."""
-    found = upright(packed(poses))
-    R, t = found.R_up_from_cam, found.t_up_from_cam
-    same = len(R) > 0 and bool((R[0] == R).all() and (t == t[0]).all())
-    return (R[:1], t[:1], found.source) if same else (R, t, found.source)
+def up_transform(poses: Poses) -> tuple[Float[ndarray, "u 3 3"], Float[ndarray, "u 3"], str]:
+    """Rotation and translation to y up with the floor at 0, once if the same for all frames, and their source."""
+    up = upright(poses)
+    R, t = up.R_up_from_cam, up.t_up_from_cam
+    is_fixed = len(R) > 0 and bool((R[0] == R).all() and (t == t[0]).all())
+    return (R[:1], t[:1], up.source) if is_fixed else (R, t, up.source)
 
 
-def plain(value: Any) -> Any:
-    """Options as JSON can hold them: tuples as lists, NaN and infinities as null, the rest as text."""
+def to_json(value: Any) -> Any:
+    """Options as JSON values: tuples become lists, NaN and infinities null, other objects strings."""
     if isinstance(value, dict):
-        return {str(key): plain(entry) for key, entry in value.items()}
+        return {str(key): to_json(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(entry) for entry in value]
+        return [to_json(entry) for entry in value]
     if isinstance(value, np.generic):
-        return plain(value.item())
+        return to_json(value.item())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, str | int) else str(value)

@@ -1,4 +1,4 @@
-"""What the motion capture formats have in common: people over evenly spaced frames, upright, and a file for each."""
+"""Common parts of the motion capture formats: people over evenly spaced frames, upright, and a file per person."""
 
 from __future__ import annotations
 
@@ -7,30 +7,36 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from numpy import ndarray
 
 from zedo_core.errors import InputError
+from zedo_core.motions.timeline import DEFAULT_FPS
 from zedo_core.motions.upright import upright
-from zedo_core.packed import packed, places
 from zedo_core.skeleton import Skeleton
 from zedo_core.types import Poses
 
-ASSUMED_FPS = 30.0  # of pictures, which have no rate
-
-_SPARSEST = 100  # frame numbers that leave more than this many empty frames per frame are names, not times
+_MAX_FRAMES_PER_FRAME = 100  # frame numbers that are sparser than this are taken as names, not times
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Track:
-    """One person: `points` (t, j, 3) in metres, y up, floor at 0; NaN where the person or a joint is missing."""
+    """One person: `positions` (n, j, 3) in metres, y up, floor at 0, in the frames with the indices `frame` (n,)."""
 
     id: int
-    points: Float[ndarray, "t j 3"]
+    frame: Int[ndarray, " n"]
+    positions: Float[ndarray, "n j 3"]
+    frames: int  # number of all frames
+
+    @property
+    def points(self) -> Float[ndarray, "t j 3"]:
+        """Positions over all frames; NaN where the person or a joint is missing."""
+        return over_frames(self.positions, self.frame, self.frames, np.nan)
 
     @property
     def known(self) -> Bool[ndarray, "t j"]:
@@ -39,79 +45,81 @@ class Track:
 
     @property
     def present(self) -> Bool[ndarray, " t"]:
-        """The frames in which anything of the person is known."""
+        """The frames in which any joint of the person is known."""
         return np.any(self.known, axis=-1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """All people who appear, over the same evenly spaced frames; `up_source` says where upright came from."""
+    """All people who appear, over the same evenly spaced frames; `up_source` is the source of the upward direction."""
 
     tracks: tuple[Track, ...]
     skeleton: Skeleton
+    frames: int
     fps: float
     up_source: str
 
-    @property
-    def frames(self) -> int:
-        """How many frames there are, the empty ones counted too."""
-        return len(self.tracks[0].points)
-
 
 def record(poses: Poses, path: Path) -> Recording:
-    """The poses as a recording, for the file `path`; InputError when nobody appears in them."""
-    poses = packed(poses)
-    found = upright(poses)
-    assert poses.who is not None
-    seen = np.unique(poses.who[poses.present & np.isfinite(found.points).all(-1).any(-1)]).tolist()
-    if not seen:
-        raise InputError(f"{path}: expected at least one person, found nobody in {len(poses.frame_numbers)} frames")
-    rows, step = _rows(poses.frame_numbers)
-
-    def points(p: int) -> Float[ndarray, "t j 3"]:
-        of_person = np.full((rows[-1] + 1, len(poses.skeleton), 3), np.nan)
-        t, column = places(poses, p)
-        of_person[rows[t]] = found.points[t, column]
-        return of_person
-
+    """The poses as a recording, to be written to `path`; InputError when they contain no person."""
+    up = upright(poses)
+    known = np.asarray(np.isfinite(up.points).all(-1).any(-1))
+    if not known.any():
+        raise InputError(f"{path}: expected at least one person, found none in {len(poses.frame_numbers)} frames")
+    index, step = _evenly_spaced(poses.frame_numbers)
+    frames = int(index[-1]) + 1
     if poses.fps is None:
-        _log.warning("%s: the frame rate is not known; %g frames a second are assumed", path.name, ASSUMED_FPS)
+        _log.warning("%s: the frame rate is unknown; assuming %g frames per second", path.name, DEFAULT_FPS)
     return Recording(
-        tracks=tuple(Track(id=int(poses.track_ids[p]), points=points(p)) for p in seen),
+        tracks=tuple(
+            Track(id=track, frame=index[poses.frame[rows]], positions=up.points[rows], frames=frames)
+            for track, rows in poses.tracks
+            if known[rows].any()
+        ),
         skeleton=poses.skeleton,
-        fps=(poses.fps or ASSUMED_FPS) / step,
-        up_source=found.source,
+        frames=frames,
+        fps=(poses.fps or DEFAULT_FPS) / step,
+        up_source=up.source,
     )
 
 
-def _rows(numbers: Int[ndarray, " t"]) -> tuple[Int[ndarray, " t"], int]:
-    """The place of each frame in an evenly spaced recording, and how many frame numbers lie between two places."""
+def over_frames(
+    values: Shaped[ndarray, "n *d"], frame: Int[ndarray, " n"], frames: int, absent: Any
+) -> Shaped[ndarray, "t *d"]:
+    """Values of one person's rows as an array over all frames, with `absent` in frames without a row."""
+    dense = np.full((frames, *values.shape[1:]), absent, values.dtype)
+    dense[frame] = values
+    return dense
+
+
+def _evenly_spaced(numbers: Int[ndarray, " t"]) -> tuple[Int[ndarray, " t"], int]:
+    """The index of each frame in an evenly spaced recording, and the difference of consecutive frame numbers there."""
     steps = np.diff(numbers)
     if len(steps) == 0 or steps.min() <= 0:
         return np.arange(len(numbers)), 1
     step = int(np.gcd.reduce(steps))
-    rows = (numbers - numbers[0]) // step
-    return (rows, step) if rows[-1] < _SPARSEST * len(rows) else (np.arange(len(numbers)), 1)
+    index = (numbers - numbers[0]) // step
+    return (index, step) if index[-1] < _MAX_FRAMES_PER_FRAME * len(index) else (np.arange(len(numbers)), 1)
 
 
 def write_each(recording: Recording, path: Path, write: Callable[[Track, Path], None]) -> tuple[Path, ...]:
-    """Write a file per person and say which: `path` itself for one person, else `_person3` before the suffix.
+    """Write a file per person and return them: `path` for a single person, otherwise with `_person3` in the name.
 
-    Files that an earlier run with other people left under these names are removed, or they would pass for people of
-    this one.
+    Files with such names from an earlier run with other people are removed, since they would be mistaken for people
+    of this one.
     """
-    alone = len(recording.tracks) == 1
-    files = [path if alone else path.with_name(f"{path.stem}_person{t.id}{path.suffix}") for t in recording.tracks]
+    is_single = len(recording.tracks) == 1
+    files = [path if is_single else path.with_name(f"{path.stem}_person{t.id}{path.suffix}") for t in recording.tracks]
     for track, file in zip(recording.tracks, files, strict=True):
         write(track, file)
-    for old in _earlier(path):
+    for old in _existing_files(path):
         if old not in files:
-            _log.warning("%s: left by an earlier run with other people, removed", old.name)
+            _log.warning("%s: removed, left from an earlier run with other people", old.name)
             old.unlink(missing_ok=True)
     return tuple(files)
 
 
-def _earlier(path: Path) -> list[Path]:
-    """The files there are under the names that `write_each` gives."""
+def _existing_files(path: Path) -> list[Path]:
+    """Existing files with names that `write_each` uses."""
     person = re.compile(rf"{re.escape(path.stem)}(_person\d+)?{re.escape(path.suffix)}")
     return sorted(file for file in path.parent.iterdir() if person.fullmatch(file.name) and file.is_file())

@@ -1,8 +1,8 @@
 """The chosen poses as BVH motion: centimetres and degrees, y up, floor at 0; a file per person.
 
-Programs take BVH to be in centimetres; in Blender import it with a scale of 0.01. The rest pose is a T-pose, rotations
-are in the order Z, X, Y, which nearly all motion in BVH has. The root's offset is 0, since some programs add it to the
-positions and others do not. BVH has no gaps: frames without the person are interpolated, or hold the nearest pose.
+Programs expect centimetres in BVH; in Blender use an import scale of 0.01. The rest pose is a T-pose, and rotations are
+in the order Z, X, Y, the most common one. The root's offset is 0, since some programs add it to the positions and
+others do not. BVH cannot represent gaps: frames without the person are interpolated, or hold the nearest pose.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from zedo_core.export._rig import Motion, solve
 from zedo_core.export._tracks import Track, record, write_each
-from zedo_core.storage.files import written_whole
+from zedo_core.storage.files import atomic_write
 from zedo_core.types import Poses
 
 SUFFIX = ".bvh"
@@ -27,7 +27,7 @@ UPRIGHT = True
 
 _CM = 100.0
 _ROTATIONS = "Zrotation Xrotation Yrotation"
-# End sites in centimetres, for show: hands, feet and crown are not observed.
+# End sites in centimetres, for display only: hands, feet and crown are not observed.
 _ENDS = {
     "left_wrist": (8, 0, 0),
     "right_wrist": (-8, 0, 0),
@@ -40,13 +40,13 @@ _log = logging.getLogger(__name__)
 
 
 def write(poses: Poses, path: Path) -> tuple[Path, ...]:
-    """Write a file per person and say which; OutputError when it cannot be written, InputError for nobody."""
+    """Write a file per person and return them; OutputError when one cannot be written, InputError without people."""
     recording = record(poses, path)
 
     def write_person(track: Track, file: Path) -> None:
         motion = solve(track.points, recording.skeleton)
         _warn_of_gaps(track, file)
-        with written_whole(file) as partial:
+        with atomic_write(file) as partial:
             lines = (*_hierarchy(motion), *_motion(motion, recording.fps))
             partial.write_text("\n".join(lines) + "\n", encoding="ascii", newline="")
 
@@ -58,7 +58,7 @@ def _warn_of_gaps(track: Track, file: Path) -> None:
     if gaps:
         frames = len(track.points)
         _log.warning(
-            "%s: %d of %d frames lack the person or a joint; BVH has no gaps, they are interpolated or held",
+            "%s: %d of %d frames lack the person or a joint; they are interpolated or held, as BVH has no gaps",
             file.name,
             gaps,
             frames,
@@ -71,7 +71,7 @@ def _hierarchy(motion: Motion) -> Iterator[str]:
 
 
 def _branch(motion: Motion, k: int, indent: str) -> Iterator[str]:
-    """A node with all below it."""
+    """A node with its descendants."""
     node = motion.nodes[k]
     inner = indent + "\t"
     yield f"{indent}{'ROOT' if node.parent < 0 else 'JOINT'} {node.name}"
@@ -79,9 +79,9 @@ def _branch(motion: Motion, k: int, indent: str) -> Iterator[str]:
     yield f"{inner}OFFSET {_numbers(motion.offsets[k] * _CM)}"
     positions = "6 Xposition Yposition Zposition" if node.parent < 0 else "3"
     yield f"{inner}CHANNELS {positions} {_ROTATIONS}"
-    for child, other in enumerate(motion.nodes):
-        if other.parent == k:
-            yield from _branch(motion, child, inner)
+    for index, child in enumerate(motion.nodes):
+        if child.parent == k:
+            yield from _branch(motion, index, inner)
     if node.name in _ENDS:
         yield from (f"{inner}End Site", inner + "{", f"{inner}\tOFFSET {_numbers(np.array(_ENDS[node.name]))}")
         yield inner + "}"
@@ -98,9 +98,9 @@ def _motion(motion: Motion, fps: float) -> Iterator[str]:
 
 
 def _angles(rotations: Float[ndarray, "t k 3 3"]) -> Float[ndarray, "t k 3"]:
-    """Degrees about z, x and y, in this order; without jumps by whole turns between frames."""
+    """Degrees about z, x and y, in this order, without jumps by full turns between frames."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Gimbal lock")  # any of the solutions is as good
+        warnings.filterwarnings("ignore", "Gimbal lock")  # any of the solutions will do
         flat = Rotation.from_matrix(rotations.reshape(-1, 3, 3)).as_euler("ZXY", degrees=True)
     return np.unwrap(flat.reshape(*rotations.shape[:2], 3), period=360, axis=0)
 

@@ -1,6 +1,6 @@
 """The chosen poses as C3D points for biomechanics: millimetres, y up, floor at 0; a file per person.
 
-A missing point has the residual -1, as the format's manual asks. Written by ezc3d, an optional extra.
+A missing point has the residual -1, as the format's manual requires. Uses ezc3d, an optional extra.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from zedo_core.errors import MissingExtraError, OutputError
 from zedo_core.export._tracks import Recording, Track, record, write_each
-from zedo_core.storage.files import written_whole
+from zedo_core.storage.files import atomic_write
 from zedo_core.types import Poses
 
 SUFFIX = ".c3d"
@@ -22,7 +22,7 @@ UPRIGHT = True
 
 _MM = 1000.0
 _POINT_BYTES = 16  # three coordinates and a residual
-_MOST_FRAMES = 65535  # the header counts them in 16 bits
+_MAX_FRAMES = 65535  # the header counts them in 16 bits
 
 
 def require() -> ModuleType:
@@ -37,23 +37,23 @@ def require() -> ModuleType:
 
 
 def write(poses: Poses, path: Path) -> tuple[Path, ...]:
-    """Write a file per person and say which; OutputError when it cannot be written, InputError for nobody."""
+    """Write a file per person and return them; OutputError when one cannot be written, InputError without people."""
     ezc3d = require()
     recording = record(poses, path)
-    if recording.frames > _MOST_FRAMES:
-        raise OutputError(f"{path}: C3D holds up to {_MOST_FRAMES} frames, these are {recording.frames}; use trc")
+    if recording.frames > _MAX_FRAMES:
+        raise OutputError(f"{path}: expected up to {_MAX_FRAMES} frames for C3D, got {recording.frames}; use trc")
 
     def write_person(track: Track, file: Path) -> None:
-        with written_whole(file) as partial:
+        with atomic_write(file) as partial:
             _fill(ezc3d.c3d(), recording, track).write(str(partial))
             if partial.stat().st_size < recording.frames * len(recording.skeleton) * _POINT_BYTES:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # which ezc3d does not say
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # ezc3d does not report it
 
     return write_each(recording, path, write_person)
 
 
 def _fill(file, recording: Recording, track: Track):
-    """An empty c3d of ezc3d with the points of a person."""
+    """Fill an empty c3d of ezc3d with the points of a person."""
     known = track.known
     points = np.ones((4, len(recording.skeleton), recording.frames))
     points[:3] = np.where(known[..., None], track.points * _MM, np.nan).transpose(2, 1, 0)

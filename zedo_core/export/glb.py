@@ -1,7 +1,7 @@
 """The chosen poses as an animated scene in glTF 2.0 binary: metres, y up, floor at 0; all people in one file.
 
-Every person is a skeleton at rest in a T-pose, with a body of octahedra bound to its bones so that every viewer shows
-it (left blue, right orange). Who is absent has the scale 0; in between the motion is interpolated.
+Every person is a skeleton with a T-pose as its rest pose, and a body of octahedra bound to the bones, so that every
+viewer shows it (left blue, right orange). The scale is 0 where a person is absent; missing motion is interpolated.
 """
 
 from __future__ import annotations
@@ -18,23 +18,24 @@ from zedo_core.export._gltf import INDICES, VERTICES, Buffer
 from zedo_core.export._rig import Motion, solve
 from zedo_core.export._tracks import Recording, Track, record
 from zedo_core.skeleton import H36M17
-from zedo_core.storage.files import written_whole
+from zedo_core.storage.files import atomic_write
 from zedo_core.types import Poses
 
 SUFFIX = ".glb"
 UPRIGHT = True
 
-# Linear RGB, the colours of the figures.
+# Linear RGB; the colours are those of the figures.
 _COLOURS = {"left": (0.014, 0.159, 0.631), "right": (0.745, 0.102, 0.023), "centre": (0.095, 0.102, 0.115)}
 _SIDES = tuple(_COLOURS)
-_THICKEST_M, _THICKNESS, _WAIST = 0.04, 0.12, 0.2  # an octahedron's half width, also per length, and where it is widest
+# An octahedron's largest half width, its half width per length, and the fraction of the length where it is widest.
+_MAX_HALF_WIDTH_M, _HALF_WIDTH, _WIDEST = 0.04, 0.12, 0.2
 _FACES = np.array([(0, 2, 1), (0, 3, 2), (0, 4, 3), (0, 1, 4), (5, 1, 2), (5, 2, 3), (5, 3, 4), (5, 4, 1)])
 
 
 def write(poses: Poses, path: Path) -> None:
-    """Write the scene; OutputError when the place cannot be written to, InputError when nobody appears."""
+    """Write the scene; OutputError when it cannot be written, InputError without people."""
     recording = record(poses, path)
-    with written_whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_bytes(_scene(recording))
 
 
@@ -53,7 +54,7 @@ def _scene(recording: Recording) -> bytes:
     times = buffer.add((np.arange(recording.frames) / recording.fps).astype(np.float32))
     for track in recording.tracks:
         _add_person(document, buffer, track, solve(track.points, recording.skeleton), times)
-    return buffer.packed(document)
+    return buffer.to_file(document)
 
 
 def _material(side: str) -> dict[str, Any]:
@@ -65,36 +66,36 @@ def _add_person(document: dict[str, Any], buffer: Buffer, track: Track, motion: 
     """The nodes, skin, mesh and animation of a person."""
     name, nodes = f"person{track.id}", document["nodes"]
     root, first = len(nodes), len(nodes) + 1
-    rest = _rest_places(motion)
+    rest = _rest_positions(motion)
     nodes.append({"name": name, "children": [first]})
     for k, node in enumerate(motion.nodes):
         entry: dict[str, Any] = {"name": node.name, "translation": (motion.offsets[k] if k else rest[0]).tolist()}
-        children = [first + i for i, other in enumerate(motion.nodes) if other.parent == k]
+        children = [first + i for i, child in enumerate(motion.nodes) if child.parent == k]
         nodes.append(entry | {"children": children} if children else entry)
     joints = list(range(first, len(nodes)))
-    unbound = np.tile(np.eye(4, dtype=np.float32), (len(joints), 1, 1))
-    unbound[:, :3, 3] = -rest
-    document["skins"].append({"name": name, "joints": joints, "inverseBindMatrices": buffer.add(unbound)})
+    inverse_bind = np.tile(np.eye(4, dtype=np.float32), (len(joints), 1, 1))
+    inverse_bind[:, :3, 3] = -rest
+    document["skins"].append({"name": name, "joints": joints, "inverseBindMatrices": buffer.add(inverse_bind)})
     document["meshes"].append({"name": f"{name}_body", "primitives": _body(buffer, motion, rest)})
-    place = len(document["skins"]) - 1
-    nodes.append({"name": f"{name}_body", "mesh": place, "skin": place})
+    index = len(document["skins"]) - 1
+    nodes.append({"name": f"{name}_body", "mesh": index, "skin": index})
     document["scenes"][0]["nodes"] += [root, len(nodes) - 1]
     _animate(document["animations"][0], buffer, motion, times, first)
     if not track.present.all():
         _hide(document["animations"][0], buffer, track.present, times, root)
 
 
-def _rest_places(motion: Motion) -> Float[ndarray, "k 3"]:
-    """World places of the nodes in the rest pose, which stands on the floor."""
-    places = np.zeros_like(motion.offsets)
+def _rest_positions(motion: Motion) -> Float[ndarray, "k 3"]:
+    """World positions of the nodes in the rest pose, which stands on the floor."""
+    positions = np.zeros_like(motion.offsets)
     for k, node in enumerate(motion.nodes):
         if node.parent >= 0:
-            places[k] = places[node.parent] + motion.offsets[k]
-    return places - (0.0, places[:, 1].min(), 0.0)
+            positions[k] = positions[node.parent] + motion.offsets[k]
+    return positions - (0.0, positions[:, 1].min(), 0.0)
 
 
 def _body(buffer: Buffer, motion: Motion, rest: Float[ndarray, "k 3"]) -> list[dict[str, Any]]:
-    """An octahedron per bone, each bound to the node that turns the bone; a primitive per side of the body."""
+    """An octahedron per bone, bound to the node that rotates the bone; a primitive per side of the body."""
     vertices, owners = [], []
     faces: dict[str, list[ndarray]] = {side: [] for side in _SIDES}
     for k, node in enumerate(motion.nodes):
@@ -120,19 +121,19 @@ def _body(buffer: Buffer, motion: Motion, rest: Float[ndarray, "k 3"]) -> list[d
 
 
 def _octahedron(start: Float[ndarray, "3"], end: Float[ndarray, "3"]) -> Float[ndarray, "6 3"]:
-    """Its corners: both ends, and a square across the bone near its start."""
+    """The corners: both ends, and a square across the bone near its start."""
     bone = end - start
     length = float(np.linalg.norm(bone))
     along = bone / length if length > 0 else np.eye(3)[1]
-    aside = np.cross(along, np.eye(3)[np.abs(along).argmin()])
-    aside /= np.linalg.norm(aside)
-    half_width = min(_THICKEST_M, _THICKNESS * length)
-    ring = [half_width * v for v in (aside, np.cross(along, aside), -aside, -np.cross(along, aside))]
-    return np.stack([start, *(start + _WAIST * bone + v for v in ring), end])
+    across = np.cross(along, np.eye(3)[np.abs(along).argmin()])
+    across /= np.linalg.norm(across)
+    half_width = min(_MAX_HALF_WIDTH_M, _HALF_WIDTH * length)
+    ring = [half_width * v for v in (across, np.cross(along, across), -across, -np.cross(along, across))]
+    return np.stack([start, *(start + _WIDEST * bone + v for v in ring), end])
 
 
 def _animate(animation: dict[str, Any], buffer: Buffer, motion: Motion, times: int, first: int) -> None:
-    """Channels for the root's place and the rotation of every node that turns anything."""
+    """Channels for the root's position and the rotation of every node that has children."""
     _add_channel(animation, buffer, motion.root, times, first, "translation")
     quaternions = _quaternions(motion.rotations)
     for k in sorted({node.parent for node in motion.nodes} - {-1}):

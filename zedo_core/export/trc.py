@@ -1,8 +1,8 @@
 """The chosen poses as marker tracks for OpenSim: millimetres, y up, floor at 0; a file per person.
 
-The form is that of OpenSim's documentation ("Marker (.trc) Files"): five header lines, tabs between the cells. A
-missing marker is `nan`, as OpenSim writes it: of empty cells it loses the last one of a row, and refuses the file. All
-frames are written, those without the person too.
+Follows OpenSim's documentation ("Marker (.trc) Files"): five header lines, cells separated by tabs. A missing marker is
+`nan`, as OpenSim writes it, because OpenSim drops an empty last cell of a row and then rejects the file. All frames are
+written, including those without the person.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zedo_core.export._tracks import Recording, Track, record, write_each
-from zedo_core.storage.files import written_whole
+from zedo_core.storage.files import atomic_write
 from zedo_core.types import Poses
 
 SUFFIX = ".trc"
@@ -22,11 +22,11 @@ _RATES = ("DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units", "OrigDat
 
 
 def write(poses: Poses, path: Path) -> tuple[Path, ...]:
-    """Write a file per person and say which; OutputError when the place cannot be written to, InputError for nobody."""
+    """Write a file per person and return them; OutputError when one cannot be written, InputError without people."""
     recording = record(poses, path)
 
     def write_person(track: Track, file: Path) -> None:
-        with written_whole(file) as partial:
+        with atomic_write(file) as partial:
             text = "\n".join(_lines(recording, track, " ".join(file.name.split()))) + "\n"
             partial.write_text(text, encoding="utf-8", newline="")
 
@@ -41,5 +41,5 @@ def _lines(recording: Recording, track: Track, name: str) -> Iterator[str]:
     yield "Frame#\tTime\t" + "\t\t\t".join(joints) + "\t\t"
     yield "\t\t" + "\t".join(f"{axis}{i}" for i in range(1, len(joints) + 1) for axis in "XYZ")
     for t, (points, known) in enumerate(zip(track.points * _MM, track.known, strict=True)):
-        cells = (f"{value:.3f}" if k else "nan" for place, k in zip(points, known, strict=True) for value in place)
+        cells = (f"{value:.3f}" if k else "nan" for point, k in zip(points, known, strict=True) for value in point)
         yield f"{t + 1}\t{t / fps:.6f}\t" + "\t".join(cells)

@@ -1,6 +1,6 @@
-"""2D keypoints of people from files of any known format, told by content.
+"""2D keypoints of people from files of any known format, detected from content.
 
-Every module here with `FORM`, `reads(source)` and `read(source)` is a format (see `_source.Format`); a new one is one
+Every module here with `FORM`, `reads(source)` and `read(source)` is a format (see `_source.Format`); a new format is a
 new file.
 """
 
@@ -17,14 +17,14 @@ from typing import cast
 import numpy as np
 
 from zedo_core.errors import FormatError, InputError
-from zedo_core.keypoints._source import STDIN, Format, apart, head_of, is_label, open_source
+from zedo_core.keypoints._source import STDIN, Format, is_label, open_source, read_head, split_part
 from zedo_core.keypoints.results import write_keypoints
 from zedo_core.storage.files import MAX_PIXELS
 from zedo_core.types import FRAME_RATES, Keypoints
 
-_LONGEST_S = 1e13  # from the first frame to the last; beyond, a video has no ticks left
+_MAX_DURATION_S = 1e13  # longer videos exceed the range of their timestamps
 
-__all__ = ["formats", "holds_keypoints", "read_keypoints", "write_keypoints"]
+__all__ = ["STDIN", "formats", "holds_keypoints", "read_keypoints", "write_keypoints"]
 
 
 def read_keypoints(
@@ -34,11 +34,11 @@ def read_keypoints(
     fps: float | None = None,
     picture_size: tuple[int, int] | None = None,
 ) -> Keypoints:
-    """Tracks of people from a file or folder; FormatError, in one line, for anything that is not understood.
+    """Read the tracks of people from a file or folder; FormatError when it is not in a known format.
 
     `path` may be `-` for standard input, or FILE:CLIP for one clip of a file with several. `image_size` (width,
-    height) in pixels and `fps` say what the file does not, and win over what it does. `picture_size` is that of the
-    pictures the keypoints belong to: it serves formats that count in parts of the picture, and wins over nothing.
+    height) in pixels and `fps` take precedence over those of the file. `picture_size` is that of the pictures that the
+    keypoints belong to: it is only used to scale normalised coordinates.
     """
     if image_size is not None and (min(image_size) < 1 or math.prod(image_size) > MAX_PIXELS):
         raise InputError(
@@ -56,35 +56,36 @@ def read_keypoints(
 
 
 def _check_extent(path: str | Path, keypoints: Keypoints) -> None:
-    """FormatError for a rate, a duration or a picture that no recording has: others make room for what they say."""
+    """FormatError for an implausible rate, duration or picture size, for which others would allocate memory."""
     fps, times_s, numbers = keypoints.fps, keypoints.times_s, keypoints.frame_numbers
     if times_s is not None and len(times_s) > 1 and np.ptp(times_s) > 0:
         fps = (len(times_s) - 1) / float(np.ptp(times_s))
     if fps is not None and not FRAME_RATES[0] <= fps <= FRAME_RATES[1]:
         raise FormatError(
-            f"{path}: expected {FRAME_RATES[0]:g} to {FRAME_RATES[1]:g} frames a second, found {fps:g}; correct it, in "
-            "seconds"
+            f"{path}: expected {FRAME_RATES[0]:g} to {FRAME_RATES[1]:g} frames per second, found {fps:g}; correct the "
+            "rate, or the times in seconds"
         )
     if len(numbers):
-        long_s = float(np.ptp(times_s)) if times_s is not None else (int(numbers[-1]) - int(numbers[0])) / (fps or 1.0)
-        if long_s > _LONGEST_S:
+        duration_s = np.ptp(times_s) if times_s is not None else (int(numbers[-1]) - int(numbers[0])) / (fps or 1.0)
+        if duration_s > _MAX_DURATION_S:
             raise FormatError(
-                f"{path}: expected frames within {_LONGEST_S:g} s, found {long_s:.3g} s between them; split the file"
+                f"{path}: expected frames within {_MAX_DURATION_S:g} s, found a span of {duration_s:.3g} s; split the "
+                "file"
             )
-    if keypoints.image_sizes:  # what all of them are drawn on
+    if keypoints.image_sizes:  # the canvas on which all of them are drawn
         width, height = (max(sides) for sides in zip(*keypoints.image_sizes, strict=True))
         if width * height > MAX_PIXELS:
-            most = f"{MAX_PIXELS / 1e6:g} megapixels"
-            raise FormatError(f"{path}: expected pictures up to {most}, found {width}x{height}; give --image-size")
+            limit = f"{MAX_PIXELS / 1e6:g} megapixels"
+            raise FormatError(f"{path}: expected pictures up to {limit}, found {width}x{height}; give --image-size")
 
 
 def holds_keypoints(path: Path) -> bool:
-    """Whether an input is one of keypoints by its beginning: JSON, npz, label txt, standard input, or a folder.
+    """Whether an input contains keypoints, judged by its beginning: JSON, npz, label txt, standard input, or a folder.
 
-    A folder is one of keypoints when it holds JSON and no pictures, or txt alone, labels among them. InputError when
-    there is nothing to look at.
+    A folder contains keypoints when it has JSON files and no pictures, or only txt files, some of them labels.
+    InputError when the path is missing or cannot be read.
     """
-    path, _ = apart(path)
+    path, _ = split_part(path)
     if path == STDIN:
         return True
     try:
@@ -102,21 +103,23 @@ def holds_keypoints(path: Path) -> bool:
 def _folder_holds_keypoints(files: list[Path]) -> bool:
     suffixes = {file.suffix.lower() for file in files}
     if suffixes == {".txt"}:
-        return any(is_label(head_of(file)) for file in files if file.is_file())
+        return any(is_label(read_head(file)) for file in files if file.is_file())
     return ".json" in suffixes and suffixes.isdisjoint({".jpg", ".jpeg", ".png"})
 
 
 def _read(path: Path, image_size: tuple[int, int] | None) -> Keypoints:
     source = open_source(path, image_size)
-    for form in formats().values():
-        if form.reads(source):
-            return form.read(source)
-    known = "; ".join(form.FORM for form in formats().values())
-    raise FormatError(f"{source.path}: found {source.found}, expected keypoints in a known format: {known}")
+    for format in formats().values():
+        if format.reads(source):
+            return format.read(source)
+    known = "; ".join(format.FORM for format in formats().values())
+    raise FormatError(
+        f"{source.path}: expected keypoints in a known format, found {source.description}; known: {known}"
+    )
 
 
 @cache
 def formats() -> dict[str, Format]:
-    """The formats by the name of their module."""
+    """The formats by module name."""
     modules = {info.name: import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)}
     return {name: cast(Format, module) for name, module in modules.items() if hasattr(module, "FORM")}

@@ -1,6 +1,6 @@
-"""JSON from strangers: a value that is not what was expected is a FormatError of one line.
+"""Values in JSON files of other programs: an unexpected value raises a FormatError of one line.
 
-`where` starts every message: the file and the entry in it.
+Every message begins with `where`: the file and the entry in it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from numpy import ndarray
 from zedo_core.errors import FormatError
 from zedo_core.storage.files import read_bounded
 
-_LARGEST_INTEGER = 2**53  # beyond it JSON readers of other languages lose digits
+_MAX_INTEGER = 2**53  # JSON readers in other languages lose digits of larger numbers
 _KEYS_SHOWN = 8
 
 
 def load(path: Path) -> Any:
-    """The parsed file; FormatError when it cannot be read or is no JSON."""
+    """Parse a file; FormatError when it cannot be read or is not JSON."""
     try:
         return parse(read_bounded(path), path)
     except OSError as error:
@@ -30,15 +30,15 @@ def load(path: Path) -> Any:
 
 
 def parse(content: bytes, where: Path | str) -> Any:
-    """Parsed JSON; FormatError when it is none."""
+    """Parse JSON; FormatError when it is not valid."""
     try:
         return json.loads(content)
     except (ValueError, RecursionError, MemoryError) as error:
         raise FormatError(f"{where}: not valid JSON ({error})") from None
 
 
-def lines(content: bytes, where: Path) -> tuple[Any, ...]:
-    """Values of JSON lines, whose first is an object with `frame`; none for a file of another form."""
+def parse_lines(content: bytes, where: Path) -> tuple[Any, ...]:
+    """Parse JSON lines, of which the first is an object with `frame`; empty for any other content."""
     first = content.lstrip().split(b"\n", 1)[0]
     try:
         head = json.loads(first) if first.startswith(b"{") else None
@@ -50,8 +50,8 @@ def lines(content: bytes, where: Path) -> tuple[Any, ...]:
     return tuple(parse(row, f"{where}: line {i}") for i, row in rows if row.strip())
 
 
-def kind(value: Any, *, first: bool = False) -> str:
-    """What a value is, in a few words; `first` describes a list's first element too."""
+def describe(value: Any, *, with_first: bool = False) -> str:
+    """A short description of a value for error messages; `with_first` includes the first element of a list."""
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, int | float):
@@ -61,43 +61,44 @@ def kind(value: Any, *, first: bool = False) -> str:
     if isinstance(value, dict):
         keys = ", ".join(ascii(key[:30]) for key in list(value)[:_KEYS_SHOWN]) or "none"
         return f"an object with the keys {keys}{', ...' if len(value) > _KEYS_SHOWN else ''}"
-    return f"a list of {len(value)}" + (f", the first of which is {kind(value[0])}" if first and value else "")
+    first = f", the first of which is {describe(value[0])}" if with_first and value else ""
+    return f"a list of {len(value)}{first}"
 
 
 def member(value: Any, key: str, where: str) -> Any:
-    """`value[key]` of an object that must have it."""
+    """`value[key]`; FormatError unless the value is an object with this key."""
     if not isinstance(value, dict) or key not in value:
-        raise FormatError(f"{where}: expected an object with '{key}', found {kind(value)}")
+        raise FormatError(f"{where}: expected an object with '{key}', found {describe(value)}")
     return value[key]
 
 
-def listed(value: Any, where: str) -> list[Any]:
-    """A value that must be a list."""
+def as_list(value: Any, where: str) -> list[Any]:
+    """The value; FormatError unless it is a list."""
     if not isinstance(value, list):
-        raise FormatError(f"{where}: expected a list, found {kind(value)}")
+        raise FormatError(f"{where}: expected a list, found {describe(value)}")
     return value
 
 
 def numbers(value: Any, where: str) -> Float[ndarray, " n"]:
-    """A list of numbers as an array."""
-    for entry in listed(value, where):
+    """A list of numbers as an array; FormatError for anything else."""
+    for entry in as_list(value, where):
         if type(entry) not in (int, float):
-            raise FormatError(f"{where}: expected a list of numbers, found {kind(entry)} in it")
+            raise FormatError(f"{where}: expected a list of numbers, found {describe(entry)} in it")
     try:
         return np.array(value, dtype=float)
     except OverflowError:
-        raise FormatError(f"{where}: holds a number of more than 300 digits") from None
+        raise FormatError(f"{where}: contains a number of more than 300 digits") from None
 
 
 def number(value: Any, where: str) -> float:
-    """A finite number."""
-    if type(value) not in (int, float) or abs(value) > _LARGEST_INTEGER or not math.isfinite(value):
-        raise FormatError(f"{where}: expected a finite number, found {kind(value)}")
+    """The value as a float; FormatError unless it is a finite number."""
+    if type(value) not in (int, float) or abs(value) > _MAX_INTEGER or not math.isfinite(value):
+        raise FormatError(f"{where}: expected a finite number, found {describe(value)}")
     return float(value)
 
 
-def integer(value: Any, where: str, *, least: int = -_LARGEST_INTEGER) -> int:
-    """A whole number from `least` up."""
-    if type(value) is not int or not least <= value <= _LARGEST_INTEGER:
-        raise FormatError(f"{where}: expected a whole number from {least} to {_LARGEST_INTEGER}, found {kind(value)}")
+def integer(value: Any, where: str, *, minimum: int = -_MAX_INTEGER) -> int:
+    """The value; FormatError unless it is a whole number of at least `minimum`."""
+    if type(value) is not int or not minimum <= value <= _MAX_INTEGER:
+        raise FormatError(f"{where}: expected a whole number from {minimum} to {_MAX_INTEGER}, found {describe(value)}")
     return value

@@ -1,9 +1,10 @@
-"""People found frame by frame become tracks: the one place where values are checked and arrays are filled."""
+"""From people detected frame by frame to tracks: values are checked and rows are created here."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,21 +13,21 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from zedo_core.detection.matching import TrackIds
 from zedo_core.errors import FormatError, InputError
 from zedo_core.keypoints import _json
-from zedo_core.keypoints.linking import link
 from zedo_core.skeleton import Skeleton, get_skeleton
-from zedo_core.types import Keypoints
+from zedo_core.types import Keypoints, in_order
 
-_LARGEST_PX = 1e6
-_MOST_JOINTS = 2**27  # frames x tracks x joints that fit a usual memory (3 GiB)
+_MAX_PX = 1e6
+_MAX_GAP = 30  # frames after which a reappearing person gets a new id; one second of a typical video
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """One person in one frame: `joints` [x px, y px, confidence]; `track` is None where the file does not say."""
+    """One person in one frame: `joints` [x px, y px, confidence]; `track` is None if the file has no track ids."""
 
     frame: int
     joints: Float[ndarray, "j 3"]
@@ -38,123 +39,123 @@ class Person:
         return bool(self.joints[:, 2].any())
 
 
-def joint_set(value: Any, choices: Sequence[Skeleton], where: str) -> Skeleton:
-    """Which of the joint sets a flat list [x, y, confidence] * K belongs to, by its length."""
-    return of_size(len(_json.listed(value, where)), choices, where, each=3)
+def joint_set_by_length(value: Any, choices: Sequence[Skeleton], where: str) -> Skeleton:
+    """The joint set of a flat list [x, y, confidence] * K, by its length; FormatError when none matches."""
+    return joint_set_by_count(len(_json.as_list(value, where)), choices, where, per_joint=3)
 
 
-def of_size(count: int, choices: Sequence[Skeleton], where: str, *, each: int = 1) -> Skeleton:
-    """Which of the joint sets has `each` values per joint when there are `count`."""
+def joint_set_by_count(count: int, choices: Sequence[Skeleton], where: str, *, per_joint: int = 1) -> Skeleton:
+    """The joint set that has `count` values, `per_joint` for each joint; FormatError when none matches."""
     for skeleton in choices:
-        if count == each * len(skeleton):
+        if count == per_joint * len(skeleton):
             return skeleton
-    expected = " or ".join(f"{each * len(skeleton)} ({skeleton.name})" for skeleton in choices)
-    raise FormatError(f"{where}: has {count} values, expected {expected}")
+    expected = " or ".join(f"{per_joint * len(skeleton)} ({skeleton.name})" for skeleton in choices)
+    raise FormatError(f"{where}: expected {expected} values, found {count}")
 
 
-def named_joint_set(name: Any, where: str) -> Skeleton:
-    """The joint set that a file names."""
+def joint_set_by_name(name: Any, where: str) -> Skeleton:
+    """The joint set named in a file; FormatError when it is unknown."""
     if not isinstance(name, str):
-        raise FormatError(f"{where}: expected the name of a joint set in 'joints', found {_json.kind(name)}")
+        raise FormatError(f"{where}: expected the name of a joint set in 'joints', found {_json.describe(name)}")
     try:
         return get_skeleton(name)
     except InputError as error:
         raise FormatError(f"{where}: {error}") from None
 
 
-def joints_of(value: Any, skeleton: Skeleton, where: str, *, clip: bool = False) -> Float[ndarray, "j 3"]:
-    """A flat list [x, y, confidence] * K as an array; `clip` takes confidences above 1 as 1."""
-    joint_set(value, (skeleton,), where)
+def parse_joints(value: Any, skeleton: Skeleton, where: str, *, clip: bool = False) -> Float[ndarray, "j 3"]:
+    """A flat list [x, y, confidence] * K as an array; `clip` reduces confidences above 1 to 1."""
+    joint_set_by_length(value, (skeleton,), where)
     joints = _json.numbers(value, where).reshape(-1, 3)
     if clip:
         over = np.isfinite(joints[:, 2]) & (joints[:, 2] > 1)
         joints[over, 2] = 1.0
-    return checked(joints, skeleton, lambda _: where)
+    return validate_joints(joints, skeleton, lambda _: where)
 
 
-def checked(
+def validate_joints(
     values: Float[ndarray, "*n j 3"], skeleton: Skeleton, where: Callable[[Sequence[int]], str]
 ) -> Float[ndarray, "*n j 3"]:
-    """The values with missing joints as 0 0 0; FormatError for one that is no keypoint.
+    """The values with missing joints set to 0 0 0; FormatError when one is not a valid keypoint.
 
-    `where` names the person at a position in the leading axes.
+    `where` gives the location in the file of the person at an index of the leading axes.
     """
     xy, confidence = values[..., :2], values[..., 2]
     missing = confidence == 0
-    sound = missing | ((np.abs(xy) <= _LARGEST_PX).all(-1) & (confidence > 0) & (confidence <= 1))
-    if not sound.all():
-        *person, joint = np.argwhere(~sound)[0]
+    valid = missing | ((np.abs(xy) <= _MAX_PX).all(-1) & (confidence > 0) & (confidence <= 1))
+    if not valid.all():
+        *person, joint = np.argwhere(~valid)[0]
         x, y, c = values[(*person, joint)]
         raise FormatError(
             f"{where(person)}, joint {skeleton.joints[joint]}: x {x:g}, y {y:g}, confidence {c:g}; expected pixels "
-            f"within {_LARGEST_PX:g} and a confidence of 0 (missing) to 1"
+            f"within {_MAX_PX:g} and a confidence of 0 (missing) to 1"
         )
     return np.where(missing[..., None], 0.0, values)
 
 
-def as_keypoints(
-    people: Iterable[Person], skeleton: Skeleton, frame_numbers: Sequence[int], path: Path, **known: Any
+def keypoints_from_people(
+    people: Iterable[Person], skeleton: Skeleton, frame_numbers: Sequence[int], path: Path, **fields: Any
 ) -> Keypoints:
-    """The tracks of `people` over the frames `frame_numbers` (ascending); people without a joint are absent.
+    """The tracks of `people` over the frames `frame_numbers` (ascending); people without a seen joint are absent.
 
-    People without a track are linked. Where a track shows twice in a frame, the person with the higher
-    confidence stays. `known` are further fields of Keypoints.
+    People without track ids get ids, counted from 1, by matching with the nearest people of earlier frames. If a track
+    appears twice in a frame, the person with the higher confidence is used. `fields` are further fields of Keypoints;
+    FormatError when one is not valid.
     """
-    tracked = _with_tracks([person for person in people if person.seen], frame_numbers, path)
-    track_ids = known.pop("track_ids", sorted({track for track, _ in tracked}))
-    values = _empty((len(frame_numbers), len(track_ids), len(skeleton)), path)
-    row = {number: t for t, number in enumerate(frame_numbers)}
-    column = {track: p for p, track in enumerate(track_ids)}
-    for track, person in sorted(tracked, key=lambda pair: pair[1].joints[:, 2].sum()):
-        values[row[person.frame], column[track]] = person.joints
-    doubled = len(tracked) - len({(track, person.frame) for track, person in tracked})
-    if doubled:
-        _log.warning("%s: %d people share frame and track with another; the more confident ones stay", path, doubled)
-    return as_tracks(values, skeleton, frame_numbers, track_ids, path, **known)
+    seen = [person for person in people if person.seen]
+    by_confidence = sorted(zip(_tracks(seen, path), seen, strict=True), key=lambda pair: pair[1].joints[:, 2].sum())
+    rows = {(track, person.frame): person.joints for track, person in by_confidence}
+    if len(rows) < len(seen):
+        duplicates = len(seen) - len(rows)
+        _log.warning(
+            "%s: %d people share frame and track with another; the less confident are left out", path, duplicates
+        )
+    numbers = np.array(frame_numbers, dtype=np.int64)
+    track, frame = np.array(list(rows), dtype=np.int64).reshape(-1, 2).T
+    joints = np.array(list(rows.values())).reshape(-1, len(skeleton), 3)
+    ordered = in_order(
+        frame=np.searchsorted(numbers, frame), track=track, xy=joints[..., :2], confidence=joints[..., 2]
+    )
+    with _format_errors(path):
+        return Keypoints(**ordered, skeleton=skeleton, frame_numbers=numbers, **fields)
 
 
-def as_tracks(
+def keypoints_from_arrays(
     values: Float[ndarray, "t p j 3"],
     skeleton: Skeleton,
     frame_numbers: Sequence[int],
     track_ids: Sequence[int],
     path: Path,
-    **known: Any,
+    **fields: Any,
 ) -> Keypoints:
-    """Keypoints of checked values; FormatError when a field does not fit them."""
+    """Keypoints from validated arrays over frames and people; FormatError when a field is not valid."""
+    numbers, ids = np.array(frame_numbers, dtype=np.int64), np.array(track_ids, dtype=np.int64)
+    xy, confidence = values[..., :2], values[..., 2]
+    with _format_errors(path):
+        return Keypoints.from_dense(xy, confidence, skeleton, frame_numbers=numbers, track_ids=ids, **fields)
+
+
+@contextmanager
+def _format_errors(path: Path) -> Iterator[None]:
+    """Turn an InputError, caused by fields of the file, into a FormatError that names the file."""
     try:
-        return Keypoints(
-            xy=values[..., :2],
-            confidence=values[..., 2],
-            skeleton=skeleton,
-            frame_numbers=np.array(frame_numbers, dtype=np.int64),
-            track_ids=np.array(track_ids, dtype=np.int64),
-            **known,
-        )
+        yield
     except InputError as error:
         raise FormatError(f"{path}: {error}") from None
 
 
-def _with_tracks(people: list[Person], frame_numbers: Sequence[int], path: Path) -> list[tuple[int, Person]]:
-    """Pairs of track id and person."""
-    given = [(person.track, person) for person in people if person.track is not None]
+def _tracks(people: Sequence[Person], path: Path) -> list[int]:
+    """The track of each person."""
+    given = [person.track for person in people if person.track is not None]
     if len(given) == len(people):
         return given
     if given:
         raise FormatError(f"{path}: {len(given)} of {len(people)} people have a track id; expected all or none")
-    frames: dict[int, list[Person]] = {number: [] for number in frame_numbers}
-    for person in people:
-        frames[person.frame].append(person)
-    tracks = link([[person.joints for person in frame] for frame in frames.values()], list(frames))
-    return [
-        (track, person)
-        for ids, frame in zip(tracks, frames.values(), strict=True)
-        for track, person in zip(ids, frame, strict=True)
-    ]
-
-
-def _empty(shape: tuple[int, int, int], path: Path) -> Float[ndarray, "t p j 3"]:
-    frames, tracks, joints = shape
-    if frames * tracks * joints > _MOST_JOINTS:
-        raise FormatError(f"{path}: {frames} frames with {tracks} tracks do not fit the memory; split the file in time")
-    return np.zeros((*shape, 3))
+    frames: dict[int, list[int]] = {}
+    for row, person in enumerate(people):
+        frames.setdefault(person.frame, []).append(row)
+    ids, tracks = TrackIds(_MAX_GAP, first=1), [0] * len(people)
+    for frame, rows in sorted(frames.items()):
+        for row, track in zip(rows, ids(frame, np.stack([people[row].joints for row in rows])), strict=True):
+            tracks[row] = track
+    return tracks

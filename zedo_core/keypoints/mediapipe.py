@@ -1,8 +1,8 @@
-"""MediaPipe's pose landmarks: frames of 33 times [x, y, z, visibility], x and y in parts of the picture.
+"""MediaPipe's pose landmarks: 33 times [x, y, z, visibility] per frame, x and y normalised by the picture size.
 
-MediaPipe itself writes no files; this is the usual way to save what it gives. JSON is a list with an entry per frame
-(or an object with it as `landmarks`): 33 lists of 4 numbers, 33 objects {x, y, z, visibility}, or null or [] where
-nobody was found. An npz has `landmarks` (t, 33, 4), NaN where nobody was found.
+MediaPipe itself writes no files; these are the usual ways to save its results. JSON is a list with an entry per frame
+(or an object with that list as `landmarks`): 33 lists of 4 numbers, 33 objects {x, y, z, visibility}, or null or [] for
+no detection. An npz has `landmarks` (t, 33, 4), NaN for no detection.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from numpy import ndarray
 
 from zedo_core.errors import FormatError
 from zedo_core.keypoints import _json
-from zedo_core.keypoints._people import as_tracks, checked, of_size
+from zedo_core.keypoints._people import Person, joint_set_by_count, keypoints_from_people, validate_joints
 from zedo_core.keypoints._source import Source
 from zedo_core.skeleton import BLAZEPOSE33
 from zedo_core.types import Keypoints
 
-FORM = "MediaPipe, [33 landmarks a frame]"
+FORM = "MediaPipe, [33 landmarks per frame]"
 
 _KEYS = ("x", "y", "z", "visibility")
 _NAME = "landmarks"
@@ -28,7 +28,7 @@ _SHAPE = (len(BLAZEPOSE33), len(_KEYS))
 
 
 def reads(source: Source) -> bool:
-    """Whether it is an npz or an object with `landmarks`, or a list whose first person is a list of landmarks."""
+    """Whether the source is an npz or object with `landmarks`, or a list whose first person is a list of landmarks."""
     if _NAME in source.arrays:
         return True
     document = source.document
@@ -39,18 +39,24 @@ def reads(source: Source) -> bool:
 
 
 def read(source: Source) -> Keypoints:
-    """One person in every frame, counted from 0; `visibility` is the confidence, z is not used.
+    """One person per frame, counted from 0; `visibility` is the confidence, z is ignored.
 
-    A part of the picture is counted from its edge, a pixel from the centre of the first. FormatError without the
-    size of the picture.
+    Normalised coordinates are relative to the edge of the picture, pixels to the centre of the first pixel. FormatError
+    without the picture size.
     """
-    size = source.need_size("MediaPipe")
-    values = _of_npz(source) if source.arrays else _of_json(source)
-    xy = values[..., :2] * size - 0.5
-    joints = np.concatenate([xy, values[..., 3:]], axis=-1)
-    joints[np.isnan(values).all((1, 2))] = 0.0
-    joints = checked(joints, BLAZEPOSE33, lambda at: f"{source.path}: frame {at[0]}")
-    return as_tracks(joints[:, None], BLAZEPOSE33, range(len(joints)), [1], source.path, image_sizes=(size,))
+    size = source.require_size("MediaPipe")
+    frames = _frames_of_npz(source) if source.arrays else _frames_of_json(source)
+    people = [
+        Person(frame=t, joints=_joints(values, size, f"{source.path}: frame {t}"), track=1)
+        for t, values in enumerate(frames)
+        if values is not None
+    ]
+    return keypoints_from_people(people, BLAZEPOSE33, range(len(frames)), source.path, image_sizes=(size,))
+
+
+def _joints(values: Float[ndarray, "33 4"], size: tuple[int, int], where: str) -> Float[ndarray, "33 3"]:
+    """Pixels and confidences of one person's landmarks."""
+    return validate_joints(np.column_stack([values[:, :2] * size - 0.5, values[:, 3]]), BLAZEPOSE33, lambda _: where)
 
 
 def _is_landmark(value: Any) -> bool:
@@ -59,27 +65,28 @@ def _is_landmark(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and type(value[0]) in (int, float)
 
 
-def _of_npz(source: Source) -> Float[ndarray, "t 33 4"]:
+def _frames_of_npz(source: Source) -> list[Float[ndarray, "33 4"] | None]:
+    """The landmarks of every frame, None for no detection."""
     array = source.arrays[_NAME]
     if array.dtype.kind not in "fiu" or array.ndim != 3 or array.shape[1:] != _SHAPE:
         raise FormatError(
             f"{source.path}: {_NAME}: expected numbers of shape (t, 33, 4), found {array.dtype} of shape {array.shape}"
         )
-    return array.astype(np.float64)
+    return [None if np.isnan(frame).all() else frame.astype(np.float64) for frame in array]
 
 
-def _of_json(source: Source) -> Float[ndarray, "t 33 4"]:
+def _frames_of_json(source: Source) -> list[Float[ndarray, "33 4"] | None]:
+    """The landmarks of every frame, None for no detection."""
     document = source.document[_NAME] if isinstance(source.document, dict) else source.document
-    frames = _json.listed(document, f"{source.path}: {_NAME}")
-    return np.array([_frame(frame, f"{source.path}: frame {t}") for t, frame in enumerate(frames)]).reshape(-1, *_SHAPE)
+    frames = _json.as_list(document, f"{source.path}: {_NAME}")
+    return [_frame(frame, f"{source.path}: frame {t}") for t, frame in enumerate(frames)]
 
 
-def _frame(frame: Any, where: str) -> Float[ndarray, "33 4"]:
+def _frame(frame: Any, where: str) -> Float[ndarray, "33 4"] | None:
     if frame is None or frame == []:
-        return np.full(_SHAPE, np.nan)
-    of_size(len(_json.listed(frame, where)), (BLAZEPOSE33,), where)
-    rows = [_landmark(one, f"{where}, landmark {i}") for i, one in enumerate(frame)]
-    return np.stack(rows)
+        return None
+    joint_set_by_count(len(_json.as_list(frame, where)), (BLAZEPOSE33,), where)
+    return np.stack([_landmark(entry, f"{where}, landmark {i}") for i, entry in enumerate(frame)])
 
 
 def _landmark(value: Any, where: str) -> Float[ndarray, " 4"]:
@@ -87,7 +94,7 @@ def _landmark(value: Any, where: str) -> Float[ndarray, " 4"]:
         return np.array([_json.number(_json.member(value, key, where), f"{where}, {key}") for key in _KEYS])
     row = _json.numbers(value, where)
     if len(row) != len(_KEYS):
-        raise FormatError(f"{where}: has {len(row)} values, expected 4 (x, y, z, visibility)")
+        raise FormatError(f"{where}: expected 4 values (x, y, z, visibility), found {len(row)}")
     if not np.isfinite(row).all():
-        raise FormatError(f"{where}: holds a number that is not finite; write [] for a frame of nobody")
+        raise FormatError(f"{where}: contains a number that is not finite; write [] for a frame without a person")
     return row

@@ -1,4 +1,4 @@
-"""OpenPose: a folder with one JSON a frame (or a single such file)."""
+"""OpenPose: a folder with one JSON file per frame (or a single such file)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from zedo_core.errors import FormatError
 from zedo_core.keypoints import _json
-from zedo_core.keypoints._people import Person, as_keypoints, joint_set, joints_of
-from zedo_core.keypoints._source import Source, numbered
+from zedo_core.keypoints._people import Person, joint_set_by_length, keypoints_from_people, parse_joints
+from zedo_core.keypoints._source import Source, number_frames
 from zedo_core.skeleton import BODY25, BODY25B, COCO18, Skeleton
 from zedo_core.types import Keypoints
 
@@ -22,38 +22,38 @@ _VALUES = "pose_keypoints_2d"
 
 
 def reads(source: Source) -> bool:
-    """Whether it is a file with `people`, or a folder with such files."""
+    """Whether the source is a file with `people`, or a folder with such files."""
     return any(_is_frame(document) for _, document in source.documents)
 
 
 def read(source: Source) -> Keypoints:
-    """One frame per file, numbered by its name; a frame without people is a gap, other JSON files are passed over.
+    """One frame per file, numbered by its name; frames without people are gaps, and other JSON files are ignored.
 
-    The first person's length tells the joint set; of the two orders of 25 joints the one with the shorter bones is
-    taken. `person_id` is not used (OpenPose writes -1): people are linked.
+    The joint set follows from the length of the first person; of the two orders of 25 joints, the one with the shorter
+    bones is used. `person_id` is ignored (OpenPose writes -1): people are linked over time.
     """
     frames = _frames(source)
-    numbers = numbered([path.name for path, _ in frames])
-    found = [
+    numbers = number_frames([path.name for path, _ in frames])
+    entries = [
         (numbers[path.name], person, f"{path}: person {i}")
         for path, document in frames
-        for i, person in enumerate(_json.listed(document["people"], f"{path}: people"))
+        for i, person in enumerate(_json.as_list(document["people"], f"{path}: people"))
     ]
-    if not found:
-        raise FormatError(f"{source.path}: nobody was found in any of its {len(frames)} OpenPose frames")
-    _, first, where = found[0]
-    skeleton = joint_set(_json.member(first, _VALUES, where), _JOINT_SETS, where)
+    if not entries:
+        raise FormatError(f"{source.path}: found no people in any of its {len(frames)} OpenPose frames")
+    _, first, where = entries[0]
+    skeleton = joint_set_by_length(_json.member(first, _VALUES, where), _JOINT_SETS, where)
     people = [
-        Person(frame=number, joints=joints_of(_json.member(person, _VALUES, where), skeleton, where, clip=True))
-        for number, person, where in found
+        Person(frame=number, joints=parse_joints(_json.member(person, _VALUES, where), skeleton, where, clip=True))
+        for number, person, where in entries
     ]
     if skeleton == BODY25 and _bone_length(people, BODY25B) < _bone_length(people, BODY25):
         skeleton = BODY25B
-    return as_keypoints(people, skeleton, sorted(numbers.values()), source.path)
+    return keypoints_from_people(people, skeleton, sorted(numbers.values()), source.path)
 
 
 def _bone_length(people: Sequence[Person], skeleton: Skeleton) -> float:
-    """Mean length in pixels of the bones whose ends are seen, were the joints in the order of `skeleton`."""
+    """Mean length in pixels of the bones with both ends seen, if the joints were in the order of `skeleton`."""
     joints = np.stack([person.joints for person in people])
     children, parents = (list(ends) for ends in zip(*skeleton.edges, strict=True))
     seen = (joints[:, children, 2] > 0) & (joints[:, parents, 2] > 0)
@@ -62,7 +62,7 @@ def _bone_length(people: Sequence[Person], skeleton: Skeleton) -> float:
 
 
 def _frames(source: Source) -> list[tuple[Path, dict[str, Any]]]:
-    """The files that hold a frame, with their content."""
+    """The files that are frames, with their content."""
     return [(path, document) for path, document in source.documents if _is_frame(document)]
 
 

@@ -1,12 +1,13 @@
-"""zedo's own `keypoints.json`, which the detector writes: a head, then one line per frame.
+"""zedo's own `keypoints.json`, as written after detection: a head, then one line per frame.
 
     {"format": "zedo-keypoints-1", "joints": "coco-17", "image_sizes": [[1920, 1080]], "fps": 30.0, "track_ids": [1],
      "frames": [
       {"frame": 0, "time_s": 0.0, "people": [{"track": 1, "keypoints": [x px, y px, confidence, ...]}]}
      ]}
 
-Values have 3 decimals, a missing joint is 0 0 0, a person who is absent is left out. `image_sizes` holds one size for
-all frames, one per frame, or is null; `fps` and `time_s` are null where unknown.
+Values have 3 decimals, a missing joint is 0 0 0, and absent people are left out. `track_ids` are those of all people in
+the file; files of older versions may list more. `image_sizes` has one size for all frames, one per frame, or is null;
+`fps` and `time_s` are null where unknown.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ import numpy as np
 
 from zedo_core.errors import FormatError
 from zedo_core.keypoints import _json
-from zedo_core.keypoints._people import Person, as_keypoints, joints_of, named_joint_set
+from zedo_core.keypoints._people import Person, joint_set_by_name, keypoints_from_people, parse_joints
 from zedo_core.keypoints._source import Source
 from zedo_core.skeleton import Skeleton
-from zedo_core.storage.files import written_whole
+from zedo_core.storage.files import atomic_write
 from zedo_core.types import Keypoints
 
 FORM = "zedo's own keypoints.json, {format: zedo-keypoints-1, ...}"
@@ -34,45 +35,45 @@ _DECIMALS = 3
 
 
 def reads(source: Source) -> bool:
-    """Whether it is an object that names a format of zedo's keypoints, of whatever version."""
+    """Whether the source is an object that names zedo's keypoint format, of any version."""
     name = source.document.get("format") if isinstance(source.document, dict) else None
     return isinstance(name, str) and name.startswith("zedo-keypoints-")
 
 
 def read(source: Source) -> Keypoints:
-    """What `write_keypoints` wrote."""
+    """Read a file of `write_keypoints`."""
     path, document = source.path, source.document
     if document["format"] != _FORMAT:
-        raise FormatError(f"{path}: expected {_FORMAT}, found {_json.kind(document['format'])}; update zedo")
-    skeleton = named_joint_set(_json.member(document, "joints", str(path)), str(path))
+        raise FormatError(f"{path}: expected {_FORMAT}, found {_json.describe(document['format'])}; update zedo")
+    skeleton = joint_set_by_name(_json.member(document, "joints", str(path)), str(path))
     track_ids = _track_ids(document, path)
-    frames = _json.listed(_json.member(document, "frames", str(path)), f"{path}: frames")
-    places = [f"{path}: frames[{i}]" for i in range(len(frames))]
+    frames = _json.as_list(_json.member(document, "frames", str(path)), f"{path}: frames")
+    locations = [f"{path}: frames[{i}]" for i in range(len(frames))]
     numbers = [
-        _json.integer(_json.member(f, "frame", at), f"{at}, frame") for f, at in zip(frames, places, strict=True)
+        _json.integer(_json.member(frame, "frame", where), f"{where}, frame")
+        for frame, where in zip(frames, locations, strict=True)
     ]
     if any(a >= b for a, b in pairwise(numbers)):
-        raise FormatError(f"{path}: expected frame numbers that grow from frame to frame")
+        raise FormatError(f"{path}: expected frame numbers that increase from frame to frame")
     people = [
         person
-        for frame, number, at in zip(frames, numbers, places, strict=True)
-        for person in _people(frame, number, skeleton, track_ids, at)
+        for frame, number, where in zip(frames, numbers, locations, strict=True)
+        for person in _people(frame, number, skeleton, track_ids, where)
     ]
-    return as_keypoints(
+    return keypoints_from_people(
         people,
         skeleton,
         numbers,
         path,
-        track_ids=track_ids,
         image_sizes=_image_sizes(document.get("image_sizes"), f"{path}: image_sizes"),
         fps=_fps(document.get("fps"), f"{path}: fps"),
-        times_s=_times([frame.get("time_s") for frame in frames], places),
+        times_s=_times([frame.get("time_s") for frame in frames], locations),
     )
 
 
 def write_keypoints(keypoints: Keypoints, path: str | Path) -> None:
-    """Write `keypoints.json`, frame by frame; OutputError when the place cannot be written to."""
-    with written_whole(Path(path)) as partial, open(partial, "w", encoding="utf-8") as file:
+    """Write `keypoints.json`, frame by frame; OutputError when the file cannot be written."""
+    with atomic_write(Path(path)) as partial, open(partial, "w", encoding="utf-8") as file:
         file.writelines(_lines(keypoints))
 
 
@@ -91,46 +92,49 @@ def _lines(keypoints: Keypoints) -> Iterator[str]:
 
 
 def _frame(keypoints: Keypoints, t: int) -> dict[str, Any]:
-    values = np.concatenate([keypoints.xy[t], keypoints.confidence[t, ..., None]], axis=-1, dtype=np.float64)
+    rows = keypoints.at(t)
+    values = np.concatenate([keypoints.xy[rows], keypoints.confidence[rows, :, None]], axis=-1, dtype=np.float64)
     values = values.round(_DECIMALS)
     values[values[..., 2] == 0] = 0.0
     return {
         "frame": int(keypoints.frame_numbers[t]),
         "time_s": None if keypoints.times_s is None else float(keypoints.times_s[t]),
         "people": [
-            {"track": int(track), "keypoints": person.ravel().tolist()}
-            for track, person in zip(keypoints.track_ids, values, strict=True)
+            {"track": track, "keypoints": person.ravel().tolist()}
+            for track, person in zip(keypoints.track[rows].tolist(), values, strict=True)
             if person[:, 2].any()
         ],
     }
 
 
-def _people(frame: Any, number: int, skeleton: Skeleton, track_ids: list[int], where: str) -> Iterator[Person]:
-    for i, person in enumerate(_json.listed(_json.member(frame, "people", where), f"{where}, people")):
-        at = f"{where} (frame {number}), person {i}"
-        track = _json.integer(_json.member(person, "track", at), f"{at}, track")
+def _people(frame: Any, number: int, skeleton: Skeleton, track_ids: set[int], where: str) -> Iterator[Person]:
+    for i, person in enumerate(_json.as_list(_json.member(frame, "people", where), f"{where}, people")):
+        entry = f"{where} (frame {number}), person {i}"
+        track = _json.integer(_json.member(person, "track", entry), f"{entry}, track")
         if track not in track_ids:
-            raise FormatError(f"{at}: track {track} is not among the track_ids at the top")
-        yield Person(frame=number, joints=joints_of(_json.member(person, "keypoints", at), skeleton, at), track=track)
+            raise FormatError(f"{entry}: track {track} is not among the track_ids at the top")
+        joints = parse_joints(_json.member(person, "keypoints", entry), skeleton, entry)
+        yield Person(frame=number, joints=joints, track=track)
 
 
-def _track_ids(document: dict[str, Any], path: Path) -> list[int]:
+def _track_ids(document: dict[str, Any], path: Path) -> set[int]:
     where = f"{path}: track_ids"
-    ids = [_json.integer(track, where) for track in _json.listed(_json.member(document, "track_ids", str(path)), where)]
+    tracks = _json.as_list(_json.member(document, "track_ids", str(path)), where)
+    ids = [_json.integer(track, where) for track in tracks]
     if len(set(ids)) < len(ids):
-        raise FormatError(f"{where}: expected ids that differ")
-    return ids
+        raise FormatError(f"{where}: expected ids that differ, found duplicates")
+    return set(ids)
 
 
 def _image_sizes(value: Any, where: str) -> tuple[tuple[int, int], ...] | None:
     if value is None:
         return None
     sizes = [
-        [_json.integer(side, where, least=1) for side in _json.listed(size, where)]
-        for size in _json.listed(value, where)
+        [_json.integer(side, where, minimum=1) for side in _json.as_list(size, where)]
+        for size in _json.as_list(value, where)
     ]
     if any(len(size) != 2 for size in sizes):
-        raise FormatError(f"{where}: expected [width, height] each")
+        raise FormatError(f"{where}: expected a list of [width, height]")
     return tuple((width, height) for width, height in sizes)
 
 
@@ -139,12 +143,12 @@ def _fps(value: Any, where: str) -> float | None:
         return None
     fps = _json.number(value, where)
     if fps <= 0:
-        raise FormatError(f"{where}: expected more than 0, found {fps:g}")
+        raise FormatError(f"{where}: expected a number above 0, found {fps:g}")
     return fps
 
 
-def _times(values: list[Any], places: list[str]) -> np.ndarray | None:
+def _times(values: list[Any], locations: list[str]) -> np.ndarray | None:
     """Times in seconds, of all frames or of none."""
     if all(value is None for value in values):
         return None
-    return np.array([_json.number(value, f"{at}, time_s") for value, at in zip(values, places, strict=True)])
+    return np.array([_json.number(value, f"{where}, time_s") for value, where in zip(values, locations, strict=True)])

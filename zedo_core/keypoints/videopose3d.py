@@ -1,6 +1,6 @@
-"""VideoPose3D's npz of 2D keypoints: subjects, their actions, and a motion per camera; one of them is read.
+"""VideoPose3D's npz of 2D keypoints: subjects, their actions, and a motion per camera, one of which is read.
 
-`FILE:subject/action/camera` names it, cameras counted from 0; parts may be left out where there is no choice.
+It is named by `FILE:subject/action/camera`, cameras counted from 0; parts may be omitted where there is one choice.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy import ndarray
 
 from zedo_core.errors import FormatError
 from zedo_core.keypoints import _json
-from zedo_core.keypoints._people import as_tracks, checked
+from zedo_core.keypoints._people import keypoints_from_arrays, validate_joints
 from zedo_core.keypoints._source import Source
 from zedo_core.skeleton import COCO17, H36M17, Skeleton
 from zedo_core.types import Keypoints
@@ -22,36 +22,36 @@ FORM = "VideoPose3D's npz, positions_2d with metadata"
 
 _ARRAY = "positions_2d"
 _LAYOUTS = {"h36m": H36M17, "coco": COCO17}  # names in the metadata
-_SHOWN = 12
+_MAX_LISTED = 12
 
 
 def reads(source: Source) -> bool:
-    """Whether it is an npz with `positions_2d`."""
+    """Whether the source is an npz with `positions_2d`."""
     return _ARRAY in source.arrays
 
 
 def read(source: Source) -> Keypoints:
-    """One person in the one motion that was chosen; a frame of NaN is a gap, a third value a confidence."""
+    """One person in the named motion; a frame of NaN is a gap, a third value is a confidence."""
     path = str(source.path)
-    metadata = _content(source.arrays.get("metadata"))
+    metadata = _unwrap(source.arrays.get("metadata"))
     skeleton = _skeleton(metadata, path)
-    name, motion = _chosen(_motions(_content(source.arrays[_ARRAY]), path), source.part, path)
+    name, motion = _choose(_motions(_unwrap(source.arrays[_ARRAY]), path), source.part, path)
     values = _values(motion, skeleton, f"{path}:{name}")
-    values = checked(values, skeleton, lambda at: f"{path}:{name}, frame {at[0]}")
+    values = validate_joints(values, skeleton, lambda index: f"{path}:{name}, frame {index[0]}")
     size = _size(metadata, name.split("/")[0])
-    known = {} if size is None else {"image_sizes": (size,)}
-    return as_tracks(values[:, None], skeleton, range(len(values)), [1], source.path, **known)
+    fields = {} if size is None else {"image_sizes": (size,)}
+    return keypoints_from_arrays(values[:, None], skeleton, range(len(values)), [1], source.path, **fields)
 
 
-def _content(array: ndarray | None) -> Any:
-    """What an npz holds under a name; VideoPose3D wraps its objects in arrays without axes."""
+def _unwrap(array: ndarray | None) -> Any:
+    """An array of an npz, or the object in it; VideoPose3D wraps objects in arrays without axes."""
     return array.item() if array is not None and array.ndim == 0 else array
 
 
 def _skeleton(metadata: Any, path: str) -> Skeleton:
     layout = metadata.get("layout_name") if isinstance(metadata, dict) else None
     if not isinstance(layout, str) or layout not in _LAYOUTS:
-        found = _json.kind(layout) if isinstance(layout, str) else "none"
+        found = _json.describe(layout) if isinstance(layout, str) else "none"
         raise FormatError(f"{path}: expected metadata with the layout_name {' or '.join(_LAYOUTS)}, found {found}")
     return _LAYOUTS[layout]
 
@@ -69,16 +69,16 @@ def _motions(subjects: Any, path: str) -> dict[str, Any]:
     return {f"{name}/{i}": motion for name, cameras in takes for i, motion in enumerate(cameras)}
 
 
-def _chosen(motions: dict[str, Any], part: str | None, path: str) -> tuple[str, Any]:
-    """The motion that `part` names in full or by its first parts; FormatError when that is not exactly one."""
+def _choose(motions: dict[str, Any], part: str | None, path: str) -> tuple[str, Any]:
+    """The motion whose name is or begins with `part`; FormatError unless there is exactly one."""
     wanted = (part or "").strip("/")
-    fitting = {name: m for name, m in motions.items() if not wanted or name == wanted or name.startswith(f"{wanted}/")}
-    if len(fitting) == 1:
-        return next(iter(fitting.items()))
-    shown = fitting or motions
-    names = ", ".join(map(ascii, list(shown)[:_SHOWN])) + (", ..." if len(shown) > _SHOWN else "")
-    problem = f"holds {len(shown)} motions" if fitting else f"has no motion {wanted!a}"
-    raise FormatError(f"{path}: {problem}; name one as FILE:subject/action/camera, of {names or 'none'}")
+    matches = {name: m for name, m in motions.items() if not wanted or name == wanted or name.startswith(f"{wanted}/")}
+    if len(matches) == 1:
+        return next(iter(matches.items()))
+    listed = matches or motions
+    names = ", ".join(map(ascii, list(listed)[:_MAX_LISTED])) + (", ..." if len(listed) > _MAX_LISTED else "")
+    problem = f"contains {len(listed)} motions" if matches else f"has no motion {wanted!a}"
+    raise FormatError(f"{path}: {problem}; name one as FILE:subject/action/camera, out of {names or 'none'}")
 
 
 def _values(motion: Any, skeleton: Skeleton, where: str) -> Float[ndarray, "t j 3"]:
@@ -92,7 +92,7 @@ def _values(motion: Any, skeleton: Skeleton, where: str) -> Float[ndarray, "t j 
 
 
 def _size(metadata: dict[str, Any], subject: str) -> tuple[int, int] | None:
-    """Size of the video, which custom data sets have in their metadata."""
+    """Size of the video, which is in the metadata of custom data sets."""
     videos = metadata.get("video_metadata")
     video = videos.get(subject) if isinstance(videos, dict) else None
     size = (video.get("w"), video.get("h")) if isinstance(video, dict) else (None, None)

@@ -1,1 +1,5 @@
-"""What the frames of a track know of each other: the choice of a hypothesis, one size, gaps, smoothness, up."""
+"""Motions, the poses of a track over time: selecting a hypothesis, body size, gaps, smoothing, and turning upright."""
+
+DEFAULT_CHOICE = "track"  # among the hypotheses
+DEFAULT_SMOOTHING = "light"
+FILL_S = 0.5  # longest gap that is filled; mean error on motion capture: 31 mm for such gaps, 11 mm for 0.25 s

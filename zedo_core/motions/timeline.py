@@ -1,38 +1,45 @@
-"""When frames were, and which frames of a track are one motion."""
+"""Times of frames, and the division of tracks into motions."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from zedo_core.types import Keypoints, Poses
+from zedo_core.types import Rows
 
-LONGEST_GAP_S = 0.5  # a person who was away longer begins a new motion
-USUAL_FPS = 30.0  # where neither times nor a frame rate are known
+LONGEST_GAP_S = 0.5  # after a longer absence a new motion begins
+DEFAULT_FPS = 30.0  # when neither times nor a frame rate are known
 
 _log = logging.getLogger(__name__)
 
 
-def times_of(people: Keypoints | Poses) -> Float[ndarray, " t"]:
-    """The frames' times in seconds; from their numbers where the times are not known or do not grow."""
+def times_of(people: Rows) -> Float[ndarray, " t"]:
+    """Times of the frames in seconds; from the frame numbers if times are unknown or do not increase."""
     times_s = people.times_s
     if times_s is not None and np.isfinite(times_s).all() and (np.diff(times_s) > 0).all():
         return np.asarray(times_s, dtype=np.float64)
     if people.fps is None and len(people.frame_numbers) > 1:
-        _log.info("the frame rate is not known; it is taken as %g frames a second", USUAL_FPS)
+        _log.info("the frame rate is unknown; assuming %g frames per second", DEFAULT_FPS)
     numbers = people.frame_numbers
     if not (np.diff(numbers) > 0).all():
         numbers = np.arange(len(numbers))
-    return (numbers - numbers.min(initial=0)) / (people.fps or USUAL_FPS)
+    return (numbers - numbers.min(initial=0)) / (people.fps or DEFAULT_FPS)
 
 
 def motions(
-    frames: Int[ndarray, " n"], times_s: Float[ndarray, " t"], longest_gap_s: float = LONGEST_GAP_S
-) -> list[Int[ndarray, " m"]]:
-    """The frames of one track, parted where the person was away longer than `longest_gap_s`."""
-    if len(frames) == 0:
-        return []
-    return np.split(frames, np.flatnonzero(np.diff(times_s[frames]) > longest_gap_s) + 1)
+    people: Rows, usable: Bool[ndarray, " n"] | None = None, longest_gap_s: float = LONGEST_GAP_S
+) -> Iterator[tuple[Int[ndarray, " m"], Float[ndarray, " m"]]]:
+    """Rows and times of every motion: a track, split where the person was absent for longer than `longest_gap_s`.
+
+    Rows that are not `usable` count as absent.
+    """
+    rows = np.arange(len(people)) if usable is None else np.flatnonzero(usable)
+    times_s = times_of(people)[people.frame[rows]]
+    is_end = (np.diff(people.track[rows]) != 0) | (np.diff(times_s) > longest_gap_s)
+    for part in np.split(np.arange(len(rows)), np.flatnonzero(is_end) + 1):
+        if len(part):
+            yield rows[part], times_s[part]

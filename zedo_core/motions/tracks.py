@@ -1,4 +1,4 @@
-"""Tracks as wholes: joined where a person comes back, of one size, with short gaps filled."""
+"""Operations on whole tracks: joining them when a person returns, one body size, and filling short gaps."""
 
 from __future__ import annotations
 
@@ -6,132 +6,140 @@ import logging
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy.interpolate import CubicHermiteSpline
 
+from zedo_core.detection.matching import match, pose_distances
 from zedo_core.errors import InputError
-from zedo_core.keypoints.linking import MAX_DISTANCE, distances
 from zedo_core.metrics import bone_lengths
+from zedo_core.motions import FILL_S
 from zedo_core.motions.timeline import times_of
-from zedo_core.packed import packed, places, relabelled, unpacked
-from zedo_core.types import Keypoints, Poses
+from zedo_core.types import Keypoints, Poses, in_order
 
-JOIN_S = 1.0  # who left for longer is somebody else for all we know
-FILL_S = 0.5  # longest gap that is filled; on motion capture cubics are then 31 mm off on average, 11 mm at 0.25 s
+JOIN_S = 1.0  # longest absence after which tracks are joined
 
-_VELOCITY_S = 0.1  # over which the velocity at the ends of a gap is taken
-_DRIFT_M_S = 0.06  # error that a second of a gap adds, measured likewise
+_VELOCITY_S = 0.1  # duration over which the velocity at the ends of a gap is averaged
+_DRIFT_M_S = 0.06  # additional error per second of a gap, measured on motion capture
 
 _log = logging.getLogger(__name__)
 
 
 def join_tracks(keypoints: Keypoints, longest_gap_s: float = JOIN_S) -> Keypoints:
-    """The same people with one track for who left and came back within the time, near the same place in the picture.
+    """The keypoints with tracks joined of people who left and returned within the time near the same image position.
 
-    The second track begins after the first has ended; of several that would fit, the nearest. The id is the first's.
+    The later track begins after the earlier one has ended and gets its id. With several candidates, the pairs with the
+    smallest total distance are joined.
     """
-    people = packed(keypoints)
-    heirs = _heirs(people, times_of(keypoints), longest_gap_s)
-    ids = people.track_ids
-    becomes = np.arange(len(ids))
-    for earlier, later in heirs.items():
-        becomes[later] = earlier
-        _log.info("person %d is taken for person %d, who left shortly before", ids[later], ids[earlier])
-    while (becomes[becomes] != becomes).any():  # who came back twice
-        becomes = becomes[becomes]
-    joined = relabelled(people, becomes, np.unique(becomes))
-    return joined if keypoints.who is not None else unpacked(joined)
+    new_ids = {track: track for track in keypoints.track_ids.tolist()}
+    for earlier, later in sorted(_continuations(keypoints, longest_gap_s).items(), key=lambda pair: pair[1]):
+        new_ids[later] = earlier
+        _log.info("person %d continues the track of person %d, who left shortly before", later, earlier)
+    while any(new_ids[new_ids[track]] != new_ids[track] for track in new_ids):  # chains of several tracks
+        new_ids = {track: new_ids[earlier] for track, earlier in new_ids.items()}
+    track = np.array([new_ids[track] for track in keypoints.track.tolist()], keypoints.track.dtype)
+    rows = in_order(frame=keypoints.frame, track=track, xy=keypoints.xy, confidence=keypoints.confidence)
+    return replace(keypoints, **rows)
 
 
-def _heirs(people: Keypoints, times_s: Float[ndarray, " t"], longest_gap_s: float) -> dict[int, int]:
-    """Which track goes on in which, as places in the ids."""
-    where = {p: found for p in range(len(people.track_ids)) if len((found := places(people, p))[0])}
-    tracks = np.array(list(where), int)
-    first, last = (np.array([t[i] for t, _ in where.values()], int) for i in (0, -1))
-    begins, ends = (
-        {p: _person(people, int(t[i]), int(column[i])) for p, (t, column) in where.items()} for i in (0, -1)
-    )
-    gaps_s = times_s[first][None] - times_s[last][:, None]
-    fits = tracks[np.argwhere((gaps_s > 0) & (gaps_s <= longest_gap_s))].tolist()
-    pairs = [(float(distances(ends[a], begins[b][None])[0]), a, b) for a, b in fits]
-    heirs: dict[int, int] = {}
-    for distance, a, b in sorted(pairs):
-        if distance < MAX_DISTANCE and a not in heirs and b not in heirs.values():
-            heirs[a] = b
-    return heirs
-
-
-def _person(people: Keypoints, t: int, column: int) -> Float[ndarray, "j 3"]:
-    return np.concatenate([people.xy[t, column], people.confidence[t, column, :, None]], axis=-1)
+def _continuations(people: Keypoints, longest_gap_s: float) -> dict[int, int]:
+    """The id of the later track by that of the earlier one which it continues."""
+    ids, times_s = people.track_ids.tolist(), times_of(people)
+    first, last = (np.array([rows.start for _, rows in people.tracks], int),
+                   np.array([rows.stop - 1 for _, rows in people.tracks], int))  # fmt: skip
+    gaps_s = times_s[people.frame[first]][None] - times_s[people.frame[last]][:, None]
+    joints = np.concatenate([people.xy, people.confidence[..., None]], axis=-1)
+    cost = np.full((len(ids), len(ids)), np.inf)
+    for a, candidates in enumerate(np.asarray((gaps_s > 0) & (gaps_s <= longest_gap_s))):
+        cost[a, candidates] = pose_distances(joints[last[a]], joints[first[candidates]])
+    return {ids[a]: ids[b] for a, b in match(cost)}
 
 
 def one_size(poses: Poses) -> Poses:
-    """The same poses with all of a track's bodies as large as the median of the chosen ones.
+    """The poses with all bodies of a track scaled to the median size of its chosen ones.
 
-    Bodies are scaled about the camera, so that their projections stay. Lifters that fix the size have done it before.
+    Bodies are scaled about the camera, so that projections stay. No effect for lifters that fix the size.
     """
     size_m = bone_lengths(poses.joints.astype(np.float64), poses.skeleton.edges).sum(-1)
-    chosen_m = np.take_along_axis(size_m, np.maximum(poses.chosen, 0)[..., None], axis=2)[..., 0]
-    chosen_m = np.where(poses.present, chosen_m, np.nan)
+    chosen_m = size_m[np.arange(len(poses)), poses.chosen]
     factor = np.ones_like(size_m)
-    for p in np.flatnonzero(np.isfinite(chosen_m).any(0)):
-        factor[:, p] = np.nanmedian(chosen_m[:, p]) / np.where(size_m[:, p] > 0, size_m[:, p], np.nan)
+    for _, rows in poses.tracks:
+        if np.isfinite(chosen_m[rows]).any():
+            factor[rows] = np.nanmedian(chosen_m[rows]) / np.where(size_m[rows] > 0, size_m[rows], np.nan)
     factor = np.where(np.isfinite(factor), factor, 1.0)
     return replace(poses, joints=(poses.joints * factor[..., None, None]).astype(poses.joints.dtype))
 
 
 def fill_gaps(poses: Poses, longest_gap_s: float = FILL_S) -> Poses:
-    """The same poses with those of people who were away for less than the time made up between, and marked `filled`.
+    """The poses with interpolated ones, marked `filled`, where a person was absent for at most `longest_gap_s`.
 
-    Joints move on cubics that keep their places and velocities at the ends; the only hypothesis of a filled frame is
-    the first. Frames that the input does not have stay away. InputError for a negative time.
+    Joints move on cubics with the positions and velocities at both ends; only the first hypothesis of a filled row is
+    known. Frames that the input lacks are not added. InputError for a negative time.
     """
     check_fill(longest_gap_s)
     times_s, best = times_of(poses), poses.best.astype(np.float64)
-    known = poses.present & np.isfinite(best).all((-1, -2))
-    joints, score, spread = poses.joints.copy(), poses.score.copy(), poses.spread.copy()
-    filled = poses.is_filled.copy()
-    for p in range(len(poses.track_ids)):
-        rows = np.flatnonzero(known[:, p])
-        for i in np.flatnonzero((np.diff(rows) > 1) & (np.diff(times_s[rows]) <= longest_gap_s)):
-            gap = np.arange(int(rows[i]) + 1, int(rows[i + 1]))
-            if poses.present[gap, p].any():  # a pose with unknown joints is better than none
-                continue
-            joints[gap, p], score[gap, p], filled[gap, p] = np.nan, np.nan, True
-            joints[gap, p, 0] = _between(best[:, p], times_s, rows, int(i), gap)
-            ends = rows[[i, i + 1]]
-            error_m = np.interp(times_s[gap], times_s[ends], np.nan_to_num(poses.expected_error_m[ends, p]))
-            drift_m = _DRIFT_M_S * float(np.diff(times_s[ends])[0])
-            score[gap, p, 0] = -(error_m + drift_m)
-            spread[gap, p] = np.hypot(np.nan_to_num(spread[ends, p]).max(0), drift_m)
-    return replace(
-        poses, joints=joints, score=score, spread=spread, chosen=np.where(filled, 0, poses.chosen), filled=filled
-    )
+    known = np.asarray(np.isfinite(best).all((-1, -2)))
+    gaps = [
+        _fill(poses, best, times_s, rows, i)
+        for _, track in poses.tracks
+        for rows in (track.start + np.flatnonzero(known[track]),)
+        for i in np.flatnonzero(_fillable(poses.frame, rows, times_s, longest_gap_s)).tolist()
+    ]
+    fields = {name: getattr(poses, name) for name in poses.PER_ROW}
+    rows = {name: np.concatenate([array, *(gap[name] for gap in gaps)]) for name, array in fields.items()}
+    return replace(poses, **in_order(**rows))
+
+
+def _fillable(
+    frame: Int[ndarray, " n"], rows: Int[ndarray, " k"], times_s: Float[ndarray, " t"], longest_gap_s: float
+) -> Bool[ndarray, " k-1"]:
+    """After which of a track's known rows there is a short gap that contains no rows with unknown joints."""
+    is_gap, is_short = np.diff(frame[rows]) > 1, np.diff(times_s[frame[rows]]) <= longest_gap_s
+    return np.asarray(is_gap & is_short & (np.diff(rows) == 1))  # rows with unknown joints are not replaced
+
+
+def _fill(
+    poses: Poses, best: Float[ndarray, "n j 3"], times_s: Float[ndarray, " t"], rows: Int[ndarray, " k"], i: int
+) -> dict[str, ndarray]:
+    """Fields of the rows that fill the gap after the i-th of a track's known rows."""
+    ends = rows[[i, i + 1]]
+    frame = np.arange(int(poses.frame[ends[0]]) + 1, int(poses.frame[ends[1]]))
+    known_s, gap_s = times_s[poses.frame[rows]], times_s[frame]
+    drift_m = _DRIFT_M_S * float(known_s[i + 1] - known_s[i])
+    error_m = np.interp(gap_s, known_s[[i, i + 1]], np.nan_to_num(poses.expected_error_m[ends]))
+    joints = np.full((len(frame), *poses.joints.shape[1:]), np.nan, poses.joints.dtype)
+    joints[:, 0] = _interpolate(best[rows], known_s, i, gap_s)
+    score = np.full((len(frame), poses.hypotheses), np.nan, poses.score.dtype)
+    score[:, 0] = -(error_m + drift_m)
+    spread = np.hypot(np.nan_to_num(poses.spread[ends]).max(0), drift_m).astype(poses.spread.dtype)
+    return {
+        "frame": frame,
+        "track": np.full(len(frame), poses.track[ends[0]]),
+        "joints": joints,
+        "score": score,
+        "chosen": np.zeros(len(frame), poses.chosen.dtype),
+        "spread": np.tile(spread, (len(frame), 1)),
+        "filled": np.ones(len(frame), bool),
+    }
 
 
 def check_fill(longest_gap_s: float) -> None:
-    """InputError for a time that is none."""
+    """InputError for a negative or infinite time."""
     if not (np.isfinite(longest_gap_s) and longest_gap_s >= 0):
-        raise InputError(f"expected gaps to be filled of 0 seconds or more, got {longest_gap_s:g}")
+        raise InputError(f"expected the longest gap to fill to be 0 seconds or more, got {longest_gap_s:g}")
 
 
-def _between(
-    motion: Float[ndarray, "t j 3"],
-    times_s: Float[ndarray, " t"],
-    rows: Int[ndarray, " n"],
-    i: int,
-    gap: Int[ndarray, " g"],
+def _interpolate(
+    motion: Float[ndarray, "k j 3"], known_s: Float[ndarray, " k"], i: int, gap_s: Float[ndarray, " g"]
 ) -> Float[ndarray, "g j 3"]:
-    """Joints in the gap after the i-th of the rows in which the person is known."""
-    before, after = rows[: i + 1], rows[i + 1 :]
-    before = before[times_s[before[-1]] - times_s[before] <= _VELOCITY_S + 1e-9]
-    after = after[times_s[after] - times_s[after[0]] <= _VELOCITY_S + 1e-9]
-    ends = [before[-1], after[0]]
-    velocity = [_velocity(motion[part], times_s[part]) for part in (before, after)]
-    return CubicHermiteSpline(times_s[ends], motion[ends], np.stack(velocity))(times_s[gap])
+    """Joints at the times in the gap after the i-th of the known poses."""
+    before, after = np.arange(i + 1), np.arange(i + 1, len(motion))
+    before = before[known_s[i] - known_s[before] <= _VELOCITY_S + 1e-9]
+    after = after[known_s[after] - known_s[i + 1] <= _VELOCITY_S + 1e-9]
+    velocity = [_velocity(motion[part], known_s[part]) for part in (before, after)]
+    return CubicHermiteSpline(known_s[[i, i + 1]], motion[[i, i + 1]], np.stack(velocity))(gap_s)
 
 
 def _velocity(motion: Float[ndarray, "t j 3"], times_s: Float[ndarray, " t"]) -> Float[ndarray, "j 3"]:
-    """Mean velocity in metres a second; 0 of a single frame."""
+    """Mean velocity in metres per second; 0 for a single frame."""
     return (motion[-1] - motion[0]) / max(float(times_s[-1] - times_s[0]), 1e-9)

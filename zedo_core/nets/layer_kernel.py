@@ -1,4 +1,4 @@
-"""A layer of the score network as one Triton kernel; needs triton, which torch brings along on Linux."""
+"""A layer of the score network as a single Triton kernel; requires triton, which is installed with torch on Linux."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import triton.language as tl
 from jaxtyping import Float
 from torch import Tensor
 
-_FEW_ROWS = 1024  # below, smaller tiles keep more of the processors busy
+_FEW_ROWS = 1024  # below this, smaller tiles use more of the multiprocessors
 
 
 def launch(
@@ -22,8 +22,8 @@ def launch(
 ) -> Float[Tensor, "b outputs"]:
     """SiLU(GroupNorm(x W + row)) + skip in float16; without `norm` only x W + row, in float32.
 
-    `norm` holds gain and shift, `group` is the number of neighbouring columns that are normalised
-    together: a power of two, of which the outputs are a multiple. Groups of x W + row have to have a mean of 0.
+    `norm` contains gain and shift; `group` is the number of adjacent columns that are normalised together: a power of
+    two that divides the number of outputs. Every group of x W + row must have a mean of 0.
     """
     count, (inputs, outputs) = len(x), weight.shape
     out = torch.empty(count, outputs, device=x.device, dtype=torch.float32 if norm is None else torch.float16)
@@ -49,12 +49,12 @@ def launch(
 
 @triton.jit
 def _layer(
-    x_at,
-    weight_at,
-    row_at,
-    norm_at,
-    skip_at,
-    out_at,
+    x_ptr,
+    weight_ptr,
+    row_ptr,
+    norm_ptr,
+    skip_ptr,
+    out_ptr,
     count,
     inputs,
     outputs,
@@ -66,28 +66,28 @@ def _layer(
     COLUMNS: tl.constexpr,
     INPUTS: tl.constexpr,
 ):
-    """SiLU(GroupNorm(x W + row)) + skip for a tile of the output, whose columns hold whole groups."""
+    """SiLU(GroupNorm(x W + row)) + skip for a tile of the output, whose columns are whole groups."""
     rows = (tl.program_id(0) * ROWS + tl.arange(0, ROWS)).to(tl.int64)
     columns = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
     k = tl.arange(0, INPUTS)
-    here, across = rows[:, None] < count, columns[None, :] < outputs
+    row_mask, column_mask = rows[:, None] < count, columns[None, :] < outputs
     total = tl.zeros((ROWS, COLUMNS), dtype=tl.float32)
     for start in range(0, inputs, INPUTS):
-        at = start + k
-        x = tl.load(x_at + rows[:, None] * inputs + at[None, :], mask=here & (at[None, :] < inputs), other=0.0)
+        i = start + k
+        x = tl.load(x_ptr + rows[:, None] * inputs + i[None, :], mask=row_mask & (i[None, :] < inputs), other=0.0)
         weight = tl.load(
-            weight_at + at[:, None] * outputs + columns[None, :], mask=(at[:, None] < inputs) & across, other=0.0
+            weight_ptr + i[:, None] * outputs + columns[None, :], mask=(i[:, None] < inputs) & column_mask, other=0.0
         )
         total = tl.dot(x.to(tl.float16), weight, total)
-    h = total + tl.load(row_at + columns, mask=columns < outputs, other=0.0)[None, :]
+    h = total + tl.load(row_ptr + columns, mask=columns < outputs, other=0.0)[None, :]
     if NORMALISED:
         groups = tl.reshape(h, (ROWS, COLUMNS // GROUP, GROUP))
         variance = tl.sum(groups * groups, axis=2) / GROUP
         h = tl.reshape(groups * tl.rsqrt(variance + eps)[:, :, None], (ROWS, COLUMNS))
-        gain, shift = tl.load(norm_at + columns), tl.load(norm_at + outputs + columns)
+        gain, shift = tl.load(norm_ptr + columns), tl.load(norm_ptr + outputs + columns)
         h = h * gain[None, :] + shift[None, :]
         h = h * tl.sigmoid(h)
-    place = rows[:, None] * outputs + columns[None, :]
+    offset = rows[:, None] * outputs + columns[None, :]
     if ADDED:
-        h += tl.load(skip_at + place, mask=here & across, other=0.0).to(tl.float32)
-    tl.store(out_at + place, h.to(out_at.dtype.element_ty), mask=here & across)
+        h += tl.load(skip_ptr + offset, mask=row_mask & column_mask, other=0.0).to(tl.float32)
+    tl.store(out_ptr + offset, h.to(out_ptr.dtype.element_ty), mask=row_mask & column_mask)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreMLPConfig:
-    """Sizes of the network, read off the weights or from the file beside them."""
+    """Sizes of the network, from the config of the weights or from the shapes of the weights."""
 
     joints: int = 17
     width: int = 1024  # a multiple of `groups`
@@ -61,11 +61,11 @@ class ScoreMLP(nn.Module):
 
     @property
     def layers(self) -> list[Layer]:
-        """All layers that see the time, in order."""
+        """All layers that depend on the time, in order."""
         return [self.stem, *(layer for block in self.blocks for layer in block)]  # type: ignore[union-attr]
 
     def time_rows(self, t: Float[Tensor, " n"]) -> Float[Tensor, "n layers width"]:
-        """What each layer adds at each time; in inference this is tabled once per schedule."""
+        """The term that each layer adds at each time; in inference it is tabulated once per schedule."""
         weight = self.embed.weight
         features = sinusoid(999.0 * t, self.config.time_width).to(weight.dtype)
         embedding = F.silu(self.embed(features))
@@ -74,7 +74,7 @@ class ScoreMLP(nn.Module):
     def forward(
         self, pose: Float[Tensor, "b joints 3"], rows: Float[Tensor, "#b layers width"]
     ) -> Float[Tensor, "b joints 3"]:
-        """Predicted noise, given the poses and the rows of their times (`time_rows`)."""
+        """Predicted noise, given the poses and the terms of their times (`time_rows`)."""
         row = iter(rows.unbind(1))
         h = self.dropout(self.stem(pose.flatten(1), next(row)))
         for first, second in self.blocks:  # type: ignore[misc]

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from zedo_core.errors import InputError, ZedoError
 from zedo_core.keypoints import STDIN
-from zedo_core.pipeline.request import InferReport, InferRequest, Models, check_request
-from zedo_core.pipeline.run import OnProgress, infer
+from zedo_core.pipeline.models import Models, check_request
+from zedo_core.pipeline.observe import OnProgress
+from zedo_core.pipeline.request import InferReport, InferRequest
+from zedo_core.pipeline.run import infer
 
 _log = logging.getLogger(__name__)
 

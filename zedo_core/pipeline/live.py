@@ -7,51 +7,33 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from zedo_core.camera import Camera
-from zedo_core.camera.choice import CameraChoice
-from zedo_core.detection.tracking import DEFAULT_TRACKER, Looks, Names, Seen, Sighting
-from zedo_core.detection.ultralytics import CONFIDENCE, Numbering, numbering
+from zedo_core.camera import Camera, CameraChoice
+from zedo_core.detection import CONFIDENCE, DetectedFrame, Detector, TrackIds, as_keypoints, tracker_named
 from zedo_core.errors import InputError
 from zedo_core.export import save
 from zedo_core.keypoints import write_keypoints
-from zedo_core.lifting import LEAST_JOINTS, lift
-from zedo_core.methods.zedo import ZedoLifter
+from zedo_core.lifting import MIN_JOINTS, lift
+from zedo_core.methods import Lifter
 from zedo_core.motions.select import select
+from zedo_core.pipeline.request import LiveRequest
 from zedo_core.render.draw import dot_radius, draw_bones, draw_dots, draw_label, line_width, text_size, track_colour
-from zedo_core.render.video import video_writer
-from zedo_core.skeleton import COCO17
+from zedo_core.render.video import VideoWriter, video_writer
 from zedo_core.source import Source
 from zedo_core.storage.lock import locked
-from zedo_core.types import Frame, Keypoints, Poses
+from zedo_core.types import Frame, Keypoints, Poses, in_order
 
-DEFAULT_HYPOTHESES = 1
+MEMORY_S = 1.0  # a person who was away longer is another one
+
 _RATE_OVER = 30  # frames over which the rate is told
 _USUAL_SIZE = 640, 480  # px
 _JOINS_S = 2.0  # how long the end waits for the reader, which may be blocked in a driver
-
-
-@dataclass(frozen=True, kw_only=True)
-class LiveOptions:
-    """How live pictures are treated."""
-
-    hypotheses: int = DEFAULT_HYPOTHESES
-    camera: CameraChoice = field(default_factory=CameraChoice)
-    tracker: str = DEFAULT_TRACKER
-    max_people: int | None = None  # those with the largest boxes
-    seed: int = 0
-    seconds: float | None = None  # of the input; None until it ends or somebody stops it
-    record: Path | None = None  # folder for `recording.mp4`, poses and keypoints
-
-    def __post_init__(self) -> None:
-        if self.seconds is not None and not self.seconds > 0:
-            raise InputError(f"expected a time above 0 seconds, got {self.seconds:g}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,15 +48,14 @@ class LiveFrame:
 
     def drawn(self) -> UInt8[ndarray, "height width 3"]:
         """The picture with bones, keypoints and ids on it."""
-        canvas, poses = self.frame.image.copy(), self.poses
-        height = canvas.shape[0]
-        for p in np.flatnonzero(poses.present[0]).tolist():
-            xy = poses.camera(0).project(poses.best[0, p])
+        canvas, poses, keypoints = self.frame.image.copy(), self.poses, self.keypoints
+        height, bodies = canvas.shape[0], poses.projected()
+        for xy in bodies:
             draw_bones(canvas, xy, poses.skeleton, line_width(height))
-            seen = np.where(self.keypoints.confidence[0, p, :, None] > 0, self.keypoints.xy[0, p], np.nan)
-            draw_dots(canvas, seen, self.keypoints.skeleton, dot_radius(height))
-            label, colour = str(poses.track_ids[p]), track_colour(int(poses.track_ids[p]))
-            draw_label(canvas, xy, poses.skeleton, label, text_size(height), colour)
+        for xy in np.where(keypoints.confidence[..., None] > 0, keypoints.xy, np.nan):
+            draw_dots(canvas, xy, keypoints.skeleton, dot_radius(height))
+        for xy, track in zip(bodies, poses.track.tolist(), strict=True):
+            draw_label(canvas, xy, poses.skeleton, str(track), text_size(height), track_colour(track))
         return canvas
 
 
@@ -148,25 +129,27 @@ class LatestFrame:
 def run_live(
     source: Source,
     *,
-    detector: Looks,
-    lifter: ZedoLifter,
-    options: LiveOptions | None = None,
+    detector: Detector,
+    lifter: Lifter,
+    request: LiveRequest | None = None,
     on_frame: Callable[[LiveFrame], bool] = lambda done: True,
 ) -> LiveReport:
     """Detect and lift the latest frame again and again until the source ends, the time is over, or somebody stops it.
 
     `on_frame` gets each frame that is done and says whether to go on; KeyboardInterrupt ends it as well. Ids go on
-    over gaps of less than a second. A recording holds the frames that
-    were done, and is complete even when the end is an interruption. OutputError when it cannot be written.
+    over gaps of less than a second. A recording holds the frames that were done, and is complete even when the end is
+    an interruption. OutputError when it cannot be written.
     """
-    options = options or LiveOptions()
-    worker = _Worker(source, detector, lifter, options)
+    request = request or LiveRequest()
+    if request.seconds is not None and not request.seconds > 0:
+        raise InputError(f"expected a time above 0 seconds, got {request.seconds:g}")
+    worker = _Worker(source, detector, lifter, request)
     with ExitStack() as stack:
-        record = stack.enter_context(_recording(options, source)) if options.record is not None else None
+        record = None if request.record is None else stack.enter_context(_recording(request.record, source))
         latest = stack.enter_context(LatestFrame(source))
         try:
             for frame in latest:
-                if options.seconds is not None and frame.time_s >= options.seconds:
+                if request.seconds is not None and frame.time_s >= request.seconds:
                     break
                 done = worker.work(frame, latest.dropped)
                 if record is not None:
@@ -190,14 +173,13 @@ def run_live(
 class _Worker:
     """Makes poses of frames, one after another."""
 
-    def __init__(self, source: Source, detector: Looks, lifter: ZedoLifter, options: LiveOptions) -> None:
-        self._detector, self._lifter, self._options = detector, lifter, options
+    def __init__(self, source: Source, detector: Detector, lifter: Lifter, request: LiveRequest) -> None:
+        self._detector, self._lifter, self._request = detector, lifter, request
         width, height = source.size or _USUAL_SIZE
-        detector.look(
-            Frame(image=np.zeros((height, width, 3), np.uint8), number=0, time_s=0.0)
-        )  # the first one is slow
-        self._number: Numbering = numbering(options.tracker, fps=source.fps)
-        self._names = Names()
+        blank = np.zeros((height, width, 3), np.uint8)
+        detector.detect(Frame(image=blank, number=0, time_s=0.0))  # the first one is slow
+        self._track = tracker_named(request.tracker, fps=source.fps)
+        self._ids = TrackIds(MEMORY_S)
         self._ends_s: deque[float] = deque([time.monotonic()], maxlen=_RATE_OVER + 1)
         self._start_s = time.monotonic()
         self.camera: Camera | None = None
@@ -210,56 +192,28 @@ class _Worker:
 
     def work(self, frame: Frame, dropped: int) -> LiveFrame:
         """Everybody in a frame in 3D."""
-        keypoints = self._look(frame)
-        self.camera = self._options.camera.cameras((frame.size,))[0]
+        keypoints, request = self._detected(frame), self._request
+        self.camera = (request.camera or CameraChoice()).cameras((frame.size,))[0]
         poses = select(
-            lift(
-                keypoints,
-                self.camera,
-                hypotheses=self._options.hypotheses,
-                seed=self._options.seed,
-                lifter=self._lifter,
-            )
+            lift(keypoints, self.camera, hypotheses=request.hypotheses, seed=request.seed, lifter=self._lifter)
         )
         self.frames += 1
-        self.with_people += bool(poses.present.any())
+        self.with_people += len(poses) > 0
         self._ends_s.append(time.monotonic())
         rate_hz = (len(self._ends_s) - 1) / max(self._ends_s[-1] - self._ends_s[0], 1e-9)
         return LiveFrame(frame=frame, keypoints=keypoints, poses=poses, dropped=dropped, rate_hz=rate_hz)
 
-    def _look(self, frame: Frame) -> Keypoints:
-        found = self._detector.look(frame)
-        seen = Seen(number=frame.number, time_s=frame.time_s, size=frame.size, found=found, image=frame.image)
-        usable = (found.confidence >= CONFIDENCE) & (
-            np.count_nonzero(found.joints[..., 2] > 0, axis=-1) >= LEAST_JOINTS
-        )
-        people = [(row, number) for row, number in self._number(seen) if usable[row]]
-        areas = np.prod(found.boxes[:, 2:] - found.boxes[:, :2], axis=-1)
-        people = sorted(people, key=lambda person: -areas[person[0]])[: self._options.max_people]
-        joints = found.joints[[row for row, _ in people]]
-        ids = self._names(
-            [
-                Sighting(
-                    frame=frame.number,
-                    track=number,
-                    confidence=float(found.confidence[row]),
-                    box=found.boxes[row],
-                    joints=found.joints[row],
-                )
-                for row, number in people
-            ],
-            frame.time_s,
-        )
-        xy, confidence = joints[..., :2], joints[..., 2].clip(0.0, 1.0)
-        return Keypoints(
-            xy=np.where(confidence[..., None] > 0, xy, 0.0)[None],
-            confidence=confidence[None],
-            skeleton=COCO17,
-            frame_numbers=np.array([frame.number]),
-            track_ids=np.array(ids, int),
-            image_sizes=(frame.size,),
-            times_s=np.array([frame.time_s]),
-        )
+    def _detected(self, frame: Frame) -> Keypoints:
+        """The largest people of a frame who can be lifted, with ids that go on."""
+        found = DetectedFrame.from_frame(frame, self._detector.detect(frame))
+        people = found.detections
+        seen = np.count_nonzero(people.joints[..., 2] > 0, axis=-1) >= MIN_JOINTS
+        usable = (people.confidence >= CONFIDENCE) & seen
+        tracked = [(row, number) for row, number in self._track(found) if usable[row]]
+        tracked = sorted(tracked, key=lambda one: -people.areas_px2[one[0]])[: self._request.max_people]
+        wanted = people.take([row for row, _ in tracked])
+        ids = self._ids(frame.time_s, wanted.joints, [number for _, number in tracked])
+        return as_keypoints([replace(found, detections=wanted)], np.array(ids, int), self._detector.skeleton, None)
 
 
 # Recording
@@ -268,67 +222,54 @@ class _Worker:
 class _Recording:
     """The frames that were done, on disk as they come; their poses and keypoints at the end."""
 
-    def __init__(self, folder: Path, writer, fps: float | None) -> None:
+    def __init__(self, folder: Path, writer: VideoWriter, fps: float | None) -> None:
         self._folder, self._writer, self._fps = folder, writer, fps
-        self._keypoints: list[Keypoints] = []
-        self._poses: list[Poses] = []
-        self._start_s: float | None = None
+        self._done: list[LiveFrame] = []
 
     def add(self, done: LiveFrame) -> None:
-        """Another frame."""
-        self._start_s = done.frame.time_s if self._start_s is None else self._start_s
-        self._writer.write(done.frame.image, done.frame.time_s - self._start_s)
-        numbered = {
-            "frame_numbers": np.array([len(self._poses)]),
-            "times_s": np.array([done.frame.time_s - self._start_s]),
-        }
-        self._keypoints.append(replace(done.keypoints, **numbered))
-        self._poses.append(replace(done.poses, **numbered))
+        """Another frame, of which the pixels are not held."""
+        nothing = Frame(image=np.zeros((0, 0, 3), np.uint8), number=done.frame.number, time_s=done.frame.time_s)
+        self._done.append(replace(done, frame=nothing))
+        self._writer.write(done.frame.image, done.frame.time_s - self._done[0].frame.time_s)
 
     def finish(self) -> tuple[Path, ...]:
         """Write poses and keypoints, whose frame numbers are those of the recording."""
-        if not self._poses:
+        if not self._done:
             return ()
-        poses, keypoints = joined(self._poses, self._keypoints, self._fps)
+        poses, keypoints = recorded(self._done, self._fps)
         write_keypoints(keypoints, self._folder / "keypoints.json")
         files = save(poses, self._folder / "poses.npz")
         return self._folder / "recording.mp4", *files, self._folder / "keypoints.json"
 
 
 @contextmanager
-def _recording(options: LiveOptions, source: Source) -> Iterator[_Recording]:
-    assert options.record is not None
-    options.record.mkdir(parents=True, exist_ok=True)
-    with locked(options.record), video_writer(options.record / "recording.mp4", source.fps or 30.0) as writer:
-        yield _Recording(options.record, writer, source.fps)
+def _recording(folder: Path, source: Source) -> Iterator[_Recording]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder), video_writer(folder / "recording.mp4", source.fps or 30.0) as writer:
+        yield _Recording(folder, writer, source.fps)
 
 
-def joined(poses: list[Poses], keypoints: list[Keypoints], fps: float | None) -> tuple[Poses, Keypoints]:
-    """Frames of one person or more each, put together in time: a column for each id, a gap where it is absent."""
-    ids = sorted({int(i) for one in keypoints for i in one.track_ids})
-    columns = {track: column for column, track in enumerate(ids)}
-    t, first = len(poses), poses[0]
-    h, j = first.joints.shape[2:4]
-    joints, score = np.full((t, len(ids), h, j, 3), np.nan, np.float32), np.full((t, len(ids), h), np.nan, np.float32)
-    spread, chosen = np.full((t, len(ids), j), np.nan, np.float32), np.full((t, len(ids)), -1)
-    xy, confidence = np.zeros((t, len(ids), len(COCO17), 2)), np.zeros((t, len(ids), len(COCO17)))
-    for row, (pose, seen) in enumerate(zip(poses, keypoints, strict=True)):
-        at = [columns[int(track)] for track in seen.track_ids]
-        joints[row, at], score[row, at] = pose.joints[0], pose.score[0]
-        spread[row, at], chosen[row, at] = pose.spread[0], pose.chosen[0]
-        xy[row, at], confidence[row, at] = seen.xy[0], seen.confidence[0]
-    when = {
-        "frame_numbers": np.arange(t),
-        "times_s": np.concatenate([one.times_s for one in poses if one.times_s is not None]),
-        "track_ids": np.array(ids, int),
-        "fps": fps,
-    }
+def recorded(frames: list[LiveFrame], fps: float | None) -> tuple[Poses, Keypoints]:
+    """Frames that were done as one clip, numbered from 0, the first at 0 seconds."""
+    times_s = np.array([done.frame.time_s for done in frames])
+    clip = {"frame_numbers": np.arange(len(frames)), "times_s": times_s - times_s[0], "fps": fps}
+    poses, keypoints = [done.poses for done in frames], [done.keypoints for done in frames]
     cameras = tuple(one.cameras[0] for one in poses)
-    cameras = cameras if len(set(cameras)) > 1 else cameras[:1]
     sizes = tuple(size for one in keypoints for size in one.image_sizes or ())
     return (
-        replace(first, joints=joints, score=score, spread=spread, chosen=chosen, cameras=cameras, **when),
         replace(
-            keypoints[0], xy=xy, confidence=confidence, image_sizes=sizes if len(set(sizes)) > 1 else sizes[:1], **when
+            poses[0], **_one_below_the_other(poses), **clip, cameras=cameras if len(set(cameras)) > 1 else cameras[:1]
+        ),
+        replace(
+            keypoints[0],
+            **_one_below_the_other(keypoints),
+            **clip,
+            image_sizes=sizes if len(set(sizes)) > 1 else sizes[:1],
         ),
     )
+
+
+def _one_below_the_other(clips: list[Poses] | list[Keypoints]) -> dict[str, ndarray]:
+    """The rows of clips of one frame each as those of one clip."""
+    rows = {name: np.concatenate([getattr(clip, name) for clip in clips]) for name in clips[0].PER_ROW}
+    return in_order(**rows | {"frame": np.repeat(np.arange(len(clips)), [len(clip) for clip in clips])})

@@ -1,63 +1,70 @@
-"""What is asked of a run over one input, what it answers, and the networks that it needs."""
+"""What is asked of a run and what it answers. Every default of `zedo infer` and `zedo live` stands here.
+
+Imports little: the commands read their defaults here before anything is computed.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zedo_core import weights as hub
-from zedo_core.camera.choice import CameraChoice
-from zedo_core.detection.tracking import DEFAULT_TRACKER, check_tracker
-from zedo_core.errors import InputError
-from zedo_core.export import check as check_formats
-from zedo_core.keypoints.filters import EVERYBODY, check_people
-from zedo_core.lifting import DEFAULT_WEIGHTS, find_device, load_lifter
-from zedo_core.methods.zedo import MAX_HYPOTHESES, ZedoLifter, ZedoOptions
-from zedo_core.methods.zedo.focal import check_way
-from zedo_core.motions.height import Heights, check_heights
-from zedo_core.motions.select import DEFAULT_CHOICE, check_choice
-from zedo_core.motions.smooth import DEFAULT_STRENGTH, strength_of
-from zedo_core.motions.tracks import FILL_S, check_fill
-from zedo_core.motions.upright import up_of
-from zedo_core.source.cut import WHOLE, Cut
+from zedo_core.methods import DEFAULT_METHOD
+from zedo_core.motions import DEFAULT_CHOICE, DEFAULT_SMOOTHING, FILL_S
 
 if TYPE_CHECKING:
-    from zedo_core.detection.ultralytics import Detector
+    from zedo_core.camera import CameraChoice
+    from zedo_core.motions.height import Heights
+    from zedo_core.source.cut import Cut
 
-DEFAULT_DETECTOR = "yolov8n-pose"
-DEFAULT_FORMATS = ("npz", "json")
+FOCAL_WAYS = ("guess", "estimate")  # of what to do where nothing tells the focal length
 
 
 @dataclass(frozen=True, kw_only=True)
-class InferRequest:
+class Settings:
+    """What `infer` and `live` share: the networks, and how people are found and lifted."""
+
+    detector: str = "yolov8n-pose"  # name or path of a detector
+    tracker: str = "bytetrack"  # or botsort, off
+    max_people: int | None = None  # the largest ones; None for all
+    camera: CameraChoice | None = None  # what is known of it; None for nothing
+    method: str = DEFAULT_METHOD
+    weights: str | None = None  # name or path; None for the method's own
+    preset: str | None = None  # settings of the method by name; None for its default
+    iterations: int | None = None  # network calls, instead of the preset's
+    device: str = "auto"
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferRequest(Settings):
     """What to lift, with what, and where the results go."""
 
     input: Path  # image, video, folder of images, file or folder of keypoints, `-` for those on standard input
     out: Path
     hypotheses: int = 10
-    cut: Cut = WHOLE  # the frames that are wanted
-    person: str = EVERYBODY  # an id, `largest` or `all`
-    max_people: int | None = None  # the largest ones; None for all
+    cut: Cut | None = None  # the frames that are wanted; None for all
+    person: str = "all"  # an id, `largest` or `all`
     keypoints: Path | None = None  # saved keypoints of the pictures in `input`, instead of the detector
-    detector: str = DEFAULT_DETECTOR  # name or path of an ultralytics pose model
-    tracker: str = DEFAULT_TRACKER  # see zedo_core.detection.ultralytics.follow
     redetect: bool = False  # make detections that lie in `out` anew
-    camera: CameraChoice = field(default_factory=CameraChoice)
     image_size: tuple[int, int] | None = None  # (width, height) in pixels, for keypoint files that do not say it
-    weights: str = DEFAULT_WEIGHTS
-    device: str = "auto"
-    seed: int = 0
-    options: ZedoOptions = field(default_factory=ZedoOptions)
     choice: str = DEFAULT_CHOICE  # among the hypotheses: best, track or mean
-    smooth: str = DEFAULT_STRENGTH  # over time: off, light or strong
+    smooth: str = DEFAULT_SMOOTHING  # over time: off, light or strong
     fill_s: float = FILL_S  # longest gap of a track in which poses are made up
     focal: str = "guess"  # where nothing tells it: guess, or estimate it from the people
     heights: Heights | None = None  # of the people in metres, where known
     up: str | None = None  # upward in the exports: see zedo_core.motions.upright; None takes what is known best
-    formats: tuple[str, ...] = DEFAULT_FORMATS  # of the poses; see zedo_core.export
+    formats: tuple[str, ...] = ("npz", "json")  # of the poses; see zedo_core.export
     figure: bool = False  # also draw `figure.png`, some frames side by side
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveRequest(Settings):
+    """How live pictures are treated."""
+
+    hypotheses: int = 1
+    seconds: float | None = None  # of the input; None until it ends or somebody stops it
+    record: Path | None = None  # folder for `recording.mp4`, poses and keypoints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +76,7 @@ class InferReport:
     pictures were left out and why.
     """
 
+    method: str
     frames: int
     frames_with_people: int
     people: int
@@ -83,45 +91,3 @@ class InferReport:
     damaged: dict[str, str]
     seconds: dict[str, float]
     files: tuple[Path, ...]
-
-
-@dataclass(frozen=True)
-class Models:
-    """The networks that a request asks for, each loaded once, for as many inputs as they are given to."""
-
-    request: InferRequest
-
-    @cached_property
-    def lifter(self) -> ZedoLifter:
-        """The lifter; WeightsError or DeviceError when something is missing."""
-        request = self.request
-        return load_lifter(request.weights, options=request.options, device=request.device)
-
-    @cached_property
-    def detector_path(self) -> Path:
-        """Where the detector lies; WeightsError when it is not here."""
-        return hub.find_weights(self.request.detector, "detector")
-
-    @cached_property
-    def detector(self) -> Detector:
-        """The detector, ready to look."""
-        from zedo_core.detection.ultralytics import load_detector
-
-        return load_detector(self.detector_path, str(find_device(self.request.device)))
-
-
-def check_request(request: InferRequest) -> None:
-    """InputError for what can be told before anything is loaded or opened."""
-    if not 1 <= request.hypotheses <= MAX_HYPOTHESES:
-        raise InputError(f"expected 1 to {MAX_HYPOTHESES} hypotheses, got {request.hypotheses}")
-    check_choice(request.choice)
-    strength_of(request.smooth)
-    check_fill(request.fill_s)
-    check_way(request.focal)
-    if request.heights is not None:
-        check_heights(request.heights)
-    if request.up is not None:
-        up_of(request.up)
-    check_formats(request.formats)
-    check_people(request.person, request.max_people)
-    check_tracker(request.tracker)

@@ -1,7 +1,7 @@
-"""Anti-aliased drawing on RGB arrays: bones, dots, text. Everything here paints on the image it is given.
+"""Anti-aliased drawing on RGB arrays: bones, dots, text. All functions draw on the given image in place.
 
-Positions are (x, y) in pixels, with fractions, so that moving things do not jitter; what is NaN or
-far outside is left out.
+Positions are (x, y) in pixels with subpixel precision, so that motion does not jitter; NaN and positions far outside
+are skipped.
 """
 
 from __future__ import annotations
@@ -33,54 +33,54 @@ _TRACKS: tuple[Colour, ...] = (
 )
 
 _HEADS = ("head_top", "nose", "neck_nose", "neck", "thorax")
-_TALL_AND_DEEP = "lg"  # all texts have the height of these, so that they share a base line
-_SHIFT = 4  # OpenCV takes positions as integers with this many fractional bits
-_FARTHEST_PX = 50_000.0
+_FULL_HEIGHT = "lg"  # an ascender and a descender: all texts have this height, so that they share a baseline
+_SHIFT = 4  # fractional bits of OpenCV's fixed-point positions
+_MAX_PX = 50_000.0
 
 
 def track_colour(person: int) -> Colour:
-    """The colour of the label of the n-th track."""
+    """The colour of the n-th track's label."""
     return _TRACKS[person % len(_TRACKS)]
 
 
 def line_width(height: int) -> int:
-    """Width of a bone in pixels on a picture of `height` pixels."""
+    """Width of a bone in pixels for an image of `height` pixels."""
     return max(2, round(height / 270))
 
 
 def dot_radius(height: int) -> float:
-    """Radius of a keypoint in pixels on a picture of `height` pixels."""
+    """Radius of a keypoint in pixels for an image of `height` pixels."""
     return 1.3 * line_width(height)
 
 
 def text_size(height: int) -> int:
-    """Size of letters in pixels on a picture of `height` pixels."""
+    """Font size in pixels for an image of `height` pixels."""
     return max(10, round(height / 46))
 
 
 def drawable(xy: Float[ndarray, "*n 2"]) -> Bool[ndarray, " *n"]:
-    """Which positions can be drawn at all; NaN fails every comparison."""
-    return np.asarray((np.abs(xy) < _FARTHEST_PX).all(-1))
+    """Which positions are finite and near enough to be drawn."""
+    return np.asarray((np.abs(xy) < _MAX_PX).all(-1))
 
 
 def draw_line(image: Canvas, start: ndarray, end: ndarray, colour: Colour, width: int) -> None:
-    """A straight line between two positions."""
+    """Draw a line between two positions."""
     if drawable(np.stack([start, end])).all():
-        cv2.line(image, _fixed(start), _fixed(end), colour, width, cv2.LINE_AA, _SHIFT)
+        cv2.line(image, _fixed_point(start), _fixed_point(end), colour, width, cv2.LINE_AA, _SHIFT)
 
 
 def draw_dashes(image: Canvas, start: ndarray, end: ndarray, colour: Colour, width: int) -> None:
-    """A straight line in dashes, three widths long and as far apart, one at either end."""
+    """Draw a dashed line; dashes and gaps are about three widths long, with a dash at either end."""
     if not drawable(np.stack([start, end])).all():
         return
     dashes = max(1, round(float(np.linalg.norm(end - start)) / (6 * width) + 0.5))
-    places = np.linspace(start, end, 2 * dashes)
-    for a, b in zip(places[::2], places[1::2], strict=True):
-        cv2.line(image, _fixed(a), _fixed(b), colour, width, cv2.LINE_AA, _SHIFT)
+    ends = np.linspace(start, end, 2 * dashes)
+    for a, b in zip(ends[::2], ends[1::2], strict=True):
+        cv2.line(image, _fixed_point(a), _fixed_point(b), colour, width, cv2.LINE_AA, _SHIFT)
 
 
 def draw_bones(image: Canvas, xy: Float[ndarray, "j 2"], skeleton: Skeleton, width: int, outline: bool = True) -> None:
-    """The bones of a person, coloured by side, with a dark rim."""
+    """Draw the bones of a person, coloured by side, with a dark outline."""
     if outline:
         for child, parent in skeleton.edges:
             draw_line(image, xy[child], xy[parent], OUTLINE, width + 2 * max(1, width // 3))
@@ -89,40 +89,40 @@ def draw_bones(image: Canvas, xy: Float[ndarray, "j 2"], skeleton: Skeleton, wid
 
 
 def draw_dots(image: Canvas, xy: Float[ndarray, "j 2"], skeleton: Skeleton, radius: float) -> None:
-    """The joints of a person, coloured by side."""
+    """Draw the joints of a person, coloured by side."""
     for joint in np.flatnonzero(drawable(xy)).tolist():
         draw_dot(image, xy[joint], SIDES[skeleton.side(joint)], radius)
 
 
 def draw_dot(image: Canvas, at: ndarray, colour: Colour, radius: float) -> None:
-    """A disc with a dark rim."""
+    """Draw a disc with a dark outline."""
     for paint, size in ((OUTLINE, radius * 1.4), (colour, radius)):
-        cv2.circle(image, _fixed(at), round(size * (1 << _SHIFT)), paint, -1, cv2.LINE_AA, _SHIFT)
+        cv2.circle(image, _fixed_point(at), round(size * (1 << _SHIFT)), paint, -1, cv2.LINE_AA, _SHIFT)
 
 
 def draw_polygon(image: Canvas, corners: Float[ndarray, "n 2"], colour: Colour) -> None:
-    """A filled polygon."""
+    """Draw a filled polygon."""
     if drawable(corners).all():
         points = np.round(corners * (1 << _SHIFT)).astype(np.int32)
         cv2.fillConvexPoly(image, points, colour, cv2.LINE_AA, _SHIFT)
 
 
 def draw_text(image: Canvas, text: str, at: tuple[float, float], size: int, colour: Colour = TEXT) -> None:
-    """Text whose left end is vertically centred at `at`."""
-    letters = _letters(text, size)
-    x, y = round(at[0]), round(at[1] - letters.shape[0] / 2)
-    _blend(image, letters, (x, y), colour)
+    """Draw text that starts at `at` and is vertically centred there."""
+    mask = _text_mask(text, size)
+    x, y = round(at[0]), round(at[1] - mask.shape[0] / 2)
+    _blend(image, mask, (x, y), colour)
 
 
 def text_width(text: str, size: int) -> int:
-    """Width in pixels of a drawn text."""
-    return _letters(text, size).shape[1]
+    """Width of a text in pixels."""
+    return _text_mask(text, size).shape[1]
 
 
 def draw_label(
     image: Canvas, xy: Float[ndarray, "j 2"], skeleton: Skeleton, text: str, size: int, colour: Colour
 ) -> None:
-    """A coloured box with `text`, such as a track's id, beside the head."""
+    """Draw a coloured box with `text`, such as a track id, next to the head."""
     joints = [skeleton.index(name) for name in _HEADS if name in skeleton.joints]
     head = next((xy[joint] for joint in joints if drawable(xy[joint])), None)
     if head is None:
@@ -134,24 +134,24 @@ def draw_label(
     draw_text(image, text, (x + pad, y), size, OUTLINE)
 
 
-def _fixed(xy: ndarray) -> tuple[int, int]:
+def _fixed_point(xy: ndarray) -> tuple[int, int]:
     return round(float(xy[0]) * (1 << _SHIFT)), round(float(xy[1]) * (1 << _SHIFT))
 
 
 @lru_cache(maxsize=256)
-def _letters(text: str, size: int) -> UInt8[ndarray, "height width"]:
-    """Coverage 0..255 of the letters of one line."""
+def _text_mask(text: str, size: int) -> UInt8[ndarray, "height width"]:
+    """Coverage 0..255 of a line of text."""
     font = ImageFont.load_default(size)
     measure = ImageDraw.Draw(Image.new("L", (1, 1))).textbbox
     right = measure((0, 0), text, font=font)[2]
-    _, top, _, bottom = measure((0, 0), _TALL_AND_DEEP, font=font)
+    _, top, _, bottom = measure((0, 0), _FULL_HEIGHT, font=font)
     mask = Image.new("L", (max(1, round(right)), max(1, round(bottom - top))))
     ImageDraw.Draw(mask).text((0, -top), text, fill=255, font=font)
     return np.asarray(mask)
 
 
 def _blend(image: Canvas, mask: UInt8[ndarray, "h w"], at: tuple[int, int], colour: Colour) -> None:
-    """Paint `colour` through `mask`, cut at the image's rim."""
+    """Paint `colour` through `mask`, clipped to the image."""
     x, y = at
     top, left = max(0, -y), max(0, -x)
     area = image[max(0, y) : max(0, y + mask.shape[0]), max(0, x) : max(0, x + mask.shape[1])]

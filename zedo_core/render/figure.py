@@ -1,4 +1,4 @@
-"""A figure for a page or a paper: a few frames of one person, 2D above, 3D with all hypotheses below."""
+"""A figure for a web page or a paper: a few frames of one person, 2D above, 3D with all hypotheses below."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from mpl_toolkits.mplot3d.art3d import Line3DCollection
 from numpy import ndarray
 
 from zedo_core.errors import InputError, OutputError
-from zedo_core.packed import packed, places
 from zedo_core.skeleton import Skeleton
-from zedo_core.storage.files import written_whole
+from zedo_core.storage.files import atomic_write
 from zedo_core.types import Keypoints, Poses
 
 _FRAMES = 5
@@ -25,16 +24,15 @@ _COLOURS = {"left": "#1f6fd0", "right": "#e0582a", "centre": "#30343c"}
 
 
 def save_figure(poses: Poses, keypoints: Keypoints, path: str | Path) -> None:
-    """Draw up to five evenly spaced frames of the most complete track to the picture `path`.
+    """Draw up to five evenly spaced frames of the most complete track to the image `path`.
 
-    All 3D axes have one scale. InputError when no frame has a pose, OutputError when `path` cannot
-    be written.
+    All 3D axes have the same scale. InputError when no frame has a pose, OutputError when `path` cannot be written.
     """
     path = Path(path)
-    if not poses.present.any():
-        raise InputError("figure: expected a frame with a pose, got none; look at the keypoints' confidences")
-    figure = _figure(packed(poses), keypoints)
-    with written_whole(path) as partial:
+    if not len(poses):
+        raise InputError("figure: expected a frame with a pose, got none; check the keypoints' confidences")
+    figure = _figure(poses, keypoints)
+    with atomic_write(path) as partial:
         try:
             figure.savefig(partial, dpi=150)
         except ValueError as error:
@@ -42,48 +40,43 @@ def save_figure(poses: Poses, keypoints: Keypoints, path: str | Path) -> None:
 
 
 def _figure(poses: Poses, keypoints: Keypoints) -> Figure:
-    assert poses.who is not None
-    person = int(np.bincount(poses.who[poses.present]).argmax())
-    present, columns = places(poses, person)
-    picked = np.unique(np.linspace(0, len(present) - 1, _FRAMES).round().astype(int))
-    rows = list(zip(present[picked].tolist(), columns[picked].tolist(), strict=True))
-    half_m = _half_extent(poses.best[present[picked], columns[picked]])
+    track, span = max(poses.tracks, key=lambda entry: entry[1].stop - entry[1].start)
+    rows = span.start + np.unique(np.linspace(0, span.stop - span.start - 1, _FRAMES).round().astype(int))
+    half_m = _half_extent(poses.best[rows])
     figure = Figure(figsize=(2.6 * max(len(rows), 2), 6.0), layout="constrained")
-    figure.suptitle(
-        f"person {poses.track_ids[person]}: 2D keypoints in pixels, 3D in metres (camera axes)", fontsize=11
-    )
-    for column, (t, place) in enumerate(rows, start=1):
-        flat = figure.add_subplot(2, len(rows), column, title=f"frame {poses.frame_numbers[t]}")
-        _draw_keypoints(flat, keypoints, int(poses.frame_numbers[t]), int(poses.track_ids[person]))
-        solid = figure.add_subplot(2, len(rows), len(rows) + column, projection="3d")
-        _draw_hypotheses(solid, poses, t, place, half_m)
+    figure.suptitle(f"person {track}: 2D keypoints in pixels, 3D in metres (camera axes)", fontsize=11)
+    for column, row in enumerate(rows.tolist(), start=1):
+        number = int(poses.frame_numbers[poses.frame[row]])
+        axes = figure.add_subplot(2, len(rows), column, title=f"frame {number}")
+        _draw_keypoints(axes, keypoints, number, track)
+        axes_3d = figure.add_subplot(2, len(rows), len(rows) + column, projection="3d")
+        _draw_hypotheses(axes_3d, poses, row, half_m)
     return figure
 
 
-def _draw_keypoints(axes: Axes, keypoints: Keypoints, number: int, track_id: int) -> None:
-    """The seen joints and bones of one person in image axes."""
+def _draw_keypoints(axes: Axes, keypoints: Keypoints, number: int, track: int) -> None:
+    """Draw the detected joints and bones of one person in image axes."""
     axes.set_aspect("equal", adjustable="datalim")
     axes.invert_yaxis()
     axes.tick_params(labelsize=7)
     axes.xaxis.set_major_locator(MaxNLocator(4))
-    for k in np.flatnonzero(keypoints.frame_numbers == number):
-        whose = keypoints.tracks(int(k))
-        for p in np.flatnonzero((whose >= 0) & (keypoints.track_ids[whose] == track_id)):
-            seen = keypoints.confidence[k, p] > 0
-            xy = np.where(seen[:, None], keypoints.xy[k, p], np.nan)
-            for bone, colour in zip(keypoints.skeleton.edges, _bone_colours(keypoints.skeleton), strict=True):
-                axes.plot(*xy[list(bone)].T, color=colour, linewidth=1.6)
-            axes.scatter(*xy[seen].T, color=_COLOURS["centre"], s=6, zorder=3)
+    numbers = keypoints.frame_numbers[keypoints.frame]
+    for row in np.flatnonzero((numbers == number) & (keypoints.track == track)):
+        detected = keypoints.confidence[row] > 0
+        xy = np.where(detected[:, None], keypoints.xy[row], np.nan)
+        for bone, colour in zip(keypoints.skeleton.edges, _bone_colours(keypoints.skeleton), strict=True):
+            axes.plot(*xy[list(bone)].T, color=colour, linewidth=1.6)
+        axes.scatter(*xy[detected].T, color=_COLOURS["centre"], s=6, zorder=3)
 
 
-def _draw_hypotheses(axes: Axes3D, poses: Poses, t: int, person: int, half_m: float) -> None:
-    """All hypotheses of a column faintly, the chosen one strongly, the camera's up shown upwards."""
-    chosen = poses.chosen[t, person]
-    for h, joints in enumerate(poses.joints[t, person]):
+def _draw_hypotheses(axes: Axes3D, poses: Poses, row: int, half_m: float) -> None:
+    """Draw all hypotheses of a row faintly and the chosen one strongly, with the camera's up pointing up."""
+    chosen = poses.chosen[row]
+    for h, joints in enumerate(poses.joints[row]):
         if h != chosen:
             _draw_body(axes, joints, poses.skeleton, linewidth=0.8, alpha=0.3)
-    _draw_body(axes, poses.joints[t, person, chosen], poses.skeleton, linewidth=2.2, alpha=1.0)
-    low, high = _extent(_upright(poses.joints[t, person, chosen]))
+    _draw_body(axes, poses.joints[row, chosen], poses.skeleton, linewidth=2.2, alpha=1.0)
+    low, high = _extent(_upright(poses.joints[row, chosen]))
     for middle, limit in zip((low + high) / 2, (axes.set_xlim, axes.set_ylim, axes.set_zlim), strict=True):
         limit(middle - half_m, middle + half_m)
     _label(axes, _TICKS_M if half_m < 2 else half_m / 2)
@@ -92,7 +85,7 @@ def _draw_hypotheses(axes: Axes3D, poses: Poses, t: int, person: int, half_m: fl
 def _label(axes: Axes3D, ticks_m: float) -> None:
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
         axis.set_major_locator(MultipleLocator(ticks_m))
-    # Zoomed out a little, or the upper label is cut; matplotlib's stub forgets that the zoom may be a fraction.
+    # Zoomed out slightly, so that the upper label is not clipped; matplotlib's stub wrongly requires an integer.
     axes.set_box_aspect((1, 1, 1), zoom=0.9)  # pyright: ignore[reportArgumentType]
     axes.view_init(elev=12, azim=-60)
     axes.tick_params(labelsize=6, pad=-3)
@@ -118,12 +111,12 @@ def _upright(points_cam: Float[ndarray, "... 3"]) -> Float[ndarray, "... 3"]:
 
 
 def _extent(points: Float[ndarray, "j 3"]) -> tuple[ndarray, ndarray]:
-    """Lowest and highest coordinate along each axis, NaN left out; 0 when there is nothing else."""
+    """Smallest and largest coordinate along each axis, ignoring NaN; 0 without known joints."""
     finite = points[np.isfinite(points).all(-1)]
     return (finite.min(0), finite.max(0)) if len(finite) else (np.zeros(3), np.zeros(3))
 
 
 def _half_extent(bodies: Float[ndarray, "n j 3"]) -> float:
-    """Half of the edge in metres of a cube that holds each of the bodies."""
+    """Half the edge length in metres of a cube that can contain each of the bodies."""
     edges = [np.ptp(np.stack(_extent(body)), axis=0).max() for body in bodies]
     return max(0.55 * float(max(edges)), 0.25)

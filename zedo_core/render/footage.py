@@ -1,9 +1,9 @@
-"""What overlays are drawn on: the frames of the input that belong to a result, and the people in them."""
+"""The frames of the input that belong to a result, on which overlays are drawn."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,9 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from zedo_core.errors import InputError
-from zedo_core.render.draw import BACKGROUND, Canvas, dot_radius, draw_dots, line_width, text_size
-from zedo_core.render.people import draw_name, draw_person
+from zedo_core.render.draw import BACKGROUND, Canvas
+from zedo_core.render.people import draw_people
+from zedo_core.render.video import TimedImage
 from zedo_core.types import Frame, Keypoints, Poses
 
 if TYPE_CHECKING:
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_LEAST_PX, _WIDEST_PX = 64, 1920
-_USUAL_FPS, _SLIDES_FPS = 25.0, 1.0
+_MIN_PX, _MAX_PX = 64, 1920
+_DEFAULT_FPS, _SLIDES_FPS = 25.0, 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Footage:
-    """A result with the frames it is of; `source` None gives a dark picture to draw on."""
+    """A result with its input frames; without a `source` the background is dark."""
 
     poses: Poses
     keypoints: Keypoints
@@ -36,7 +37,7 @@ class Footage:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(width, height) of the input in pixels, from whoever knows it."""
+        """(width, height) of the input in pixels, from the source, the keypoints or the camera, or estimated."""
         if self.source is not None and self.source.size is not None:
             return self.source.size
         if self.keypoints.image_sizes is not None:
@@ -45,50 +46,51 @@ class Footage:
         if (size := self.poses.camera(0).size) is not None:
             return size
         corner = self.keypoints.xy[self.keypoints.confidence > 0].max(axis=0, initial=0.0)
-        width, height = np.clip(corner * 1.1, _LEAST_PX, _WIDEST_PX)
+        width, height = np.clip(corner * 1.1, _MIN_PX, _MAX_PX)
         return int(width), int(height)
 
     @property
     def fps(self) -> float:
-        """Frames per second; pictures that belong to no recording are shown one after another."""
+        """Frames per second; unrelated pictures are shown as slides."""
         known = (self.source.fps if self.source is not None else None) or self.poses.fps
-        return known or (_USUAL_FPS if self.source is None or self.source.sequence else _SLIDES_FPS)
+        return known or (_DEFAULT_FPS if self.source is None or self.source.sequence else _SLIDES_FPS)
 
     def check(self) -> None:
-        """InputError when the source's pictures have another shape than those that the result is of."""
-        of_result, of_source = self.poses.camera(0).size, self.source.size if self.source is not None else None
-        if of_result is None or of_source is None or self.source is None:
+        """InputError when the source has another aspect ratio than the result's input."""
+        expected, found = self.poses.camera(0).size, self.source.size if self.source is not None else None
+        if expected is None or found is None or self.source is None:
             return
-        if abs(of_source[0] * of_result[1] - of_source[1] * of_result[0]) > max(of_result) + max(of_source):
+        if abs(found[0] * expected[1] - found[1] * expected[0]) > max(expected) + max(found):
             raise InputError(
-                f"{self.source.path}: expected the pictures of the result, {of_result[0]}x{of_result[1]} px, found "
-                f"{of_source[0]}x{of_source[1]} px; give the input that was lifted"
+                f"{self.source.path}: expected the input of the result, {expected[0]}x{expected[1]} px, found "
+                f"{found[0]}x{found[1]} px; give the input that was lifted"
             )
 
     def frames(self) -> Iterator[tuple[int, Frame]]:
-        """Each row of the poses with its frame, found by its number; `time_s` is always finite.
+        """The poses' frames, matched by number, with their index t; `time_s` is always finite.
 
-        InputError when the source has none of the frames.
+        InputError when the source has none of them.
         """
-        rows = {int(number): t for t, number in enumerate(self.poses.frame_numbers)}
+        indices = {number: t for t, number in enumerate(self.poses.frame_numbers.tolist())}
         found = 0
         for frame in self._blank() if self.source is None else self.source:
-            if frame.number not in rows:
+            if frame.number not in indices:
                 continue
-            t = rows[frame.number]
+            t = indices[frame.number]
             time_s = frame.time_s
             if not np.isfinite(time_s):
                 times = self.poses.times_s
                 time_s = float(times[t]) if times is not None else frame.number / self.fps
             yield t, Frame(image=frame.image, number=frame.number, time_s=time_s, name=frame.name)
             found += 1
-            if found == len(rows):
+            if found == len(indices):
                 return
         if found == 0:
             raise InputError(
-                f"overlay: expected frames {min(rows)} to {max(rows)} in the source, found none; give its source"
+                f"overlay: expected frames {min(indices)} to {max(indices)} in the source, found none; "
+                "give the input that was lifted"
             )
-        _log.warning("overlay: %d of %d frames were not found in the source", len(rows) - found, len(rows))
+        _log.warning("overlay: %d of %d frames were not found in the source", len(indices) - found, len(indices))
 
     def _blank(self) -> Iterator[Frame]:
         width, height = self.size
@@ -96,21 +98,36 @@ class Footage:
         for number in self.poses.frame_numbers:
             yield Frame(image=image, number=int(number), time_s=float("nan"))
 
-    def drawn(self, t: int, frame: Frame, size: tuple[int, int]) -> Canvas:
-        """The frame of row `t` in the middle of a canvas of `size` (width, height), with the people as seen."""
-        canvas, place = _placed(frame.image, size)
-        _draw_people(canvas, self.poses, t, self.keypoints, frame.number, place)
+    def draw(self, t: int, frame: Frame, size: tuple[int, int]) -> Canvas:
+        """The t-th frame centred on a canvas of `size` (width, height), with its people."""
+        canvas, to_canvas = _fit(frame.image, size)
+        draw_people(canvas, self.poses, t, self.keypoints, to_canvas)
         return canvas
+
+    def images(
+        self, size: tuple[int, int], panel: Callable[[int, float], Canvas] | None = None
+    ) -> Generator[TimedImage]:
+        """The drawn frames with times in seconds from 0, each next to `panel(t, time_s)` if given."""
+        start_s = None
+        for t, frame in self.frames():
+            start_s = frame.time_s if start_s is None else start_s
+            image, time_s = self.draw(t, frame, size), frame.time_s - start_s
+            yield (image if panel is None else np.hstack([image, panel(t, time_s)])), time_s
+
+
+def panel_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Size of the panel next to an image of `size` (width, height): of the same height, at most square."""
+    return even(np.clip(size[0], 0.75 * size[1], size[1])), size[1]
 
 
 def even(length: float) -> int:
-    """The nearest even number of pixels, 2 at least: what videos are made of."""
+    """The nearest even number of pixels, at least 2, as videos require."""
     return max(2, 2 * round(length / 2))
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where the pixels of the input went on the canvas."""
+class _ToCanvas:
+    """Transform from pixels of the input to the canvas."""
 
     scale: float
     offset: tuple[int, int]
@@ -119,34 +136,13 @@ class _Place:
         return (xy + 0.5) * self.scale - 0.5 + self.offset
 
 
-def _placed(image: UInt8[ndarray, "_ _ 3"], size: tuple[int, int]) -> tuple[Canvas, _Place]:
-    """A canvas of `size` (width, height) with `image` scaled into its middle."""
+def _fit(image: UInt8[ndarray, "_ _ 3"], size: tuple[int, int]) -> tuple[Canvas, _ToCanvas]:
+    """A canvas of `size` (width, height) with `image` scaled to fit and centred."""
     height, width = image.shape[:2]
     scale = min(size[0] / width, size[1] / height)
     inner = min(size[0], round(width * scale)), min(size[1], round(height * scale))
     left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
     canvas = np.full((size[1], size[0], 3), BACKGROUND, np.uint8)
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(image, inner, interpolation=way)
-    return canvas, _Place(scale, (left, top))
-
-
-def _draw_people(canvas: Canvas, poses: Poses, t: int, keypoints: Keypoints, number: int, place: _Place) -> None:
-    """The bones of the chosen hypotheses as the camera sees them; upon them the keypoints, and the ids."""
-    height = canvas.shape[0]
-    camera = poses.camera(t)
-    people = np.flatnonzero(poses.present[t]).tolist()
-    bodies = [place(camera.project(poses.joints[t, p, poses.chosen[t, p]])) for p in people]
-    for p, xy in zip(people, bodies, strict=True):
-        draw_person(canvas, xy, poses, (t, p), line_width(height))
-    _draw_keypoints(canvas, keypoints, number, place)
-    for p, xy in zip(people, bodies, strict=True):
-        draw_name(canvas, xy, poses, (t, p), text_size(height))
-
-
-def _draw_keypoints(canvas: Canvas, keypoints: Keypoints, number: int, place: _Place) -> None:
-    """The joints that were seen."""
-    for k in np.flatnonzero(keypoints.frame_numbers == number):
-        for xy, confidence in zip(keypoints.xy[k], keypoints.confidence[k], strict=True):
-            seen = np.where(confidence[:, None] > 0, place(xy), np.nan)
-            draw_dots(canvas, seen, keypoints.skeleton, dot_radius(canvas.shape[0]))
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(image, inner, interpolation=interpolation)
+    return canvas, _ToCanvas(scale, (left, top))

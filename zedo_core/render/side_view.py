@@ -1,7 +1,7 @@
-"""The panel beside the picture: the people in 3D, seen from the side and a little from above.
+"""The panel next to the image: the people in 3D, seen from the side and slightly from above.
 
-The camera's points are turned about the vertical and tilted, without perspective; one scale and one
-ground for all people and the whole clip.
+Points in camera axes are rotated about the vertical and tilted, without perspective; scale and ground are the same
+for all people and the whole clip.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from zedo_core.render.draw import (
     text_size,
     text_width,
 )
-from zedo_core.render.people import MADE_UP, draw_name, draw_person, pale
+from zedo_core.render.people import FILLED, draw_name, draw_person, pale
 from zedo_core.types import Poses
 
 _TURN, _TILT = math.radians(65), math.radians(16)
-_GHOSTS = 10  # more than these hypotheses beside the chosen one only make a blot
+_MAX_GHOSTS = 10  # more hypotheses would only blur
 _GHOST_ALPHA = 0.3
 _GROUND, _GRID, _SHADOW, _FAINT = (36, 40, 49), (58, 63, 75), (20, 22, 27), (112, 114, 120)
 _LEGEND_ROWS, _ROW = 4, 1.5  # rows, and their distance in text sizes
-_LEAST_LEGEND_PX = 200  # a lower panel has no room for a legend
-_AROUND_M = 0.5  # ground shown around the people
-_NOBODY = np.array([[-1.0, -1.0, 3.0], [1.0, 1.0, 5.0]])  # metres; shown when there is no pose at all
+_MIN_LEGEND_PX = 200  # smallest height of a panel with a legend
+_MARGIN_M = 0.5  # ground shown around the people
+_DEFAULT_BOX_M = np.array([[-1.0, -1.0, 3.0], [1.0, 1.0, 5.0]])  # shown when there are no poses
 
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """Camera axes in metres to pixels of the panel."""
+    """Transform from camera axes in metres to pixels of the panel."""
 
     rotation: Float[ndarray, "3 3"]
     scale_px_per_m: float
@@ -54,36 +54,36 @@ class View:
     corners_m: Float[ndarray, "2 3"]
 
     def pixels(self, points_cam: Float[ndarray, "... 3"]) -> Float[ndarray, "... 2"]:
-        """Where the points appear."""
+        """Project points to the panel."""
         return (points_cam @ self.rotation.T)[..., :2] * self.scale_px_per_m + self.offset_px
 
     def on_ground(self, points_cam: Float[ndarray, "... 3"]) -> Float[ndarray, "... 3"]:
-        """The points of the ground below."""
+        """The points on the ground below."""
         return np.stack([points_cam[..., 0], np.full_like(points_cam[..., 1], self.ground_m), points_cam[..., 2]], -1)
 
     def depth_m(self, points_cam: Float[ndarray, "j 3"]) -> float:
-        """Mean distance into the panel."""
+        """Mean depth in the panel."""
         return float(np.nanmean(points_cam @ self.rotation[2]))
 
 
 def fit_view(points_cam: Float[ndarray, "n 3"], size: tuple[int, int]) -> View:
-    """The view that holds nearly all `points_cam` (NaN are left out) in a panel of `size` (width, height) pixels."""
+    """The view that fits nearly all `points_cam` (ignoring NaN) into a panel of `size` (width, height) pixels."""
     points = points_cam[np.isfinite(points_cam).all(-1)]
-    low, high = np.percentile(points, (0.5, 99.5), axis=0) if len(points) else _NOBODY
-    around = np.array([_AROUND_M, 0.0, _AROUND_M])
-    corners = np.stack([low - around, high + around])
+    low, high = np.percentile(points, (0.5, 99.5), axis=0) if len(points) else _DEFAULT_BOX_M
+    margin = np.array([_MARGIN_M, 0.0, _MARGIN_M])
+    corners = np.stack([low - margin, high + margin])
     rotation = side_rotation()
     box = np.array([[corners[i, 0], corners[j, 1], corners[k, 2]] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
-    shown = (box @ rotation.T)[:, :2]
-    extent = np.maximum(np.ptp(shown, axis=0), 0.5)
-    middle, free = room_for_people(size)
+    rotated = (box @ rotation.T)[:, :2]
+    extent = np.maximum(np.ptp(rotated, axis=0), 0.5)
+    middle, free = free_area(size)
     scale = float((free / extent).min())
-    offset = middle - (shown.min(0) + shown.max(0)) / 2 * scale
+    offset = middle - (rotated.min(0) + rotated.max(0)) / 2 * scale
     return View(rotation=rotation, scale_px_per_m=scale, offset_px=offset, ground_m=float(high[1]), corners_m=corners)
 
 
-def room_for_people(size: tuple[int, int]) -> tuple[Float[ndarray, " 2"], Float[ndarray, " 2"]]:
-    """Middle and extent in pixels of what legend and scale bar leave free."""
+def free_area(size: tuple[int, int]) -> tuple[Float[ndarray, " 2"], Float[ndarray, " 2"]]:
+    """Centre and extent in pixels of the area between legend and scale bar."""
     text = text_size(size[1])
     top = min((_LEGEND_ROWS * _ROW + 1.5) * text, 0.3 * size[1])
     bottom = min(3.5 * text, 0.15 * size[1])
@@ -92,36 +92,36 @@ def room_for_people(size: tuple[int, int]) -> tuple[Float[ndarray, " 2"], Float[
 
 
 def side_rotation(turn: float = _TURN) -> Float[ndarray, "3 3"]:
-    """Panel axes (right, down, into the panel) from camera axes: a turn about y in radians, then a tilt."""
+    """Rotation from camera axes to panel axes (right, down, into the panel): a turn about y in radians, then a tilt."""
     c, s = math.cos(turn), math.sin(turn)
-    turned = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+    R_turn = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
     c, s = math.cos(_TILT), math.sin(_TILT)
-    return np.array([[1, 0, 0], [0, c, -s], [0, s, c]]) @ turned
+    return np.array([[1, 0, 0], [0, c, -s], [0, s, c]]) @ R_turn
 
 
 class SideView:
-    """Draws the panel of each frame of `poses`."""
+    """Draws the panel for each frame of `poses`."""
 
     def __init__(self, poses: Poses, size: tuple[int, int]) -> None:
         self._poses = poses
         self._size = size
-        self._view = fit_view(poses.best.reshape(-1, 3), size)
+        self._best = poses.best
+        self._view = fit_view(self._best.reshape(-1, 3), size)
         self._width, self._text = line_width(size[1]), text_size(size[1])
         self._empty = self._background()
 
     def draw(self, t: int) -> Canvas:
-        """The panel of the t-th frame."""
+        """The panel for the t-th frame."""
         image = self._empty.copy()
-        joints, chosen = self._poses.joints[t], self._poses.chosen[t]
-        people = [p for p in np.flatnonzero(chosen >= 0).tolist() if np.isfinite(joints[p, chosen[p]]).any()]
-        people.sort(key=lambda p: -self._view.depth_m(joints[p, chosen[p]]))
-        for p in people:
-            self._draw_shadow(image, joints[p, chosen[p]])
-        for p in people:
-            self._draw_ghosts(image, t, p)
-            xy = self._view.pixels(joints[p, chosen[p]])
-            draw_person(image, xy, self._poses, (t, p), self._width)
-            draw_name(image, xy, self._poses, (t, p), self._text)
+        rows = [row for row in self._poses.at(t).tolist() if np.isfinite(self._best[row]).any()]
+        rows.sort(key=lambda row: -self._view.depth_m(self._best[row]))
+        for row in rows:
+            self._draw_shadow(image, self._best[row])
+        for row in rows:
+            self._draw_ghosts(image, row)
+            xy = self._view.pixels(self._best[row])
+            draw_person(image, xy, self._poses, row, self._width)
+            draw_name(image, xy, self._poses, row, self._text)
         return image
 
     def _draw_shadow(self, image: Canvas, joints: Float[ndarray, "j 3"]) -> None:
@@ -129,15 +129,15 @@ class SideView:
         for child, parent in self._poses.skeleton.edges:
             draw_line(image, xy[child], xy[parent], _SHADOW, 2 * self._width)
 
-    def _draw_ghosts(self, image: Canvas, t: int, p: int) -> None:
-        """The best of the hypotheses that were not chosen, faintly."""
-        order = np.argsort(-self._poses.score[t, p], kind="stable")
-        ghosts = order[order != self._poses.chosen[t, p]][:_GHOSTS]
+    def _draw_ghosts(self, image: Canvas, row: int) -> None:
+        """Draw the best hypotheses besides the chosen one faintly; the first ones if there are no scores."""
+        order = np.argsort(-self._poses.score[row], kind="stable")
+        ghosts = order[order != self._poses.chosen[row]][:_MAX_GHOSTS]
         if not len(ghosts):
             return
         layer = image.copy()
         for h in ghosts:
-            xy = self._view.pixels(self._poses.joints[t, p, h])
+            xy = self._view.pixels(self._poses.joints[row, h])
             draw_bones(layer, xy, self._poses.skeleton, max(1, self._width // 2), outline=False)
         cv2.addWeighted(layer, _GHOST_ALPHA, image, 1 - _GHOST_ALPHA, 0, dst=image)
 
@@ -147,7 +147,7 @@ class SideView:
         image[:, :1] = _GRID
         self._draw_ground(image)
         self._draw_scale_bar(image)
-        if size[1] >= _LEAST_LEGEND_PX:
+        if size[1] >= _MIN_LEGEND_PX:
             self._draw_legend(image)
             self._draw_axes(image)
         return image
@@ -164,7 +164,7 @@ class SideView:
 
     def _draw_legend(self, image: Canvas) -> None:
         size, width = self._text, self._width
-        others = min(self._poses.joints.shape[2] - 1, _GHOSTS)
+        others = min(self._poses.hypotheses - 1, _MAX_GHOSTS)
         lines = [(0, 0.0, "left", SIDES["left"], width), (0, 5.0, "right", SIDES["right"], width)]
         lines.append((1, 0.0, "chosen hypothesis", SIDES["centre"], width))
         if others:
@@ -176,11 +176,11 @@ class SideView:
         y = (1.2 + _ROW * lines[-1][0] + _ROW) * size
         draw_dot(image, np.array([1.5 * size, y]), SIDES["centre"], dot_radius(image.shape[0]))
         draw_text(image, "2D keypoint", (2.8 * size, y), size)
-        if self._poses.is_filled.any():
+        if self._poses.filled.any():
             y += _ROW * size
             start, end = np.array([0.8 * size, y]), np.array([2.2 * size, y])
             draw_dashes(image, start, end, pale(SIDES["centre"]), max(1, width // 2))
-            draw_text(image, f"{MADE_UP} between two frames", (2.8 * size, y), size)
+            draw_text(image, f"{FILLED} in a gap", (2.8 * size, y), size)
 
     def _draw_scale_bar(self, image: Canvas) -> None:
         height, width = image.shape[:2]
@@ -195,7 +195,7 @@ class SideView:
         draw_text(image, text, (x, end[1] - 1.1 * self._text), self._text)
 
     def _draw_axes(self, image: Canvas) -> None:
-        """The camera's axes, as the panel sees them."""
+        """Draw the camera's axes."""
         size = self._text
         origin = np.array([1.2 * size, image.shape[0] - 4.2 * size])
         for name, axis in zip("xyz", self._view.rotation.T, strict=True):
@@ -206,6 +206,6 @@ class SideView:
 
 
 def nice_below(length: float) -> float:
-    """The largest of 1, 2, 5 times a power of ten that is not above `length` (> 0)."""
+    """The largest of 1, 2, 5 times a power of ten that does not exceed `length` (> 0)."""
     power = 10.0 ** math.floor(math.log10(length))
     return next(m * power for m in (5, 2, 1) if m * power <= length * (1 + 1e-9))

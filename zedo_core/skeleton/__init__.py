@@ -1,6 +1,6 @@
 """Joint sets and the conversion between them, by joint name.
 
-This is the only room in which joints are numbered; everywhere else they are asked for by name.
+Joint indices appear only in this package; everywhere else joints are referred to by name.
 """
 
 from zedo_core.skeleton.conversion import Conversion, conversion, pelvis_joints

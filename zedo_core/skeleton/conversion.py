@@ -1,4 +1,4 @@
-"""From one joint set to another, joint by joint by name."""
+"""Conversion between joint sets, by joint name."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from zedo_core.skeleton.joint_sets import H36M17
 from zedo_core.skeleton.skeleton import Skeleton
 
-# How a joint that a detector does not give is made from those it gives: sources (their mean is taken)
-# and the factor on the least of their confidences, first possible entry wins. On a video with triangulated markers
-# (YOLOv8n | OpenPose) limb joints were 37 | 30 px off, the middle of the hips 32 | 30, that of the shoulders 23 | 19,
-# the nose 30 | 45, the middle of the eyes 92 from the head top. The pelvis, spine and neck have less than that says
-# since the joints of Human3.6M are not quite these points; half or twice any factor moved the 3D by less than 3 mm.
+# How a missing joint is derived from those that a detector gives: the source joints, whose mean is taken, and the
+# factor on the lowest of their confidences; the first possible entry is used. On a video with triangulated markers
+# (YOLOv8n | OpenPose), limb joints were 37 | 30 px off, the midpoint of the hips 32 | 30, that of the shoulders
+# 23 | 19, the nose 30 | 45, and the midpoint of the eyes 92 px from the head top. The factors of pelvis, spine and neck
+# are lower than that suggests, since the joints of Human3.6M are not exactly these points; halving or doubling any
+# factor changed the 3D pose by less than 3 mm.
 _DERIVED: dict[str, tuple[tuple[tuple[str, ...], float], ...]] = {
     "pelvis": ((("left_hip", "right_hip"), 0.9),),
     "neck": ((("thorax",), 1.0), (("left_shoulder", "right_shoulder"), 0.9)),
@@ -31,9 +32,8 @@ _DERIVED: dict[str, tuple[tuple[tuple[str, ...], float], ...]] = {
 class Conversion:
     """Linear map from the joints of one set to those of another.
 
-    `weights` (target, source): a target joint is the weighted mean of its sources; a row of zeros
-    is a joint that cannot be had. `factors` (target,): what the least confidence of the sources is
-    multiplied by.
+    `weights` (target, source): a target joint is the weighted mean of its sources; a row of zeros is a joint that
+    cannot be derived. `factors` (target,) multiply the lowest confidence of the sources.
     """
 
     source: Skeleton
@@ -42,18 +42,18 @@ class Conversion:
     factors: NDArray[np.float64]
 
     def points(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Points (..., source joint, d) to (..., target joint, d)."""
+        """Convert points (..., source joint, d) to (..., target joint, d)."""
         return np.einsum("ts,...sd->...td", self.weights, points)
 
     def confidence(self, confidence: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Confidences (..., source joint) to (..., target joint); 0 where a source is missing."""
-        least = np.where(self.weights > 0, confidence[..., None, :], np.inf).min(axis=-1)
-        return self.factors * np.where(np.isfinite(least), least, 0.0)
+        """Convert confidences (..., source joint) to (..., target joint); 0 where a source is missing."""
+        lowest = np.where(self.weights > 0, confidence[..., None, :], np.inf).min(axis=-1)
+        return self.factors * np.where(np.isfinite(lowest), lowest, 0.0)
 
 
 @cache
 def conversion(source: Skeleton, target: Skeleton) -> Conversion:
-    """How to make `target` from `source`, joint by joint."""
+    """The conversion from the joints of `source` to those of `target`."""
     rows = [_derive(source, joint, frozenset()) for joint in target.joints]
     weights = np.array([row for row, _ in rows])
     factors = np.array([factor for _, factor in rows])
@@ -63,7 +63,7 @@ def conversion(source: Skeleton, target: Skeleton) -> Conversion:
 
 
 def _derive(source: Skeleton, joint: str, pending: frozenset[str]) -> tuple[NDArray[np.float64], float]:
-    """Weights over the source joints and confidence factor of one target joint."""
+    """Weights over the source joints, and the confidence factor, of one target joint."""
     if joint in source.joints:
         return np.eye(len(source))[source.index(joint)], 1.0
     for sources, factor in _DERIVED.get(joint, ()):

@@ -1,4 +1,4 @@
-"""The joint sets that zedo knows by name; the official orders of their joints stand here and nowhere else."""
+"""The joint sets that zedo knows by name, with the official order of their joints."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ HALPE26 = Skeleton(
         *_FEET,
     ),
 )
-# OpenPose's experimental model: COCO-17, then neck, head top and feet. Its files look like those of BODY_25.
+# OpenPose's experimental model: COCO-17, then neck, head top and feet. Its files are like those of BODY_25.
 BODY25B = Skeleton(
     "body-25b",
     (
@@ -190,7 +190,7 @@ SKELETONS = {s.name: s for s in (H36M17, LSP14, COCO17, COCO18, BODY25, BODY25B,
 
 
 def get_skeleton(name: str) -> Skeleton:
-    """The joint set called `name` (case and punctuation are forgiven: `COCO17` is `coco-17`)."""
+    """The joint set called `name`, regardless of case and punctuation: `COCO17` is `coco-17`; else InputError."""
     wanted = "".join(c for c in name.lower() if c.isalnum())
     for known, skeleton in SKELETONS.items():
         if "".join(c for c in known if c.isalnum()) == wanted:

@@ -1,4 +1,4 @@
-"""A joint set: the names of its joints in their order, their bones, and which are left and right."""
+"""A joint set: the names of its joints in order, its bones, and which joints are left and right."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _SIDES = ("left", "right")
 class Skeleton:
     """A named, ordered joint set with its bones.
 
-    `bones` maps a joint to its parent; a joint without an entry is a root. Left and right are told
-    by the prefixes `left_` and `right_`, or by `pairs` (left, right) where they are given.
+    `bones` are pairs (child, parent); a joint without a parent is a root. Left and right are identified by the prefixes
+    `left_` and `right_`, or by `pairs` (left, right) where given.
     """
 
     name: str
@@ -28,41 +28,41 @@ class Skeleton:
         return len(self.joints)
 
     def index(self, joint: str) -> int:
-        """Position of `joint`; InputError when the set has no such joint."""
+        """Index of `joint`; InputError when the set has no such joint."""
         try:
             return self.joints.index(joint)
         except ValueError:
             raise InputError(f"joint set {self.name} has no joint '{joint}'; it has {', '.join(self.joints)}") from None
 
     def indices(self, joints: tuple[str, ...]) -> list[int]:
-        """Positions of several joints."""
+        """Indices of several joints."""
         return [self.index(joint) for joint in joints]
 
     @cached_property
     def edges(self) -> tuple[tuple[int, int], ...]:
-        """Bones as (child, parent) positions."""
+        """Bones as (child, parent) indices."""
         return tuple((self.index(child), self.index(parent)) for child, parent in self.bones)
 
     @cached_property
     def parents(self) -> tuple[int, ...]:
-        """Parent position of every joint, -1 for a root."""
+        """Index of every joint's parent, -1 for a root."""
         table = dict(self.edges)
         return tuple(table.get(i, -1) for i in range(len(self)))
 
     @cached_property
     def root(self) -> int:
-        """Position of the joint that poses are relative to; InputError when the bones do not form one tree."""
+        """Index of the joint that poses are relative to; InputError when the bones do not form a single tree."""
         roots = [joint for joint, parent in zip(self.joints, self.parents, strict=True) if parent < 0]
         if len(roots) != 1:
             raise InputError(
-                f"joint set {self.name}: expected bones that form one tree for a prior, found {len(roots)} roots "
+                f"joint set {self.name}: expected bones that form a single tree for a prior, found {len(roots)} roots "
                 f"({', '.join(roots)}); use another set such as h36m-17"
             )
         return self.index(roots[0])
 
     @cached_property
     def mirror(self) -> tuple[int, ...]:
-        """Permutation that exchanges left and right joints."""
+        """Permutation that swaps left and right joints."""
         if self.pairs is None:
             return tuple(self.index(mirrored(joint)) for joint in self.joints)
         other = {a: b for left, right in self.pairs for a, b in ((left, right), (right, left))}
@@ -70,7 +70,7 @@ class Skeleton:
 
     @cached_property
     def bone_pairs(self) -> tuple[tuple[tuple[int, int], tuple[int, int]], ...]:
-        """Every left bone with its right one, as (child, parent) positions."""
+        """Every left bone with its right counterpart, as (child, parent) indices."""
         left = [edge for edge in self.edges if "left" in (self.side(edge[0]), self.side(edge[1]))]
         return tuple((edge, (self.mirror[edge[0]], self.mirror[edge[1]])) for edge in left)
 
@@ -85,7 +85,7 @@ class Skeleton:
 
 
 def mirrored(joint: str) -> str:
-    """Name of the joint on the other side of the body."""
+    """Name of the corresponding joint on the other side of the body."""
     for prefix, other in _MIRROR.items():
         if joint.startswith(prefix):
             return other + joint[len(prefix) :]

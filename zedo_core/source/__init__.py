@@ -1,6 +1,6 @@
-"""Pictures, videos and folders of pictures as one thing: something that gives upright RGB frames.
+"""Pictures, videos, folders of pictures and cameras as sources of upright RGB frames.
 
-A source can be read more than once, and reads in constant memory: `for frame in open_source(path)`.
+A source may be read more than once and uses constant memory: `for frame in open_source(path)`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ __all__ = ["Source", "open_live", "open_source"]
 
 
 def open_source(path: str | Path, cut: Cut = WHOLE) -> Source:
-    """The picture, video or folder of pictures at `path`, told by its content; only the frames in `cut` are given.
+    """Open a picture, a video or a folder of pictures, detected from its content; yields only the frames in `cut`.
 
-    `time_s` of a frame is its presentation time in a video, 0 for a picture, and NaN in a folder,
-    where nobody knows; numbers and times are those of the whole input. InputError when nothing is
-    there or in the cut, FormatError when it cannot be read; a file damaged behind its header shows
-    when it is iterated over. In a folder a damaged picture is left out and told.
+    `time_s` of a frame is its presentation time in a video, 0 for a picture, and NaN in a folder, where it is unknown;
+    numbers and times are those of the whole input. InputError when there is no such file or no frame in the cut,
+    FormatError when the file cannot be read; damage after the header is reported during iteration. In a folder, damaged
+    pictures are left out with a warning.
     """
     path = Path(path)
     try:
@@ -38,5 +38,5 @@ def open_source(path: str | Path, cut: Cut = WHOLE) -> Source:
         return open_picture(path, cut) or open_video(path, cut)
     except (OSError, ValueError) as error:
         raise FormatError(
-            f"{path}: expected something readable, found '{error}'; check the path and its rights"
+            f"{path}: expected a readable file or folder, found '{error}'; check the path and its permissions"
         ) from None

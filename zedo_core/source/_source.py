@@ -1,4 +1,4 @@
-"""What every kind of input becomes."""
+"""The common type of all inputs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _log = logging.getLogger(__name__)
 
 
 class Damaged(dict[str, str]):
-    """Pictures that could not be read, by name, and why; each is told once, however often it is come across."""
+    """Pictures that could not be read: the reason by name. Each is logged once, even if the source is read again."""
 
-    def note(self, name: str, reason: str) -> None:
-        """Remember and tell."""
+    def add(self, name: str, reason: str) -> None:
+        """Add a picture, and log a warning the first time."""
         if name not in self:
             _log.warning("%s; it is left out", reason)
         self[name] = reason
@@ -27,13 +27,12 @@ class Damaged(dict[str, str]):
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Frames of one picture, video, folder or camera; iterate over it as often as needed.
+    """The frames of a picture, video, folder or camera; may be iterated over more than once.
 
-    `size` is (width, height) in pixels after turning upright, None when the pictures of a folder
-    differ; `count` is an estimate for progress bars; `sequence` says that the frames belong to one
-    recording: a video, or a folder whose pictures all have one size. `fps` is that of the input,
-    whatever `cut` leaves out; `cameras` are those that pictures themselves tell of (EXIF), by frame
-    number; `damaged` fills while it is iterated over.
+    `size` is the upright (width, height) in pixels, None when the pictures of a folder differ; `count` is an estimate
+    for progress bars; `sequence` tells whether the frames belong to one recording: a video, or a folder whose pictures
+    all have the same size. `fps` is that of the whole input, regardless of `cut`; `cameras` come from the pictures'
+    EXIF data, by frame number; `damaged` is filled during iteration.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""Live pictures: a camera of this machine, or a video file played as if it were one."""
+"""Live input: a camera of this machine, or a video file played in real time."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from zedo_core.types import Frame
 
 _log = logging.getLogger(__name__)
 
-_SILENT = 0  # level of OpenCV's log
+_SILENT = 0  # OpenCV's log level
 
 
 def open_live(name: str) -> Source:
-    """The camera of a number (0 is the first one), or a video file at the pace of its times.
+    """The camera with a number (0 is the first), or a video file played in real time.
 
     Times are seconds since the first frame; there is no count. InputError when there is no such camera or file. A
-    camera is opened when it is iterated over, and let go at the end.
+    camera is opened when the iteration starts, and released at its end.
     """
     if name.isascii() and name.isdecimal() and not Path(name).exists():
         return _camera(int(name))
@@ -35,11 +35,11 @@ def open_live(name: str) -> Source:
     if not path.is_file():
         raise InputError(f"{name}: expected the number of a camera (0) or a video file, found neither; check it")
     video = open_video(path)
-    return replace(video, count=None, read=lambda: _paced(video))
+    return replace(video, count=None, read=lambda: _in_real_time(video))
 
 
 def _camera(index: int) -> Source:
-    with _opened(index) as device:  # whether it is there is told before networks are loaded
+    with _open(index) as device:  # so that a missing camera is reported before networks are loaded
         size = round(device.get(cv2.CAP_PROP_FRAME_WIDTH)), round(device.get(cv2.CAP_PROP_FRAME_HEIGHT))
     return Source(
         path=Path(f"camera {index}"),
@@ -47,18 +47,19 @@ def _camera(index: int) -> Source:
         size=size if min(size) > 0 else None,
         count=None,
         sequence=True,
-        read=lambda: _captured(index),
+        read=lambda: _capture(index),
     )
 
 
 @contextmanager
-def _opened(index: int) -> Iterator[cv2.VideoCapture]:
+def _open(index: int) -> Iterator[cv2.VideoCapture]:
     with _silent_opencv():
         device = cv2.VideoCapture(index)
     try:
         if not device.isOpened():
             raise InputError(
-                f"camera {index}: could not be opened; check that it is there, free and allowed, or try another number"
+                f"camera {index}: cannot be opened; check that it is connected, not in use and permitted, or try "
+                "another number"
             )
         yield device
     finally:
@@ -67,8 +68,8 @@ def _opened(index: int) -> Iterator[cv2.VideoCapture]:
 
 @contextmanager
 def _silent_opencv() -> Iterator[None]:
-    """Without OpenCV's own lines about a camera that is not there."""
-    logs: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 4 has it at the top
+    """Suppress OpenCV's own messages about a missing camera."""
+    logs: Any = getattr(cv2.utils, "logging", cv2)  # in OpenCV 4 the functions are at the top level
     level = logs.getLogLevel()
     logs.setLogLevel(_SILENT)
     try:
@@ -77,14 +78,14 @@ def _silent_opencv() -> Iterator[None]:
         logs.setLogLevel(level)
 
 
-def _captured(index: int) -> Iterator[Frame]:
+def _capture(index: int) -> Iterator[Frame]:
     start_s, number = None, 0
-    with _opened(index) as device:
+    with _open(index) as device:
         while True:
-            there, picture = device.read()
+            success, picture = device.read()
             now_s = time.monotonic()
-            if not there:
-                _log.warning("camera %d: gives no more pictures", index)
+            if not success:
+                _log.warning("camera %d: delivers no more frames", index)
                 return
             start_s = now_s if start_s is None else start_s
             image = np.ascontiguousarray(picture[..., ::-1])
@@ -92,8 +93,8 @@ def _captured(index: int) -> Iterator[Frame]:
             number += 1
 
 
-def _paced(video: Source) -> Iterator[Frame]:
-    """Each frame when its time has come."""
+def _in_real_time(video: Source) -> Iterator[Frame]:
+    """The frames of a video, each at its presentation time."""
     start_s = time.monotonic()
     for frame in video:
         time.sleep(max(0.0, start_s + frame.time_s - time.monotonic()))

@@ -1,4 +1,4 @@
-"""Videos: every frame that can be decoded, upright, with the time at which a player shows it."""
+"""Videos: every frame that can be decoded, upright, with its presentation time."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from zedo_core.types import FRAME_RATES, Frame
 
 _log = logging.getLogger(__name__)
 
-# Formats are told by content. The list keeps texts, playlists and documents from being taken for videos.
+# Formats are detected from content; this list excludes texts, playlists and documents, which FFmpeg opens as well.
 _CONTAINERS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,av1,obu,ivf,mjpeg,flv,asf,ogg,gif,mxf,nut,dv,rm,wtv"
 
-Placed = tuple[int, float, av.VideoFrame]  # number, time in seconds, the frame as it was decoded
+TimedFrame = tuple[int, float, av.VideoFrame]  # number, time in seconds, the decoded frame
 
 
 def open_video(path: Path, cut: Cut = WHOLE) -> Source:
-    """A video that has at least one frame that can be decoded."""
-    with _opened(path) as (container, stream):
+    """The source of a video with at least one frame that can be decoded; FormatError otherwise."""
+    with _open(path) as (container, stream):
         rate = stream.average_rate or stream.guessed_rate
         fps = float(rate) if rate else None
         seconds = container.duration / av.time_base if container.duration else 0.0
     if fps is not None and not FRAME_RATES[0] <= fps <= FRAME_RATES[1]:
         raise FormatError(
-            f"{path}: expected {FRAME_RATES[0]:g} to {FRAME_RATES[1]:g} frames a second, found {fps:g}; the header is "
-            "damaged, convert the video with its true rate"
+            f"{path}: expected {FRAME_RATES[0]:g} to {FRAME_RATES[1]:g} frames per second, found {fps:g}; the header "
+            "is damaged, convert the video with its true rate"
         )
     count = stream.frames or round(seconds * (fps or 0.0)) or None
     first = next(_read(path, fps, WHOLE))
@@ -56,55 +56,55 @@ def open_video(path: Path, cut: Cut = WHOLE) -> Source:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and its main video stream; a cover picture of a song does not count as one."""
+def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The container and its main video stream; the cover art of an audio file does not count as one."""
     limits = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
     try:
         container = av.open(str(path.absolute()), container_options=limits)
     except (FFmpegError, OSError, ValueError):
         raise FormatError(
-            f"{path}: expected a picture or a video, found neither, or one that is damaged; copy or convert it again"
+            f"{path}: expected a picture or a video, found neither or a damaged one; copy or convert it again"
         ) from None
     with container:
         stream = container.streams.best("video")
         if not isinstance(stream, VideoStream) or Disposition.attached_pic in stream.disposition:
-            raise FormatError(f"{path}: expected a video, found a file without pictures; give another file")
+            raise FormatError(f"{path}: expected a video, found a file without a video stream; give another file")
         if stream.codec_context is None:
-            raise FormatError(f"{path}: expected a video, found one that no decoder here knows; convert it")
+            raise FormatError(f"{path}: expected a video, found one with an unknown codec; convert it")
         stream.thread_type = "AUTO"
-        # before the decoder makes room, also where the size changes on the way
+        # checked before the decoder allocates memory, also where the size changes within the video
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         yield container, stream
 
 
 def _read(path: Path, fps: float | None, cut: Cut) -> Iterator[Frame]:
-    """Frames in presentation order, times in seconds from the start of the file as a player shows them.
+    """Frames in presentation order, with presentation times in seconds from the start of the file.
 
-    Only the wanted frames become RGB, which takes most of the time.
+    Only the frames in the cut are converted to RGB, which takes most of the time.
     """
     matrix = None
-    given = decoded_any = False
-    with _opened(path) as (container, stream):
+    any_decoded = any_in_cut = False
+    with _open(path) as (container, stream):
         start_s = (container.start_time or 0) / av.time_base
 
-        def placed() -> Iterator[Placed]:
-            nonlocal matrix, decoded_any
+        def timed() -> Iterator[TimedFrame]:
+            nonlocal matrix, any_decoded
             for number, decoded in enumerate(_decode(path, container, stream)):
-                if number == 0:  # asked for once: side data and its frame hold each other in memory
-                    decoded_any, matrix = True, _display_matrix(decoded)
+                if number == 0:  # read once: side data and its frame keep each other alive
+                    any_decoded, matrix = True, _display_matrix(decoded)
                 yield number, number / (fps or 1.0) if decoded.time is None else decoded.time - start_s, decoded
 
-        for number, time_s, decoded in cut.take(placed(), lambda item: item[:2]):
-            given = True
-            yield Frame(image=_pixels(path, decoded, matrix), number=number, time_s=time_s, name=path.name)
-    if not decoded_any:
+        for number, time_s, decoded in cut.take(timed(), lambda item: item[:2]):
+            any_in_cut = True
+            yield Frame(image=_to_rgb(path, decoded, matrix), number=number, time_s=time_s, name=path.name)
+    if not any_decoded:
         raise FormatError(f"{path}: expected a video, found no frame that can be decoded; copy or convert it again")
-    if not given:
-        raise InputError(f"{path}: no frame lies in {cut}; choose another part")
+    if not any_in_cut:
+        raise InputError(f"{path}: no frame lies within {cut}; choose another part")
 
 
 def _decode(path: Path, container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
-    """Every frame that can be decoded; what is damaged or cut off ends in one warning."""
+    """Every frame that can be decoded; damaged or missing frames result in a single warning."""
     packets = damaged = 0
     try:
         for packet in container.demux(stream):
@@ -116,7 +116,7 @@ def _decode(path: Path, container: InputContainer, stream: VideoStream) -> Itera
     except FFmpegError:
         damaged += 1
     if damaged or packets < stream.frames:
-        _log.warning("%s: the video is damaged or cut short; frames that cannot be decoded are left out", path)
+        _log.warning("%s: the video is damaged or truncated; frames that cannot be decoded are left out", path)
 
 
 def _display_matrix(frame: av.VideoFrame) -> Int32[ndarray, " 9"] | None:
@@ -124,19 +124,19 @@ def _display_matrix(frame: av.VideoFrame) -> Int32[ndarray, " 9"] | None:
     return None if matrix is None else np.frombuffer(bytes(matrix), np.int32)
 
 
-def _pixels(path: Path, frame: av.VideoFrame, matrix: Int32[ndarray, " 9"] | None) -> UInt8[ndarray, "height width 3"]:
+def _to_rgb(path: Path, frame: av.VideoFrame, matrix: Int32[ndarray, " 9"] | None) -> UInt8[ndarray, "height width 3"]:
     try:
         return _upright(frame, matrix)
     except (FFmpegError, ValueError):
-        raise FormatError(f"{path}: pixels of format {frame.format.name} cannot be read; convert it") from None
+        raise FormatError(f"{path}: unsupported pixel format {frame.format.name}; convert the video") from None
 
 
 def _upright(frame: av.VideoFrame, matrix: Int32[ndarray, " 9"] | None) -> UInt8[ndarray, "height width 3"]:
-    """RGB pixels, turned and mirrored as the display matrix of the container says."""
+    """RGB pixels, rotated and mirrored according to the display matrix of the container."""
     image = frame.to_ndarray(format="rgb24")
     if matrix is None:
         return image
-    a, b, _, c, d = matrix[:5]  # what is at (x, y) is shown at (a x + c y, b x + d y)
+    a, b, _, c, d = matrix[:5]  # (x, y) is displayed at (a x + c y, b x + d y)
     if abs(b) > abs(a):
         image, a, d = image.transpose(1, 0, 2), c, b
     return np.ascontiguousarray(image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])

@@ -1,1 +1,1 @@
-"""Files: written whole or not at all, read within bounds, never executed; one run at a time in a folder."""
+"""Files: atomic writes, bounded reads, pickles without code execution, and a lock for folders."""

@@ -1,4 +1,4 @@
-"""Files at the door: written whole or not at all, and read only as far as their size explains."""
+"""Atomic writes, and reads whose memory is bounded by the size of the file."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ from zedo_core.errors import FormatError, OutputError
 if TYPE_CHECKING:
     from numpy import ndarray
 
-MAX_PIXELS = 178_000_000  # of a picture; decoded, 0.5 GB; Pillow's own guard against bombs stands just above
-LARGEST_TEXT = 2**30  # bytes of a JSON; parsed, it takes some twenty times as much
-_FREE_BYTES = 2**28  # that any npz may hold
-_MOST_RATIO = 100  # beyond those, to the size of the file; noisy numbers shrink to a half, tables with gaps to a tenth
-_MOST_ARRAYS = 10_000
+MAX_PIXELS = 178_000_000  # of a picture; 0.5 GB when decoded, and just below Pillow's own limit
+MAX_TEXT = 2**30  # bytes of a JSON file; parsed, it takes about twenty times as much memory
+_FREE_BYTES = 2**28  # that any npz may unpack to
+_MAX_RATIO = 100  # beyond that, to the file's size; noisy numbers compress to a half, tables with gaps to a tenth
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` (same suffix) to write to; on success it is renamed, on failure removed.
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path next to `path` (same suffix); on success it is renamed to `path`, on failure removed.
 
     OutputError when the folder cannot be written to or the disk is full.
     """
@@ -50,25 +49,25 @@ def written_whole(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def read_bounded(path: Path, most: int = LARGEST_TEXT) -> bytes:
-    """The content of a file, device or pipe of at most so many bytes; FormatError when it is larger, else OSError."""
+def read_bounded(path: Path, max_bytes: int = MAX_TEXT) -> bytes:
+    """The content of a file, device or pipe; FormatError when it is larger than `max_bytes`, OSError as usual."""
     with open(path, "rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise FormatError(f"{path}: expected at most {most >> 20} MiB, found more; split the file, or give another")
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise FormatError(f"{path}: expected at most {max_bytes >> 20} MiB, found more; split the file or use another")
     return content
 
 
 def load_arrays(path: Path) -> dict[str, ndarray]:
-    """The arrays of an npz, no pickle among them; FormatError when it cannot be read."""
+    """The arrays of an npz without pickles; FormatError when it cannot be read."""
     try:
         return read_arrays(path)
-    except Exception as error:  # numpy answers damage with almost any of them
+    except Exception as error:  # damage makes numpy raise almost any exception
         raise FormatError(f"{path}: not a readable npz ({error or type(error).__name__})") from None
 
 
 def load_array_or_arrays(path: Path, name: str, what: str) -> dict[str, ndarray]:
-    """The arrays of an npz, or that of an npy under `name`; FormatError that expected `what` when it is neither."""
+    """The arrays of an npz, or the array of an npy under `name`; FormatError, naming `what` was expected, otherwise."""
     import numpy as np
 
     magic = np.lib.format.MAGIC_PREFIX
@@ -83,69 +82,69 @@ def load_array_or_arrays(path: Path, name: str, what: str) -> dict[str, ndarray]
         raise FormatError(f"{path}: no such file; expected {what} as an npz or npy") from None
     except FormatError:
         raise
-    except Exception:  # numpy answers damage with almost any of them
+    except Exception:  # damage makes numpy raise almost any exception
         raise FormatError(f"{path}: expected {what} as an npz or npy of numbers, cannot read it") from None
 
 
-def read_arrays(path: Path, without: Collection[str] = ()) -> dict[str, ndarray]:
-    """As `load_arrays`, with whatever exception numpy has for what it cannot read; not those `without`."""
-    import numpy as np  # here, since commands that read no array need not wait for it
+def read_arrays(path: Path, exclude: Collection[str] = ()) -> dict[str, ndarray]:
+    """As `load_arrays`, without the arrays in `exclude`, and with numpy's own exceptions."""
+    import numpy as np  # here, so that commands that read no arrays start faster
 
     with open(path, "rb") as file:
-        check_sizes(file, without)
+        check_sizes(file, exclude)
         with np.load(file, allow_pickle=False) as data:
-            entries = {name: data[name] for name in data.files if name not in without}
+            entries = {name: data[name] for name in data.files if name not in exclude}
     return {name: check_texts(entry) for name, entry in entries.items() if isinstance(entry, np.ndarray)}
 
 
 def check_texts(array: ndarray) -> ndarray:
-    """The array; ValueError for records, and for texts with numbers that are no letters, over which Python stumbles."""
+    """The array itself; ValueError for records, and for texts with invalid code points, on which Python fails later."""
     if array.dtype.kind == "V":
-        raise ValueError("an array holds records")
+        raise ValueError("an array contains records")
     if array.dtype.kind == "U" and array.size and array.dtype.itemsize:
-        letters = array.astype(array.dtype.newbyteorder("=")).reshape(-1).view("u4")
-        if letters.max() > sys.maxunicode:
-            raise ValueError("an array holds texts that are damaged")
+        code_points = array.astype(array.dtype.newbyteorder("=")).reshape(-1).view("u4")
+        if code_points.max() > sys.maxunicode:
+            raise ValueError("an array contains damaged texts")
     return array
 
 
-def check_sizes(file: IO[bytes], without: Collection[str] = ()) -> None:
-    """ValueError when an npy or npz asks for more memory than its content explains; the file is left at its start.
+def check_sizes(file: IO[bytes], exclude: Collection[str] = ()) -> None:
+    """ValueError when an npy or npz would take more memory than its size justifies; leaves the file at its start.
 
-    To be called before numpy reads, which would make room for whatever a header says. Arrays `without` do not count.
+    To be called before numpy reads, which allocates whatever a header states. Arrays in `exclude` do not count.
     """
     size = os.fstat(file.fileno()).st_size
     file.seek(0)
     if file.read(2) == b"PK":
-        _check_archive(file, size, without)
+        _check_archive(file, size, exclude)
     else:
         file.seek(0)
         _check_header(file, size)
     file.seek(0)
 
 
-def check_stored(path: Path) -> None:
-    """ValueError when a zip, as torch writes them, is compressed: unpacked it could have any size."""
+def check_uncompressed(path: Path) -> None:
+    """ValueError when a zip file of torch is compressed, since it could unpack to any size."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             packed = [entry.filename for entry in archive.infolist() if entry.compress_type != zipfile.ZIP_STORED]
         if packed:
-            raise ValueError(f"{packed[0][:80]!a} is compressed, as torch never does it")
+            raise ValueError(f"{packed[0][:80]!a} is compressed, which torch never does")
 
 
-def most_bytes(size: int) -> int:
-    """The memory that the arrays of a file of this size may have."""
-    return max(_FREE_BYTES, _MOST_RATIO * size)
+def memory_limit(size: int) -> int:
+    """The bytes that the arrays of a file of `size` bytes may take in memory."""
+    return max(_FREE_BYTES, _MAX_RATIO * size)
 
 
-def _check_archive(file: IO[bytes], size: int, without: Collection[str]) -> None:
+def _check_archive(file: IO[bytes], size: int, exclude: Collection[str]) -> None:
     with zipfile.ZipFile(file) as archive:
-        entries = [entry for entry in archive.infolist() if entry.filename.removesuffix(".npy") not in without]
-        held, most = sum(entry.file_size for entry in entries), most_bytes(size)
-        if held > most or len(entries) > _MOST_ARRAYS:
+        entries = [entry for entry in archive.infolist() if entry.filename.removesuffix(".npy") not in exclude]
+        unpacked, limit = sum(entry.file_size for entry in entries), memory_limit(size)
+        if unpacked > limit:
             raise ValueError(
-                f"unpacked it would be {held / 2**20:.0f} MiB in {len(entries)} arrays, "
-                f"expected at most {most >> 20} MiB in {_MOST_ARRAYS} for a file of its size"
+                f"unpacked it would be {unpacked / 2**20:.0f} MiB, expected at most {limit >> 20} MiB for a file of "
+                "its size"
             )
         for entry in entries:
             if entry.filename.endswith(".npy"):
@@ -154,7 +153,7 @@ def _check_archive(file: IO[bytes], size: int, without: Collection[str]) -> None
 
 
 def npy_header(file: Any) -> tuple[tuple[int, ...], bool, Any]:
-    """Shape, whether columns come first, and dtype that an npy names; the file is left at its values."""
+    """Shape, whether in Fortran order, and dtype from the header of an npy; leaves the file at the values."""
     from numpy.lib import format as npy
 
     version = npy.read_magic(file)
@@ -162,11 +161,11 @@ def npy_header(file: Any) -> tuple[tuple[int, ...], bool, Any]:
 
 
 def _check_header(file: Any, size: int) -> None:
-    """Compare the shape that an npy names with its bytes; an axis of 0 hides none of the others."""
+    """ValueError when the header of an npy states more values than it has bytes, even if one axis has length 0."""
     shape, _, dtype = npy_header(file)
     needed = math.prod(max(1, n) for n in shape) * dtype.itemsize
     if needed > max(size, _FREE_BYTES if 0 in shape else 0) and not dtype.hasobject:
-        raise ValueError(f"an array says that it is {dtype} of shape {shape}, and has {size} bytes")
+        raise ValueError(f"an array claims to be {dtype} of shape {shape}, but has {size} bytes")
 
 
 def sha256_of(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""From motion capture to training poses in camera axes: rare ones more often, with limbs, bodies and cameras varied."""
+"""Training poses in camera axes from motion capture, with rare poses oversampled and bodies and cameras varied."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+import roma
 import torch
 from jaxtyping import Float
 from numpy import ndarray
@@ -21,69 +22,70 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentOptions:
-    """How training poses are varied. Shares are probabilities, angles in degrees (one standard deviation)."""
+    """Augmentation of training poses."""
 
-    flip: float = 0.5  # mirrored, left and right joints exchanged (paper 4.2)
-    limb_exchange: float = 0.15  # each limb and the chest taken from another pose, in its own frame
-    stature: float = 0.08  # standard deviation of the body's size
-    lengths: float = 0.05  # standard deviation of each pair of bones
-    root_tilt: float = 0.2  # turned about a horizontal axis by up to 90 degrees
-    rotation: float = 0.05  # turned in any direction (paper 4.2: 0.5 for use across domains)
-    camera_pitch_deg: float = 15.0  # the camera looks up or down
-    camera_roll_deg: float = 5.0
-    rarity: float = 0.5  # 0 draws frames as they come, 1 draws every kind of pose as often as any other
+    flip: float = 0.5  # probability of mirroring, with left and right joints exchanged (paper 4.2)
+    limb_exchange: float = 0.15  # probability that a limb or the chest comes from another pose, in its own frame
+    stature: float = 0.08  # relative standard deviation of the body size
+    lengths: float = 0.05  # relative standard deviation of the length of each pair of bones
+    root_tilt: float = 0.2  # probability of a rotation about a horizontal axis by up to 90 degrees
+    rotation: float = 0.05  # probability of a random rotation (paper 4.2: 0.5 for use across domains)
+    camera_pitch_deg: float = 15.0  # standard deviation
+    camera_roll_deg: float = 5.0  # standard deviation
+    rarity: float = 0.5  # 0 draws all frames equally often, 1 all kinds of pose
 
 
 @dataclass(frozen=True)
 class PoseSource:
-    """Draws augmented poses in camera axes; everything stays on one device. `ladder` is the sum of the frames' weights
-    up to each frame, the last one 1."""
+    """Draws augmented poses in camera axes; everything stays on one device. `cumulative` holds the cumulative weights
+    of the frames, up to 1."""
 
     bodies: Bodies
-    ladder: Float[Tensor, " n"]
+    cumulative: Float[Tensor, " n"]
     options: AugmentOptions
 
     @classmethod
-    def of(cls, mixture: Mixture, options: AugmentOptions, device: torch.device, seed: int = 0) -> PoseSource:
-        """Take the motion capture apart once and weigh its frames by data set and rarity."""
+    def from_mixture(cls, mixture: Mixture, options: AugmentOptions, device: torch.device, seed: int = 0) -> PoseSource:
+        """Take the motion capture apart once, and weight its frames by data set and rarity."""
         skeleton = mixture.skeleton
         bodies = take_apart(torch.from_numpy(mixture.positions).to(device), skeleton)
         weights = torch.from_numpy(frame_weights(mixture, options.rarity, seed))
-        exact = torch.float32 if device.type == "mps" else torch.float64
-        return cls(bodies, weights.cumsum(0).to(device, exact), possible(options, skeleton))
+        dtype = torch.float32 if device.type == "mps" else torch.float64
+        return cls(bodies, weights.cumsum(0).to(device, dtype), without_unsupported(options, skeleton))
 
     @property
     def device(self) -> torch.device:
-        """Where the poses are."""
-        return self.ladder.device
+        """Device of the poses."""
+        return self.cumulative.device
 
     def draw(self, count: int, generator: Generator) -> Float[Tensor, "b j 3"]:
-        """`count` poses relative to the root, in metres, camera axes."""
-        o, device = self.options, self.device
-        at = torch.rand(2 * count, generator=generator, device=device, dtype=self.ladder.dtype) * self.ladder[-1]
-        rows = torch.searchsorted(self.ladder, at, right=True).clamp_max(len(self.bodies) - 1)
+        """`count` poses relative to the root, in metres in camera axes."""
+        o, device, cumulative = self.options, self.device, self.cumulative
+        u = torch.rand(2 * count, generator=generator, device=device, dtype=cumulative.dtype) * cumulative[-1]
+        rows = torch.searchsorted(cumulative, u, right=True).clamp_max(len(self.bodies) - 1)
         bodies, donors = self.bodies.take(rows[:count]), self.bodies.take(rows[count:])
         bodies = exchange_limbs(bodies, donors, o.limb_exchange, generator)
         bodies = vary_lengths(bodies, o.stature, o.lengths, generator)
-        poses = flip(put_together(bodies), _chance(count, o.flip, generator, device), bodies.plan.skeleton)
+        poses = flip(put_together(bodies), _bernoulli(count, o.flip, generator, device), bodies.plan.skeleton)
         return poses @ self._rotations(count, generator).mT
 
     def _rotations(self, count: int, generator: Generator) -> Float[Tensor, "b 3 3"]:
-        """World (y up) to camera axes: a turned and sometimes tilted body before a tilted camera."""
+        """World (y up) to camera axes: a random heading, sometimes a tilt, and a camera with pitch and roll."""
         o, device = self.options, self.device
-        heading = about("y", _uniform(count, -math.pi, math.pi, generator, device))
+        heading = _uniform(count, -math.pi, math.pi, generator, device)
         tilt = _uniform(count, -math.pi / 2, math.pi / 2, generator, device)
-        tilt = tilt * _chance(count, o.root_tilt, generator, device)
-        turned = about("y", _uniform(count, -math.pi, math.pi, generator, device)) @ about("x", tilt) @ heading
+        tilt = tilt * _bernoulli(count, o.root_tilt, generator, device)
+        tilt_direction = _uniform(count, -math.pi, math.pi, generator, device)
+        upright = roma.euler_to_rotmat("YXY", [tilt_direction, tilt, heading])
         free = random_rotations(count, generator, device)
-        turned = torch.where(_chance(count, o.rotation, generator, device)[:, None, None].bool(), free, turned)
+        body = torch.where(_bernoulli(count, o.rotation, generator, device)[:, None, None].bool(), free, upright)
         pitch = _normal(count, o.camera_pitch_deg, generator, device)
         roll = _normal(count, o.camera_roll_deg, generator, device)
-        return about("z", roll) @ about("x", math.pi + pitch) @ turned
+        return roma.euler_to_rotmat("ZX", [roll, math.pi + pitch]) @ body
 
 
-def possible(options: AugmentOptions, skeleton: Skeleton) -> AugmentOptions:
-    """The options without what the joint set does not allow; what is turned off is logged."""
+def without_unsupported(options: AugmentOptions, skeleton: Skeleton) -> AugmentOptions:
+    """The options without augmentations that the joint set does not support; a warning is logged for each."""
     if options.limb_exchange and not plan_of(skeleton).limbs:
         _log.warning("joint set %s has no left and right limbs on a trunk: limbs are not exchanged", skeleton.name)
         options = replace(options, limb_exchange=0.0)
@@ -93,25 +95,26 @@ def possible(options: AugmentOptions, skeleton: Skeleton) -> AugmentOptions:
     return options
 
 
-def exchange_limbs(bodies: Bodies, donors: Bodies, share: float, generator: Generator) -> Bodies:
-    """Each limb, and each part of the trunk but the first with all that it holds, comes from the donor by `share`.
+def exchange_limbs(bodies: Bodies, donors: Bodies, probability: float, generator: Generator) -> Bodies:
+    """Replace each limb, and each girdle but the first with all its joints, by the donor's with `probability`.
 
-    A limb keeps its place in its own frame (an arm in the chest's, a leg in the pelvis'), so the
-    joint angles are ones that a person took.
+    A limb keeps its pose in its own frame (an arm in the chest's, a leg in the pelvis'), so that the joint angles are
+    ones of a real person.
     """
     masks = bodies.plan.limb_masks(bodies.bones.device)
-    chosen = _chance((len(bodies), len(masks) + bodies.others.shape[1]), share, generator, bodies.bones.device)
+    shape = (len(bodies), len(masks) + bodies.others.shape[1])
+    chosen = _bernoulli(shape, probability, generator, bodies.bones.device)
     from_donor = (chosen[:, : len(masks)] @ masks).clamp_max(1.0)[..., None]
     others = torch.where(chosen[:, len(masks) :, None, None].bool(), donors.others, bodies.others)
     return replace(bodies, others=others, bones=torch.lerp(bodies.bones, donors.bones, from_donor))
 
 
 def vary_lengths(bodies: Bodies, stature: float, lengths: float, generator: Generator) -> Bodies:
-    """Bodies of other sizes and proportions; left and right stay alike."""
+    """Vary body size and proportions; left and right bones keep equal lengths."""
     device, count, groups = bodies.bones.device, len(bodies), bodies.plan.length_groups
-    whole = 1.0 + stature * torch.randn(count, 1, generator=generator, device=device)
-    part = 1.0 + lengths * torch.randn(count, len(groups), generator=generator, device=device)
-    factors = whole.clamp(0.6, 1.4) * part.clamp(0.8, 1.2)
+    size = 1.0 + stature * torch.randn(count, 1, generator=generator, device=device)
+    proportions = 1.0 + lengths * torch.randn(count, len(groups), generator=generator, device=device)
+    factors = size.clamp(0.6, 1.4) * proportions.clamp(0.8, 1.2)
     return replace(bodies, bones=bodies.bones * factors[:, torch.tensor(groups, device=device), None])
 
 
@@ -122,9 +125,9 @@ def flip(poses: Float[Tensor, "b j 3"], chosen: Float[Tensor, " b"], skeleton: S
 
 
 def frame_weights(mixture: Mixture, rarity: float, seed: int) -> Float[ndarray, " n"]:
-    """Weight of every frame, in all 1: that of its data set, shared out among its frames.
+    """Weight of every frame, with a sum of 1: the weight of each data set is divided among its frames.
 
-    Kinds of pose (K-means of upright, centred poses) are evened out by `rarity`.
+    A larger `rarity` balances the kinds of pose (K-means clusters of upright poses relative to the root).
     """
     weights = np.ones(len(mixture)) if rarity == 0 else _rarity_weights(mixture, rarity, seed)
     shares = np.array(mixture.weights) / np.sum(mixture.weights)
@@ -138,34 +141,20 @@ def _rarity_weights(mixture: Mixture, rarity: float, seed: int) -> Float[ndarray
     bodies = take_apart(torch.from_numpy(mixture.positions), mixture.skeleton)
     left = bodies.frame[:, :, 0]
     facing = torch.atan2(left[:, 2], left[:, 0])
-    features = (put_together(bodies) @ about("y", facing).mT).flatten(1).numpy()
+    features = (put_together(bodies) @ roma.euler_to_rotmat("Y", [facing]).mT).flatten(1).numpy()
     kinds = min(256, len(mixture))
     labels = MiniBatchKMeans(kinds, random_state=seed, n_init="auto", batch_size=4096).fit_predict(features)
     return np.bincount(labels, minlength=kinds)[labels].astype(np.float64) ** -rarity
 
 
-def about(axis: str, angle: Float[Tensor, " b"]) -> Float[Tensor, "b 3 3"]:
-    """Rotation matrices about a coordinate axis, angles in radians."""
-    c, s = angle.cos(), angle.sin()
-    zero, one = torch.zeros_like(angle), torch.ones_like(angle)
-    rows = {
-        "x": (one, zero, zero, zero, c, -s, zero, s, c),
-        "y": (c, zero, s, zero, one, zero, -s, zero, c),
-        "z": (c, -s, zero, s, c, zero, zero, zero, one),
-    }[axis]
-    return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
-
-
 def random_rotations(count: int, generator: Generator, device: torch.device) -> Float[Tensor, "b 3 3"]:
-    """Rotations spread evenly over all directions (unit quaternions from a normal distribution)."""
-    import roma
-
+    """Uniformly distributed rotations (normalised quaternions from a normal distribution)."""
     quaternion = torch.randn(count, 4, generator=generator, device=device)
     return roma.unitquat_to_rotmat(torch.nn.functional.normalize(quaternion, dim=-1))
 
 
-def _chance(shape: int | tuple[int, ...], share: float, generator: Generator, device: torch.device) -> Tensor:
-    return (torch.rand(shape, generator=generator, device=device) < share).float()
+def _bernoulli(shape: int | tuple[int, ...], probability: float, generator: Generator, device: torch.device) -> Tensor:
+    return (torch.rand(shape, generator=generator, device=device) < probability).float()
 
 
 def _uniform(count: int, low: float, high: float, generator: Generator, device: torch.device) -> Tensor:

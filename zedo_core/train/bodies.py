@@ -1,7 +1,7 @@
-"""Poses taken apart into frames and local bones, so that limbs can be exchanged and lengths varied.
+"""Poses decomposed into frames and local bones, so that limbs can be exchanged and lengths varied.
 
-What the parts of a body are is read off its joint set: a girdle is a pair of left and right joints on one joint of the
-trunk from which limbs of three joints or more hang (hips, shoulders). Each girdle has a frame of its own.
+The parts of a body follow from its joint set: a girdle is a pair of left and right joints with the same parent on the
+trunk, each the start of a limb of three joints or more (hips, shoulders). Each girdle has its own frame.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from torch.nn import functional as F
 
 from zedo_core.skeleton import Skeleton
 
-_LIMB = 3  # joints that hang from a girdle on either side, at least
+_MIN_LIMB_JOINTS = 3  # joints of a limb
 
 
 @dataclass(frozen=True)
 class Girdle:
-    """A frame of the body: across from the right joint to the left one, up from the middle of `low` to that of `high`.
+    """A frame of the body: across from the right joint to the left, up from the centre of `low` to that of `high`.
 
-    All are positions of joints. Bones that end in `joints` are held in this frame.
+    All fields are indices of joints. Bones that end in `joints` are stored in this frame.
     """
 
     left: int
@@ -36,7 +36,7 @@ class Girdle:
 
 @dataclass(frozen=True)
 class Plan:
-    """How bodies of a joint set come apart; the first girdle holds all that no other does."""
+    """The decomposition of a joint set; bones that belong to no other girdle belong to the first."""
 
     skeleton: Skeleton
     girdles: tuple[Girdle, ...]
@@ -48,7 +48,7 @@ class Plan:
 
     @cached_property
     def frame_of(self) -> tuple[int, ...]:
-        """The girdle in whose frame the bone that ends in each joint is held."""
+        """Index of the girdle in whose frame the bone to each joint is stored."""
         owner = [0] * len(self.skeleton)
         for number, girdle in enumerate(self.girdles):
             for joint in girdle.joints if number else ():
@@ -57,7 +57,7 @@ class Plan:
 
     @cached_property
     def length_groups(self) -> tuple[int, ...]:
-        """The group of every bone: what is longer on the left is longer on the right; the root has a number too."""
+        """The group of the bone to each joint: left and right bones vary together. The root has a group too."""
         return tuple(min(joint, other) for joint, other in enumerate(self.skeleton.mirror))
 
     def limb_masks(self, device: torch.device) -> Float[Tensor, "limbs j"]:
@@ -71,56 +71,56 @@ class Plan:
         """Row i has a 1 for every bone on the way from the root to joint i."""
         paths = torch.zeros(len(self.skeleton), len(self.skeleton), device=device, dtype=dtype)
         for joint in range(len(self.skeleton)):
-            link = joint
-            while link != self.skeleton.root:
-                paths[joint, link] = 1.0
-                link = self.skeleton.parents[link]
+            ancestor = joint
+            while ancestor != self.skeleton.root:
+                paths[joint, ancestor] = 1.0
+                ancestor = self.skeleton.parents[ancestor]
         return paths
 
 
 @cache
 def plan_of(skeleton: Skeleton) -> Plan:
-    """The girdles of a joint set; InputError when its bones form no tree."""
+    """The plan of a joint set; InputError when its bones form no tree."""
     root, mirror, parents = skeleton.root, skeleton.mirror, skeleton.parents
     pairs = [
         (left, mirror[left])
         for left in range(len(skeleton))
         if skeleton.side(left) == "left" and parents[left] == parents[mirror[left]] >= 0
     ]
-    pairs = [pair for pair in pairs if min(len(_below(skeleton, joint)) for joint in pair) >= _LIMB]
+    pairs = [pair for pair in pairs if min(len(_subtree(skeleton, joint)) for joint in pair) >= _MIN_LIMB_JOINTS]
     pairs.sort(key=lambda pair: (_depth(skeleton, pair[0]), min(pair)))
     at_root = [pair for pair in pairs if parents[pair[0]] == root]
     girdles = []
     for left, right in pairs:
-        hub = parents[left]
-        limbs = (_below(skeleton, left), _below(skeleton, right))
-        trunk = _trunk(skeleton, hub, at_root)
+        parent = parents[left]
+        limbs = (_subtree(skeleton, left), _subtree(skeleton, right))
+        trunk = _trunk(skeleton, parent, at_root)
         if trunk is not None:
-            joints = {*_below(skeleton, hub)} if hub != root else {*limbs[0], *limbs[1]}
+            joints = {*_subtree(skeleton, parent)} if parent != root else {*limbs[0], *limbs[1]}
             girdles.append(Girdle(left, right, *trunk, limbs, frozenset(joints)))
     return Plan(skeleton, tuple(girdles))
 
 
 def _trunk(
-    skeleton: Skeleton, hub: int, at_root: list[tuple[int, int]]
+    skeleton: Skeleton, girdle_parent: int, at_root: list[tuple[int, int]]
 ) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-    """From where to where the body extends at a girdle's hub: between girdles, or along the spine; None if unknown."""
-    if hub != skeleton.root:
-        return (skeleton.parents[hub],), (hub,)
+    """`low` and `high` of the girdle on this joint: between two girdles, or along the spine; None if undetermined."""
+    if girdle_parent != skeleton.root:
+        return (skeleton.parents[girdle_parent],), (girdle_parent,)
     if len(at_root) > 1:
         return at_root[0], at_root[1]
     spine = [
         joint
         for joint, parent in enumerate(skeleton.parents)
-        if parent == hub and skeleton.side(joint) == "centre" and len(_below(skeleton, joint)) > 1
+        if parent == girdle_parent and skeleton.side(joint) == "centre" and len(_subtree(skeleton, joint)) > 1
     ]
-    return ((hub,), (spine[0],)) if spine else None
+    return ((girdle_parent,), (spine[0],)) if spine else None
 
 
-def _below(skeleton: Skeleton, joint: int) -> tuple[int, ...]:
-    """A joint and all that hangs from it."""
+def _subtree(skeleton: Skeleton, joint: int) -> tuple[int, ...]:
+    """A joint and all its descendants."""
     children = [child for child, parent in enumerate(skeleton.parents) if parent == joint]
-    return (joint, *(below for child in children for below in _below(skeleton, child)))
+    return (joint, *(descendant for child in children for descendant in _subtree(skeleton, child)))
 
 
 def _depth(skeleton: Skeleton, joint: int) -> int:
@@ -130,10 +130,10 @@ def _depth(skeleton: Skeleton, joint: int) -> int:
 
 @dataclass(frozen=True)
 class Bodies:
-    """Poses as a frame in the world, the frames of the other girdles in that one, and bones in their frame.
+    """Poses as the first girdle's frame in the world, the other girdles' frames in that one, and bones in their frame.
 
-    The columns of a frame are its axes: to the left, up, and forwards. `bones[:, j]` leads from the
-    parent of joint j to j, in metres. A joint set without girdles has the world's axes as its one frame.
+    The columns of a frame are its axes: left, up and forwards. `bones[:, j]` is the vector from the parent of joint j
+    to j, in metres. A joint set without girdles has a single frame with the world's axes.
     """
 
     plan: Plan
@@ -145,12 +145,12 @@ class Bodies:
         return len(self.frame)
 
     def take(self, rows: Int[Tensor, " m"]) -> Bodies:
-        """Some of the bodies, by position."""
+        """A subset of the bodies, by index."""
         return replace(self, frame=self.frame[rows], others=self.others[rows], bones=self.bones[rows])
 
 
 def take_apart(positions: Float[Tensor, "b j 3"], skeleton: Skeleton) -> Bodies:
-    """Joint positions (any translation) to frames and bones."""
+    """Frames and bones from joint positions, which may have any translation."""
     plan = plan_of(skeleton)
     first, *rest = [_frame(positions, girdle) for girdle in plan.girdles] or [_world(positions)]
     others = torch.stack([first.mT @ frame for frame in (first, *rest)], dim=1)[:, 1:]
@@ -162,20 +162,20 @@ def take_apart(positions: Float[Tensor, "b j 3"], skeleton: Skeleton) -> Bodies:
 
 
 def put_together(bodies: Bodies) -> Float[Tensor, "b j 3"]:
-    """Joint positions relative to the root."""
+    """Joint positions relative to the root, from frames and bones."""
     frames = _frame_of_bone(bodies.plan, bodies.frame, bodies.others)
     bones_world = torch.einsum("bjxk,bjk->bjx", frames, bodies.bones)
     return torch.einsum("ij,bjx->bix", bodies.plan.paths(bones_world.device, bones_world.dtype), bones_world)
 
 
 def _frame(positions: Float[Tensor, "b j 3"], girdle: Girdle) -> Float[Tensor, "b 3 3"]:
-    """The frame of a girdle; the world's axes where its joints lie in one line."""
+    """The frame of a girdle; the world's axes if its joints are collinear."""
     across = F.normalize(positions[:, girdle.left] - positions[:, girdle.right], dim=-1)
     up = positions[:, list(girdle.high)].mean(1) - positions[:, list(girdle.low)].mean(1)
     up = F.normalize(up - (up * across).sum(-1, keepdim=True) * across, dim=-1)
     frame = torch.stack([across, up, torch.linalg.cross(across, up)], dim=-1)
-    sound = frame[..., 2].norm(dim=-1) > 0.5
-    return torch.where(sound[:, None, None], frame, _world(positions))
+    is_valid = frame[..., 2].norm(dim=-1) > 0.5
+    return torch.where(is_valid[:, None, None], frame, _world(positions))
 
 
 def _world(positions: Tensor) -> Float[Tensor, "b 3 3"]:

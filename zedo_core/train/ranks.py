@@ -1,4 +1,4 @@
-"""Several processes that train one prior, as torchrun starts them."""
+"""Distributed training of one network by several processes, as started by torchrun."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from zedo_core.errors import InputError
 
 @dataclass(frozen=True)
 class Ranks:
-    """Which of how many processes this one is; `local` is its number on this machine."""
+    """Rank of this process, number of processes, and rank on this machine."""
 
     rank: int = 0
     world: int = 1
     local: int = 0
 
     @classmethod
-    def of_environment(cls) -> Ranks:
-        """What torchrun has set; alone without it."""
+    def from_environment(cls) -> Ranks:
+        """The ranks set by torchrun, or those of a single process."""
         try:
             return cls(*(int(os.environ.get(name, default)) for name, default in _NAMES.items()))
         except ValueError:
             raise InputError(f"expected whole numbers in {', '.join(_NAMES)}, as torchrun sets them") from None
 
     @property
-    def leads(self) -> bool:
-        """Whether this process is the one that measures, writes and speaks."""
+    def is_main(self) -> bool:
+        """Whether this is the process that measures, writes and reports."""
         return self.rank == 0
 
 
@@ -39,8 +39,8 @@ _NAMES = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}
 
 
 @contextmanager
-def joined(ranks: Ranks, device: torch.device) -> Iterator[torch.device]:
-    """Meet the other processes, and yield this one's device: on CUDA each has the GPU of its number."""
+def process_group(ranks: Ranks, device: torch.device) -> Iterator[torch.device]:
+    """Initialise the process group and yield this process's device, which on CUDA is the GPU with its local rank."""
     if ranks.world == 1:
         yield device
         return

@@ -1,21 +1,13 @@
-"""Weights by name: what there is, what is here, and how to fetch the rest.
+"""Weights by name: the registry, installed weights, downloads; `network` reads and writes any network.
 
-    registry()            every name with its repo, revision, files and their SHA-256
-    find_weights(name)    a path as given, a name downloaded before, the packaged weights; never the network
-    download(name)        hub -> staged beside -> verified -> renamed to `cache_dir()/NAME`
-    import_folder(name)   where weights of one's own get a name that `find_weights` knows
-    publish(files, card, repo)   to the hub, in one commit
-
-A file whose hash the registry does not know (null) is accepted with a warning and counts as unverified.
-A known hash is always checked, whatever `repo` or `revision` the caller names: a name stands for one content.
-Other weights are used by their path.
+A name stands for fixed contents: where the registry has a file's SHA-256, it is always checked, whatever repo or
+revision the caller names. A file with an unknown hash (null) is accepted with a warning and counts as unverified.
 """
 
-from zedo_core.weights.card import CARD_FILE, model_card, read_card, read_training
-from zedo_core.weights.client import OnProgress
-from zedo_core.weights.entries import KINDS, Entry, WeightsFile, registry
+from zedo_core.weights.card import CARD_FILE, read_card, read_training
+from zedo_core.weights.hub import download, publish
 from zedo_core.weights.local import (
-    Installed,
+    Entry,
     cache_dir,
     find_weights,
     import_folder,
@@ -23,19 +15,13 @@ from zedo_core.weights.local import (
     installed,
     intact,
     packaged,
+    registry,
+    staged,
 )
-from zedo_core.weights.publish import Published, publish
-from zedo_core.weights.staging import staged
-from zedo_core.weights.transfer import download
 
 __all__ = [
     "CARD_FILE",
-    "KINDS",
     "Entry",
-    "Installed",
-    "OnProgress",
-    "Published",
-    "WeightsFile",
     "cache_dir",
     "download",
     "find_weights",
@@ -43,7 +29,6 @@ __all__ = [
     "imported",
     "installed",
     "intact",
-    "model_card",
     "packaged",
     "publish",
     "read_card",

@@ -1,119 +1,160 @@
-"""Weights on this machine: downloaded ones and those that came with zedo; never the network."""
+"""The registry of weights, and the weights installed on this machine; without network access."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from zedo_core.errors import InputError, WeightsError
+from zedo_core.errors import InputError, OutputError, WeightsError
 from zedo_core.storage.files import sha256_of
-from zedo_core.weights.entries import KINDS, PLAIN_NAME, Entry, entry_named, registry
-from zedo_core.weights.staging import restore
 
-IMPORTED = "imported"  # folder of weights that `zedo import` named
-RECORD = "source.json"  # beside downloaded files: where they are from, and their hashes
+RECORD = "source.json"  # next to downloaded files: the fields of `Installed` except the path
 
-_LONGEST_NAME = 100
 _PACKAGE = Path(__file__).parents[1]
+_REGISTRY = Path(__file__).parent / "registry.json"
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """An entry of the registry: weights that zedo knows by name."""
+
+    name: str
+    kind: str  # their purpose, such as prior or detector
+    default: bool  # whether they are used when none of this kind are named
+    packaged: str | None  # folder inside the package; None: must be downloaded
+    repo: str
+    revision: str  # commit, tag or branch; only a commit is immutable
+    licence: str
+    size_bytes: int  # approximate, for display
+    sha256: dict[str, str | None]  # by file name; None: unknown
+
+    def path_in(self, folder: Path) -> Path:
+        """The path of weights stored in `folder`: their only file, or the folder if there are several."""
+        return folder / next(iter(self.sha256)) if len(self.sha256) == 1 else folder
+
+    def is_in(self, folder: Path) -> bool:
+        """Whether `folder` contains all files."""
+        return all((folder / file).is_file() for file in self.sha256)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Installed:
-    """Downloaded weights: where they are, where they are from, and the hashes they arrived with."""
+    """Downloaded weights: their path, their origin, and the hashes at the time of the download."""
 
-    path: Path  # the file itself for an entry of one file, else the folder
+    path: Path
     repo: str
     revision: str
     commit: str
-    sha256: tuple[str, ...]  # in the order of the entry's files
-    verified: bool  # every file was compared with a hash of the registry
+    sha256: dict[str, str]
+
+
+def registry() -> dict[str, Entry]:
+    """The entries of `registry.json` by name."""
+    entries = json.loads(_REGISTRY.read_text(encoding="utf-8"))
+    return {name: Entry(name=name, **fields) for name, fields in entries.items()}
+
+
+def get_entry(name: str) -> Entry:
+    """The registry entry of `name`; WeightsError when there is none."""
+    entries = registry()
+    if name not in entries:
+        raise WeightsError(f"no weights are named '{name}'; known: {', '.join(entries)}")
+    return entries[name]
 
 
 def cache_dir() -> Path:
-    """Folder of the downloads: ZEDO_HOME, else `zedo` in the user's cache folder."""
+    """The folder for downloads: ZEDO_HOME, or `zedo` in the user's cache folder."""
     if home := os.environ.get("ZEDO_HOME"):
         return Path(home).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "zedo"
 
 
-def installed(name: str) -> Installed | None:
-    """The download of `name`; None when it is not here, not complete, or not what the registry asks for today."""
-    entry, folder = entry_named(name), cache_dir() / name
-    restore(folder)
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        found = tuple(str(record["sha256"][file.name]) for file in entry.files)
-        source = {key: str(record[key]) for key in ("repo", "revision", "commit")}
-    except (OSError, ValueError, TypeError, KeyError, RecursionError, MemoryError):
-        return None
-    if not _complete(entry, folder) or any(f.sha256 not in (None, h) for f, h in zip(entry.files, found, strict=True)):
-        return None
-    verified = all(file.sha256 for file in entry.files)
-    return Installed(path=inside(entry, folder), sha256=found, verified=verified, **source)
-
-
 def packaged(name: str) -> Path | None:
-    """The weights of `name` that came with zedo; None when there are none."""
-    entry = entry_named(name)
-    folder = _PACKAGE / entry.packaged if entry.packaged else None
-    return inside(entry, folder) if folder and _complete(entry, folder) else None
+    """The weights of `name` that are part of the package; None when there are none."""
+    entry = get_entry(name)
+    folder = _PACKAGE / (entry.packaged or "")
+    return entry.path_in(folder) if entry.packaged and entry.is_in(folder) else None
+
+
+def installed(name: str) -> Installed | None:
+    """The download of `name`; None when it is missing, incomplete, or does not match the current registry."""
+    entry, folder = get_entry(name), cache_dir() / name
+    try:
+        download = Installed(path=entry.path_in(folder), **json.loads((folder / RECORD).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    matches = all(
+        download.sha256.get(file) if known is None else download.sha256.get(file) == known
+        for file, known in entry.sha256.items()
+    )
+    return download if matches and entry.is_in(folder) else None
+
+
+def intact(name: str) -> bool:
+    """Whether `name` is downloaded and its files still have the hashes that they had then."""
+    download = installed(name)
+    if download is None:
+        return False
+    return all(sha256_of(cache_dir() / name / file) == known for file, known in download.sha256.items())
 
 
 def imported() -> dict[str, Path]:
-    """Folders of the weights that were given names by `zedo import`."""
-    folder = cache_dir() / IMPORTED
-    if not folder.is_dir():
-        return {}
-    names = sorted(path.name for path in folder.iterdir() if PLAIN_NAME.fullmatch(path.name))
-    return {name: folder / name for name in names if (folder / name / "prior.safetensors").is_file()}
+    """Folders by name of the weights imported with `zedo import`."""
+    return {file.parent.name: file.parent for file in sorted(cache_dir().glob("imported/[!.]*/*.safetensors"))}
 
 
 def import_folder(name: str) -> Path:
-    """Where imported weights of this name belong; InputError for a name that is no plain one or that is taken."""
-    if not PLAIN_NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+    """The folder for imported weights of this name; InputError for an invalid name or one of the registry."""
+    if not _PLAIN_NAME.fullmatch(name):
         raise InputError(f"--name: expected letters, digits, dots, dashes and underscores, got '{name[:80]}'")
     if name in registry():
-        raise InputError(f"--name: '{name}' is a name of zedo's own weights; choose another")
-    return cache_dir() / IMPORTED / name
+        raise InputError(f"--name: '{name}' is the name of weights of zedo itself; choose another")
+    return cache_dir() / "imported" / name
 
 
 def find_weights(name_or_path: str | Path, kind: str) -> Path:
-    """Path of weights on this machine: a file, or the folder of an entry of several files.
+    """Path of weights on this machine: a file, or the folder if there are several files.
 
-    An existing path is returned as given; then comes what was downloaded under the name, then what came with
-    zedo. WeightsError with what to do otherwise; the network is not used.
+    An existing path is returned as it is; otherwise weights imported or downloaded under the name are preferred to
+    packaged ones. WeightsError, with advice, when there are none; the network is not used.
     """
-    if kind not in KINDS:
-        raise InputError(f"expected a kind of weights ({', '.join(KINDS)}), got '{kind}'")
     if str(name_or_path) and Path(name_or_path).exists():  # an empty text would be the current folder
         return Path(name_or_path)
-    name, entries = str(name_or_path), registry()
-    if kind == "prior" and (mine := imported().get(name)):
-        return mine
-    if name not in entries or entries[name].kind != kind:
-        names = ", ".join(entry.name for entry in entries.values() if entry.kind == kind)
-        if kind == "prior" and imported():
-            names += f", {', '.join(imported())}"
-        raise WeightsError(f"'{name}': no such file, and no {kind} of that name; known: {names}")
-    here = installed(name)
-    path = here.path if here else packaged(name)
+    name, own = str(name_or_path), imported() if kind == "prior" else {}
+    known = [entry.name for entry in registry().values() if entry.kind == kind]
+    if name in own:
+        return own[name]
+    if name not in known:
+        raise WeightsError(f"'{name}': no such file, and no {kind} of that name; known: {', '.join([*known, *own])}")
+    download = installed(name)
+    path = download.path if download else packaged(name)
     if path is None:
-        raise WeightsError(f"{kind} '{name}' is not here yet; fetch it with 'zedo download {name}'")
+        raise WeightsError(f"{kind} '{name}' is not installed; fetch it with 'zedo download {name}'")
     return path
 
 
-def intact(entry: Entry, here: Installed) -> bool:
-    """Whether the files still have the hashes they arrived with."""
-    folder = cache_dir() / entry.name
-    return all(sha256_of(folder / f.name) == known for f, known in zip(entry.files, here.sha256, strict=True))
+@contextmanager
+def staged(final: Path) -> Iterator[Path]:
+    """Yield an empty folder next to `final` to fill, which replaces it on success; on failure `final` is unchanged.
 
-
-def _complete(entry: Entry, folder: Path) -> bool:
-    return all((folder / file.name).is_file() for file in entry.files)
-
-
-def inside(entry: Entry, folder: Path) -> Path:
-    """What a caller gets of an entry in `folder`: its only file, else the folder."""
-    return folder / entry.files[0].name if len(entry.files) == 1 else folder
+    OutputError when writing fails.
+    """
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=final.parent, prefix=f".{final.name}-") as folder:
+            new = Path(folder) / "new"
+            new.mkdir()
+            yield new
+            if final.exists():
+                final.rename(Path(folder) / "old")
+            new.rename(final)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise OutputError(f"{final}: cannot write there ({reason}); free space or set ZEDO_HOME") from None

@@ -10,15 +10,10 @@ import torch
 
 from zedo_core.diffusion.sde import SubVP
 from zedo_core.errors import WeightsError
-from zedo_core.methods.zedo.checkpoint import (
-    Prior,
-    load_clusters,
-    load_official_prior,
-    load_prior,
-    official_key,
-    save_prior,
-)
-from zedo_core.nets.tabled import TabledScore
+from zedo_core.methods.zedo.initial_poses import load_initial_poses
+from zedo_core.methods.zedo.official import official_key
+from zedo_core.methods.zedo.prior import Prior, load_official_prior, load_prior, save_prior
+from zedo_core.nets.tabulated import TabulatedScore
 from zedo_core.skeleton import H36M17
 from zedo_core.weights import packaged
 
@@ -32,12 +27,12 @@ def prior() -> Prior:
     return load_prior(CHECKPOINT)
 
 
-def difference(name: str, got: torch.Tensor, record: pytest.FixtureRequest) -> float:
-    """Largest difference to the official array, relative to its largest value; shown by `pytest -s`."""
-    wanted = NUMBERS[name]
-    worst = float(np.abs(got.double().numpy() - wanted).max() / np.abs(wanted).max())
-    print(f"\n{record.node.name}: {name} differs by {worst:.1e}")
-    return worst
+def difference(name: str, found: torch.Tensor, record: pytest.FixtureRequest) -> float:
+    """Largest difference from the official array, relative to its largest value; shown by `pytest -s`."""
+    expected = NUMBERS[name]
+    largest = float(np.abs(found.double().numpy() - expected).max() / np.abs(expected).max())
+    print(f"\n{record.node.name}: {name} differs by {largest:.1e}")
+    return largest
 
 
 @pytest.mark.parametrize("t", ["0.01", "0.05", "0.1"])
@@ -51,7 +46,7 @@ def test_sde(t: str, request: pytest.FixtureRequest) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("t", ["0.01", "0.1", "0.5", "1.0"])
 def test_net(prior: Prior, t: str, dtype: torch.dtype, request: pytest.FixtureRequest) -> None:
-    """Both sides carry float32 rounding (1e-7) through six layers, and sin(999 t) has lost three digits: 1e-4."""
+    """Rounding of float32 (1e-7) through six layers on both sides, and sin(999 t) loses three digits: 1e-4."""
     net = load_prior(CHECKPOINT).net.to(dtype)
     poses = torch.from_numpy(NUMBERS["gt_cam"]).to(dtype)
     with torch.no_grad():
@@ -64,25 +59,25 @@ def test_net(prior: Prior, t: str, dtype: torch.dtype, request: pytest.FixtureRe
     [(CHECKPOINT, torch.float64, 1e-11), (packaged("prior"), torch.float32, 1e-5)],
     ids=["tiny", "packaged"],
 )
-def test_tabled_at_its_times_the_net_is_the_same(weights: Path, dtype: torch.dtype, within: float) -> None:
-    """Only rounding differs. The tiny net's groups have two channels, which may be alike and so magnify it."""
+def test_the_tabulated_network_is_the_same(weights: Path, dtype: torch.dtype, within: float) -> None:
+    """Except for rounding, which groups of two similar channels in the tiny network may magnify."""
     net = load_prior(weights).net.to(dtype)
     poses = torch.randn(9, 17, 3, dtype=dtype, generator=torch.Generator().manual_seed(0))
     times = torch.tensor([0.01, 0.3, 1.0], dtype=dtype)
     with torch.no_grad():
-        tabled = TabledScore(net, times)
+        tabulated = TabulatedScore(net, times)
         for i in range(len(times)):
             expected = net(poses, net.time_rows(times[i : i + 1]))
-            assert float((tabled(poses, i) - expected).abs().max() / expected.abs().max()) < within
+            assert float((tabulated(poses, i) - expected).abs().max() / expected.abs().max()) < within
 
 
-def test_sizes_are_read_off_the_official_checkpoint(prior: Prior) -> None:
+def test_sizes_from_the_official_checkpoint(prior: Prior) -> None:
     sizes = prior.net.config
     assert (sizes.joints, sizes.width, sizes.time_width, sizes.blocks) == (17, 64, 32, 2)
     assert prior.skeleton == H36M17 and not prior.net.training
 
 
-def test_own_format_keeps_the_network(prior: Prior, tmp_path: Path) -> None:
+def test_saving_and_loading_a_prior(prior: Prior, tmp_path: Path) -> None:
     save_prior(tmp_path, prior.net, prior.sde, prior.skeleton, "tiny", half=False)
     again = load_prior(tmp_path)
     assert again.name == "tiny" and again.sde == prior.sde
@@ -96,7 +91,7 @@ def test_unknown_keys_are_refused() -> None:
 
 
 @pytest.mark.parametrize("missing", ["module.post_dense.weight", "module.b1_dense1.weight", "module.pre_dense.weight"])
-def test_a_checkpoint_with_a_hole_is_refused(missing: str, tmp_path: Path) -> None:
+def test_an_incomplete_checkpoint_is_refused(missing: str, tmp_path: Path) -> None:
     content = torch.load(CHECKPOINT, weights_only=True)
     del content["model_state_dict"][missing]
     torch.save(content, tmp_path / "hole.pth")
@@ -104,8 +99,8 @@ def test_a_checkpoint_with_a_hole_is_refused(missing: str, tmp_path: Path) -> No
         load_official_prior(tmp_path / "hole.pth")
 
 
-def test_official_clusters_are_centred() -> None:
-    clusters = load_clusters(GOLDEN / "clusters_tiny_4.npy")
+def test_official_initial_poses_are_relative_to_the_root() -> None:
+    sets = load_initial_poses(GOLDEN / "clusters_tiny_4.npy")
     raw = np.load(GOLDEN / "clusters_tiny_4.npy")
-    assert clusters.keys() == {4}
-    np.testing.assert_allclose(clusters[4], raw - raw[:, :1], atol=1e-6)  # float32 of metres
+    assert sets.keys() == {4}
+    np.testing.assert_allclose(sets[4], raw - raw[:, :1], atol=1e-6)  # float32 of metres

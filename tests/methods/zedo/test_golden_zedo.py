@@ -1,4 +1,4 @@
-"""ZeDO step by step against numbers of the official code (golden/README.md); `pytest -s` shows the differences."""
+"""The steps of ZeDO against numbers of the official code (golden/README.md); `pytest -s` shows the differences."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from zedo_core.methods.zedo.checkpoint import load_prior
 from zedo_core.methods.zedo.ipo import descend
 from zedo_core.methods.zedo.observations import Observations, depth_bounds, solve_translation
 from zedo_core.methods.zedo.oil import DenoisingSteps, optimise_in_loop, pull_to_rays
 from zedo_core.methods.zedo.options import PRESETS, ZedoOptions
+from zedo_core.methods.zedo.prior import load_prior
 from zedo_core.skeleton import H36M17
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -34,12 +34,12 @@ class Table:
 
     rows: dict[str, dict[str, float]]
 
-    def add(self, name: str, dtype: torch.dtype, got: Tensor, wanted: Tensor) -> float:
+    def add(self, name: str, dtype: torch.dtype, found: Tensor, expected: Tensor) -> float:
         """Record the largest absolute difference and return it."""
-        assert got.shape == wanted.shape
-        worst = float((got - wanted).abs().max())
-        self.rows.setdefault(name, {})[str(dtype).removeprefix("torch.")] = worst
-        return worst
+        assert found.shape == expected.shape
+        largest = float((found - expected).abs().max())
+        self.rows.setdefault(name, {})[str(dtype).removeprefix("torch.")] = largest
+        return largest
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def initial_poses(dtype: torch.dtype) -> Tensor:
 
 @BOTH
 def test_closed_form_translation(dtype: torch.dtype, table: Table) -> None:
-    """Least squares of T up to 7 m in the float32 of the official code: 1e-5 m, a few times 7 m * 6e-8 * condition."""
+    """T up to 7 m by the official code in float32: 1e-5 m, a few times 7 m * 6e-8 * condition."""
     rows = observed(dtype)
     got = solve_translation(golden("tsolve_pose", dtype), rows.slopes, rows.weights)
     assert table.add("tsolve_T", dtype, got, golden("tsolve_T", dtype)) < 1e-5
@@ -79,10 +79,10 @@ def test_step_onto_the_rays(dtype: torch.dtype, table: Table) -> None:
     assert table.add("tsolve_ray_step", dtype, got, golden("tsolve_ray_step", dtype)) < 5e-6
 
 
-# Adam at rate 0.1 on an L1 loss does not come to rest: it keeps jumping about the minimum, and where it stands after
-# step 500 hangs on the rounding. Our own float32 and float64 runs differ by up to 0.05 in R and 0.17 m of 5 m in T,
-# hence these bounds. Where no jump fell otherwise the whole descent is the same (pw3d in float32: 1.4e-5 and 1.2e-4 m
-# here), but the kernels of another processor may round otherwise, so that is shown in the table and not asked for.
+# Adam at rate 0.1 on an L1 loss does not converge: it keeps jumping around the minimum, and its position after step
+# 500 depends on rounding. Our own float32 and float64 runs differ by up to 0.05 in R and 0.17 m of 5 m in T, hence
+# these bounds. Without a differing jump the whole descent agrees (pw3d in float32: 1.4e-5 and 1.2e-4 m here), but
+# another processor may round differently, so this is shown in the table but not tested.
 @pytest.mark.parametrize(
     ("name", "dtype", "R_within", "T_within"),
     [
@@ -97,7 +97,7 @@ def test_initial_pose_optimiser(name: str, dtype: torch.dtype, R_within: float, 
     R, T, loss = descend(observed(dtype), initial_poses(dtype), H36M17, SETTINGS[name])
     assert table.add(f"{name}_ipo_R", dtype, R, golden(f"{name}_ipo_R", dtype)) < R_within
     assert table.add(f"{name}_ipo_T", dtype, T, golden(f"{name}_ipo_T", dtype)) < T_within
-    # What is optimised hardly depends on where in the valley Adam stopped: 1 %.
+    # The loss hardly depends on where around the minimum Adam stopped: 1 %.
     assert float(loss.mean()) == pytest.approx(float(NUMBERS[f"{name}_ipo_loss"]), rel=0.01)
 
 
@@ -109,18 +109,18 @@ def loop_from_official_start(name: str, dtype: torch.dtype) -> tuple[dict[int, T
     pose = initial_poses(dtype) @ golden(f"{name}_ipo_R", dtype).mT
     seen: dict[int, Tensor] = {}
     T = golden(f"{name}_ipo_T", dtype)
-    denoise = DenoisingSteps.of(prior, options)
+    denoise = DenoisingSteps.from_prior(prior, options)
     with torch.no_grad():
         last, T = optimise_in_loop(denoise, rows, pose, T, depth_bounds(rows, None), options, seen.__setitem__)
     assert len(seen) == options.iterations and torch.equal(last, seen[options.iterations - 1])
     return seen, T
 
 
-# The first iterations check the step itself: 5e-6 m is ten roundings of float32 at 7 m; in float64 it is the official
-# side that is rounded, and the tabled time rows too, hence 1e-5. The random network amplifies every rounding from
-# step to step. The 200 steps of xyz stay within 5e-3 m. Over 1000 steps our own float32 and float64 runs come to
-# differ by about 0.02 m at iteration 200 and 0.16 m at the last, so no closer agreement with the official float32 run
-# can be asked for than 0.05 m and 0.2 m, with poses of several metres.
+# The first iterations test the step itself: 5e-6 m is ten roundings of float32 at 7 m; with float64 the official
+# numbers are still rounded, as are the tabulated time rows, hence 1e-5. The random network amplifies rounding errors
+# from step to step. The 200 steps of xyz stay within 5e-3 m. Over 1000 steps our own float32 and float64 runs differ
+# by about 0.02 m at iteration 200 and 0.16 m at the last, so that agreement with the official float32 run can only be
+# expected within 0.05 m and 0.2 m, for poses of several metres.
 @pytest.mark.parametrize(
     ("name", "dtype", "within", "T_within"),
     [
@@ -136,7 +136,7 @@ def test_optimiser_in_the_loop(
 ) -> None:
     poses, T = loop_from_official_start(name, dtype)
     assert list(within) == NUMBERS[f"{name}_iters"].tolist()
-    wanted = golden(f"{name}_poses", dtype)
-    worst = {i: table.add(f"{name}_poses[{i}]", dtype, poses[i], wanted[n]) for n, i in enumerate(within)}
-    assert {i: difference for i, difference in worst.items() if difference > within[i]} == {}
+    expected = golden(f"{name}_poses", dtype)
+    differences = {i: table.add(f"{name}_poses[{i}]", dtype, poses[i], expected[n]) for n, i in enumerate(within)}
+    assert {i: difference for i, difference in differences.items() if difference > within[i]} == {}
     assert table.add(f"{name}_T_final", dtype, T, golden(f"{name}_T_final", dtype)) < T_within

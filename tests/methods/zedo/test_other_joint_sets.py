@@ -1,4 +1,4 @@
-"""A prior for other joints than Human3.6M's, from training to 3D: what is lifted are the joints of the weights."""
+"""A prior for another joint set than Human3.6M's, from training to 3D poses."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from train_cases import made_up_motions
+from train_cases import synthetic_motions
 from typer.testing import CliRunner
 
 import zedo_core
 from zedo_core.errors import WeightsError
+from zedo_core.methods.zedo.loading import load
 from zedo_core.skeleton import H36M17, LSP14
 
 FRAMES = 3
@@ -33,7 +34,7 @@ def zedo() -> Callable[..., str]:
 @pytest.fixture(scope="module")
 def weights(zedo: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("lsp")
-    positions = made_up_motions().positions[:, H36M17.indices(LSP14.joints)]
+    positions = synthetic_motions().positions[:, H36M17.indices(LSP14.joints)]
     np.savez(folder / "poses.npz", positions=positions, joint_names=LSP14.joints, skeleton=LSP14.name)
     given = ("--data", folder / "poses.npz", "--out", folder / "prior", "--skeleton", "lsp-14")
     sizes = ("--width", 64, "--blocks", 1, "--batch", 8, "--steps", 3, "--check-every", 0, "--device", "cpu")
@@ -43,8 +44,8 @@ def weights(zedo: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) 
 
 
 def keypoints_file(path: Path) -> Path:
-    """A person of 14 joints about 4 m before the camera."""
-    person = made_up_motions().positions[0][H36M17.indices(LSP14.joints)]
+    """A person of 14 joints about 4 m in front of the camera."""
+    person = synthetic_motions().positions[0][H36M17.indices(LSP14.joints)]
     person = (person - person.mean(0)) * (1, -1, 1) + (0, 0, 4)
     xy = 1000 * person[:, :2] / person[:, 2:] + 500
     rows = np.concatenate([xy, np.ones((14, 1))], axis=1)
@@ -62,9 +63,9 @@ def test_fourteen_joints_from_training_to_results(zedo: Callable[..., str], weig
     assert (tmp_path / "out" / "overlay.mp4").stat().st_size > 1000
 
 
-def test_the_paper_s_initial_pose_optimiser_takes_them_too(weights: Path) -> None:
+def test_the_papers_initial_pose_optimiser_supports_them(weights: Path) -> None:
     options = zedo_core.ZedoOptions(init="adam", adam_steps=3, iterations=2)
-    lifter = zedo_core.load_lifter(weights, options=options, device="cpu")
+    lifter = load(weights, options=options, device="cpu")
     xy = np.random.default_rng(0).uniform(300, 700, (2, 14, 2))
     found = lifter.lift_rows(xy, np.ones((2, 14)), np.tile(np.diag([1000.0, 1000, 1]), (2, 1, 1)), 2)
     assert found.joints.shape == (2, 2, 14, 3) and np.isfinite(found.joints).all()

@@ -1,4 +1,4 @@
-"""Samplers against a case with a known answer, and poses from the packaged prior."""
+"""Samplers against a known distribution, and poses from the packaged prior."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from zedo_core.data import mocap_clips
 from zedo_core.diffusion.sample import reverse, sampling_times, time_of_noise
 from zedo_core.diffusion.sde import SubVP
 from zedo_core.errors import InputError
-from zedo_core.methods.zedo.checkpoint import Prior, load_prior
-from zedo_core.methods.zedo.initial import bone_length
+from zedo_core.methods.zedo.initial_poses import bone_length
+from zedo_core.methods.zedo.prior import Prior, load_prior
 from zedo_core.methods.zedo.sampling import complete, denoise, generate
 from zedo_core.skeleton import H36M17
 from zedo_core.weights import find_weights
@@ -29,8 +29,8 @@ def bodies() -> torch.Tensor:
 
 
 @pytest.mark.parametrize("stochastic", [True, False])
-def test_a_gaussian_is_sampled_with_its_mean_and_width(stochastic: bool) -> None:
-    """Data N(0.3, 0.2^2): the noise in x is known exactly. 4 standard errors of 20 000 draws, plus the steps' error."""
+def test_mean_and_width_of_a_sampled_gaussian(stochastic: bool) -> None:
+    """For data N(0.3, 0.2^2) the noise is known exactly. 4 standard errors of 20 000 draws, plus discretisation."""
     sde, centre, width = SubVP(), 0.3, 0.2
     times = sampling_times(500)
 
@@ -45,8 +45,8 @@ def test_a_gaussian_is_sampled_with_its_mean_and_width(stochastic: bool) -> None
     assert float(x.std()) == pytest.approx(width, rel=0.02 + 0.03)
 
 
-def test_poses_from_the_prior_are_bodies(prior: Prior) -> None:
-    """The bones of the people that it was trained on add up to 4.1 m, give or take a tenth."""
+def test_sampled_poses_have_the_size_of_people(prior: Prior) -> None:
+    """The bones of the training poses add up to 4.1 m within a tenth."""
     poses = generate(prior, 64, seed=1, steps=100)
     length = bone_length(poses, prior.skeleton)
     assert 3.7 < float(length.median()) < 4.5
@@ -60,7 +60,7 @@ def test_counts_below_one_are_refused(prior: Prior) -> None:
         generate(prior, 0)
 
 
-def test_noise_is_found_at_its_time() -> None:
+def test_the_diffusion_time_of_a_noise_level() -> None:
     sde = SubVP()
     for sigma in (0.005, 0.03, 0.5):
         t = torch.tensor(time_of_noise(sde, sigma), dtype=torch.float64)
@@ -68,8 +68,8 @@ def test_noise_is_found_at_its_time() -> None:
     assert time_of_noise(sde, 1e9) == pytest.approx(1.0)
 
 
-def test_noise_is_taken_off(prior: Prior, bodies: torch.Tensor) -> None:
-    """Measured: 47 mm become 30 with 30 mm in each coordinate, 95 become 51 with 60 mm."""
+def test_noise_is_removed(prior: Prior, bodies: torch.Tensor) -> None:
+    """Measured: 47 mm are reduced to 30 for 30 mm in each coordinate, 95 mm to 51 for 60 mm."""
     for sigma, remains in ((0.03, 0.75), (0.06, 0.65)):
         noise = sigma * torch.randn(bodies.shape, generator=torch.Generator().manual_seed(0))
         clean = denoise(prior, bodies + noise, sigma, steps=50)
@@ -78,8 +78,8 @@ def test_noise_is_taken_off(prior: Prior, bodies: torch.Tensor) -> None:
         denoise(prior, bodies, 0.0)
 
 
-def test_missing_joints_are_drawn_to_fit(prior: Prior, bodies: torch.Tensor) -> None:
-    """A shank and a forearm have the length of the other side's, and come to lie otherwise with another seed."""
+def test_missing_joints_are_completed(prior: Prior, bodies: torch.Tensor) -> None:
+    """A shank and a forearm have the length of the other side, and another direction with another seed."""
     known = torch.ones(bodies.shape[:2], dtype=torch.bool)
     missing = H36M17.indices(("left_ankle", "right_wrist"))
     known[:, missing] = False
@@ -94,7 +94,7 @@ def test_missing_joints_are_drawn_to_fit(prior: Prior, bodies: torch.Tensor) -> 
         )
         assert float(((left - right).abs() / (left + right)).median()) < 0.06
     error = (first - bodies)[:, missing].norm(dim=-1)
-    stretched = torch.zeros_like(bodies) - bodies  # at the pelvis
-    assert float(error.mean()) < 0.6 * float(stretched[:, missing].norm(dim=-1).mean())
+    at_pelvis = torch.zeros_like(bodies) - bodies  # error of joints placed at the pelvis
+    assert float(error.mean()) < 0.6 * float(at_pelvis[:, missing].norm(dim=-1).mean())
     with pytest.raises(InputError, match="expected every pose to have its pelvis"):
         complete(prior, bodies, torch.zeros_like(known))

@@ -1,8 +1,8 @@
-// What the reader of the page does, and when it is drawn
+// User interaction, playback, and scheduling of drawing
 
 const $ = id => document.getElementById(id);
-const root = document.documentElement, seek = $("seek"), lanes = $("lanes"), video = document.querySelector("#film video"), over = document.querySelector("#film canvas");
-const state = { frame: 0, seconds: 0, playing: false, speed: 1, person: -1, filmed: false, layers: { ghosts: true, spread: true, path: true, floor: true, follow: false, spin: false } };
+const root = document.documentElement, seek = $("seek"), lanes = $("lanes"), video = document.querySelector("#video video"), overlay = document.querySelector("#video canvas");
+const state = { frame: 0, seconds: 0, playing: false, speed: 1, person: -1, hasVideo: false, layers: { ghosts: true, spread: true, path: true, floor: true, follow: false, spin: false } };
 const STEP = Math.PI / 36, SPIN = 0.35;
 const SPEEDS = [...$("speed").options].map(option => Number(option.value));
 let planned = false, last = 0, stale = true;
@@ -25,22 +25,22 @@ function refresh() {
   const { context, width, height } = canvasOf(stage);
   aim();
   if (width && height) paint(context, width, height, state.frame, { ...state.layers, people: shownPeople() });
-  if (state.filmed) paintOver();
-  tell();
+  if (state.hasVideo) paintOverlay();
+  updateStatus();
   stale = false;
   stage.dataset.drawn = Number(stage.dataset.drawn || 0) + 1;
 }
 
-// What the eye looks at: the middle of the scene, or of those who are shown.
+// Point the eye at the centre of the scene, or of the people shown.
 function aim() {
   if (!follows()) { eye.pivot = bounds.middle; return; }
   const roots = shownPeople().map(p => rootOf(p, state.frame)).filter(p => p);
   if (roots.length) eye.pivot = scaled(roots.reduce(plus), 1 / roots.length);
 }
 
-// The people as the camera sees them, on the video.
-function paintOver() {
-  const { context, width, height } = canvasOf(over), [, , , , w, h] = DATA.intrinsics;
+// The projected people on the video.
+function paintOverlay() {
+  const { context, width, height } = canvasOf(overlay), [, , , , w, h] = DATA.intrinsics;
   context.clearRect(0, 0, width, height);
   if (!READ.pixels || !width) return;
   const fit = Math.min(width / w, height / h), left = (width - w * fit) / 2, top = (height - h * fit) / 2;
@@ -53,7 +53,7 @@ function paintOver() {
   }
 }
 
-// One lane a person: where they are, where they are not to be trusted, and, faintly, where they are made up.
+// One lane per person: present, doubtful, and, faintly, interpolated frames.
 function paintLanes() {
   const { context, width, height } = canvasOf(lanes), rows = Math.max(1, PEOPLE), gap = 2, tall = (height - gap * (rows - 1)) / rows;
   context.clearRect(0, 0, width, height);
@@ -63,7 +63,7 @@ function paintLanes() {
     context.globalAlpha = 0.25;
     context.fillStyle = colours.grid;
     context.fillRect(0, y, width, tall);
-    runs(frame => (present(p, frame) ? (madeUp(p, frame) ? 3 : doubtful(p, frame) ? 2 : 1) : 0), (kind, from, to) => {
+    runs(frame => (present(p, frame) ? (filled(p, frame) ? 3 : doubtful(p, frame) ? 2 : 1) : 0), (kind, from, to) => {
       context.globalAlpha = quiet ? 0.25 : [0, 0.7, 1, 0.35][kind];
       context.fillStyle = kind === 2 ? colours.warn : personColour(p);
       context.fillRect(from * scale, y, Math.max(1, (to - from) * scale), tall);
@@ -71,29 +71,29 @@ function paintLanes() {
   }
 }
 
-function runs(kindOf, found) {
+function runs(kindOf, onRun) {
   for (let from = 0, frame = 1; frame <= FRAMES; frame++) {
     if (frame < FRAMES && kindOf(frame) === kindOf(from)) continue;
-    if (kindOf(from)) found(kindOf(from), from, frame);
+    if (kindOf(from)) onRun(kindOf(from), from, frame);
     from = frame;
   }
 }
 
 const clock = seconds => `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(2).padStart(5, "0")}`;
 
-function tell() {
+function updateStatus() {
   const { frame } = state, begin = READ.times[0], end = READ.times[FRAMES - 1];
   const now = READ.times[frame] - begin, number = READ.numbers[frame];
   $("time").replaceChildren(make("b", {}, clock(now)), ` / ${clock(end - begin)}`, make("span", {}, ` · frame ${number}`));
   seek.value = frame;
-  const made = shownPeople().filter(p => madeUp(p, frame)), unsure = shownPeople().filter(p => doubtful(p, frame) && !madeUp(p, frame));
-  const words = [unsure.length ? ", not to be trusted" : "", made.length ? ", made up" : ""].join("");
+  const gaps = shownPeople().filter(p => filled(p, frame)), unsure = shownPeople().filter(p => doubtful(p, frame) && !filled(p, frame));
+  const words = [unsure.length ? ", doubtful" : "", gaps.length ? ", interpolated" : ""].join("");
   seek.setAttribute("aria-valuetext", `frame ${number}, ${now.toFixed(2)} seconds${words}`);
   $("warning").hidden = !words;
   if (words) {
     const named = (p, what) => `${DATA.people.length > 1 ? `person ${DATA.people[p].id}: ` : ""}${what}`;
-    const told = [...unsure.map(p => named(p, `expected error ${errorOf(p, frame)} mm`)), ...made.map(p => named(p, "made up between two frames"))];
-    $("warning").replaceChildren(make("b", {}, unsure.length ? "⚠ Not to be trusted" : "Not seen"), ` — ${told.join(", ")}`);
+    const reasons = [...unsure.map(p => named(p, `expected error ${errorOf(p, frame)} mm`)), ...gaps.map(p => named(p, "interpolated in a gap"))];
+    $("warning").replaceChildren(make("b", {}, unsure.length ? "⚠ Doubtful" : "Not observed"), ` — ${reasons.join(", ")}`);
   }
   const degrees = x => Math.round(x * 180 / Math.PI);
   Object.assign(stage.dataset, { frame, number, heading: ((degrees(eye.heading) + 180) % 360 + 360) % 360 - 180, tilt: degrees(eye.tilt), zoom: eye.zoom.toFixed(2), view: eye.asCamera ? "camera" : "free", person: state.person, playing: state.playing });
@@ -119,9 +119,9 @@ function tick(now) {
 
 function advance(passed) {
   const begin = READ.times[0], end = READ.times[FRAMES - 1] + DATA.frame_s;
-  const leads = state.filmed && !video.paused;  // the video's own clock, so that both stay together
-  state.seconds = leads ? video.currentTime : state.seconds + passed * state.speed;
-  if (state.seconds >= end || (state.filmed && video.ended)) { state.seconds = begin; seekFilm(); if (state.filmed) video.play().catch(() => {}); }
+  const followsVideo = state.hasVideo && !video.paused;  // its clock keeps both in step
+  state.seconds = followsVideo ? video.currentTime : state.seconds + passed * state.speed;
+  if (state.seconds >= end || (state.hasVideo && video.ended)) { state.seconds = begin; seekVideo(); if (state.hasVideo) video.play().catch(() => {}); }
   const frame = frameAt(state.seconds + 1e-4);
   if (frame !== state.frame) { state.frame = frame; stale = true; }
 }
@@ -131,8 +131,8 @@ function play(wanted) {
   last = performance.now();
   $("play").classList.toggle("playing", state.playing);
   $("play").setAttribute("aria-label", state.playing ? "Pause" : "Play");
-  if (state.filmed) {
-    if (state.playing) { seekFilm(); video.playbackRate = state.speed; video.play().catch(() => {}); } else { video.pause(); seekFilm(); }
+  if (state.hasVideo) {
+    if (state.playing) { seekVideo(); video.playbackRate = state.speed; video.play().catch(() => {}); } else { video.pause(); seekVideo(); }
   }
   redraw();
 }
@@ -140,24 +140,24 @@ function play(wanted) {
 function go(frame) {
   state.frame = clamp(Math.round(frame), 0, FRAMES - 1);
   state.seconds = READ.times[state.frame];
-  seekFilm();
+  seekVideo();
   redraw();
 }
 
-// A quarter of a frame into the frame: its very beginning may round to the one before.
-function seekFilm() {
-  if (state.filmed) video.currentTime = Math.max(0, state.seconds + 0.25 * DATA.frame_s);
+// A quarter of a frame past its beginning, which might round to the previous frame.
+function seekVideo() {
+  if (state.hasVideo) video.currentTime = Math.max(0, state.seconds + 0.25 * DATA.frame_s);
 }
 
 function step(by) { play(false); go(state.frame + by); }
 
-function pace(speed) {
+function setSpeed(speed) {
   state.speed = speed;
   $("speed").value = String(speed);
-  if (state.filmed) video.playbackRate = speed;
+  if (state.hasVideo) video.playbackRate = speed;
 }
 
-// Who and what is shown
+// Selection of people, layers and views
 
 function choose(person) {
   state.person = person < PEOPLE ? person : -1;
@@ -196,7 +196,7 @@ function mark(name) {
   });
 }
 
-// Turning begins where the camera looks from.
+// Rotation begins at the camera's viewpoint.
 function leaveCamera() {
   if (!eye.asCamera) return;
   const { forward } = cameraAt(state.frame);
@@ -248,7 +248,7 @@ function listen() {
   for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, event => pointers.delete(event.pointerId));
   stage.addEventListener("wheel", event => {
     event.preventDefault();
-    const speed = event.ctrlKey ? 0.01 : 0.0015;        // browsers tell of a pinch on a trackpad as of a wheel with Ctrl
+    const speed = event.ctrlKey ? 0.01 : 0.0015;        // browsers report a pinch on a trackpad as a wheel with Ctrl
     zoom(Math.exp(-speed * event.deltaY * (event.deltaMode ? 20 : 1)));
   }, { passive: false });
   stage.addEventListener("dblclick", reset);
@@ -260,7 +260,7 @@ function listen() {
   $("play").addEventListener("click", () => play(!state.playing));
   $("back").addEventListener("click", () => step(-1));
   $("on").addEventListener("click", () => step(1));
-  $("speed").addEventListener("change", () => pace(Number($("speed").value)));
+  $("speed").addEventListener("change", () => setSpeed(Number($("speed").value)));
   $("theme").addEventListener("click", nextTheme);
   $("about").addEventListener("click", () => help($("help").hidden));
   document.querySelectorAll("[data-layer]").forEach(button => button.addEventListener("click", () => toggle(button.dataset.layer)));
@@ -273,7 +273,7 @@ function press(event) {
   const button = event.target.closest("button"), slides = event.target === seek;
   const actions = {
     ",": () => step(-1), ".": () => step(1), "+": () => zoom(1.15), "=": () => zoom(1.15), "-": () => zoom(1 / 1.15), "0": reset,
-    "[": () => pace(SPEEDS[Math.max(0, SPEEDS.indexOf(state.speed) - 1)]), "]": () => pace(SPEEDS[Math.min(SPEEDS.length - 1, SPEEDS.indexOf(state.speed) + 1)]),
+    "[": () => setSpeed(SPEEDS[Math.max(0, SPEEDS.indexOf(state.speed) - 1)]), "]": () => setSpeed(SPEEDS[Math.min(SPEEDS.length - 1, SPEEDS.indexOf(state.speed) + 1)]),
     a: () => choose(-1), g: () => toggle("ghosts"), u: () => toggle("spread"), p: () => toggle("path"), o: () => toggle("floor"), f: () => toggle("follow"), s: () => toggle("spin"),
     t: nextTheme, v: nextView, "?": () => help($("help").hidden), Escape: () => help(false),
   };
@@ -302,11 +302,11 @@ function nextView() {
 const THEMES = ["auto", "light", "dark"], dark = matchMedia("(prefers-color-scheme: dark)");
 let theme = "auto";
 
-function dress() {
+function applyTheme() {
   root.dataset.theme = theme === "auto" ? (dark.matches ? "dark" : "light") : theme;
   root.style.colorScheme = root.dataset.theme;
   $("theme").textContent = { auto: "◐", light: "☀", dark: "☾" }[theme];
-  $("theme").setAttribute("aria-label", `Colours: ${theme === "auto" ? "as the system" : theme}`);
+  $("theme").setAttribute("aria-label", `Colours: ${theme === "auto" ? "system" : theme}`);
   readColours();
   for (const dot of document.querySelectorAll("[data-dot]")) dot.style.background = personColour(Number(dot.dataset.dot));
   for (const key of document.querySelectorAll("[data-key]")) key.style.background = colours[key.dataset.key];
@@ -315,7 +315,7 @@ function dress() {
 
 function nextTheme() {
   theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
-  dress();
+  applyTheme();
 }
 
 function help(open) {
@@ -352,32 +352,32 @@ function setUpHelp() {
   const keys = text => text.split(" ").flatMap(key => [make("kbd", {}, key), " "]);
   const colour = name => { const key = make("span", { className: "key" }); key.dataset.key = name; return key; };
   $("help").append(
-    make("h2", {}, "Moving about"),
-    rows([["drag, one finger", "turn"], ["wheel, two fingers", "zoom"], ["double click, twice", "reset"], [keys("space"), "play, pause"], [keys(", ."), "a frame back, on"], [keys("[ ]"), "slower, faster"],
-      [keys("← → ↑ ↓"), "turn"], [keys("+ − 0"), "zoom, reset"], [keys("V"), "next view"], [keys("1 … 9"), "one person"], [keys("A"), "all people"], [keys("G U P O F S T"), "ghosts, uncertainty, path, floor, follow, turn, colours"]]),
+    make("h2", {}, "Navigation"),
+    rows([["drag, one finger", "rotate"], ["wheel, two fingers", "zoom"], ["double click, double tap", "reset"], [keys("space"), "play, pause"], [keys(", ."), "one frame back, forward"], [keys("[ ]"), "slower, faster"],
+      [keys("← → ↑ ↓"), "rotate"], [keys("+ − 0"), "zoom, reset"], [keys("V"), "next view"], [keys("1 … 9"), "one person"], [keys("A"), "all people"], [keys("G U P O F S T"), "ghosts, uncertainty, path, floor, follow, rotate, colours"]]),
     make("h2", {}, "What is shown"),
-    rows([[colour("left"), "left limbs"], [colour("right"), "right limbs"], [colour("centre"), "trunk and head"], [colour("warn"), "not to be trusted: " + DATA.doubt], ["dashed", "made up between two frames in which the person was seen"],
-      ["ghosts", GHOSTS ? `the ${GHOSTS === 1 ? "next best hypothesis" : `${GHOSTS} next best hypotheses`} of ${DATA.hypotheses}` : "none in this file"], ["circles", "how far plausible hypotheses are from the joint"], ["floor", "squares of 0.5 m, stronger lines each metre; 1 or 2 m in large rooms"]]),
+    rows([[colour("left"), "left limbs"], [colour("right"), "right limbs"], [colour("centre"), "trunk and head"], [colour("warn"), "doubtful: " + DATA.doubt], ["dashed", "interpolated in a gap"],
+      ["ghosts", GHOSTS ? `the ${GHOSTS === 1 ? "next best hypothesis" : `${GHOSTS} next best hypotheses`} of ${DATA.hypotheses}` : "none in this file"], ["circles", "expected error of each joint"], ["floor", "squares of 0.5 m, with stronger lines every metre; 1 or 2 m in large scenes"]]),
     make("h2", {}, "This result"), rows(DATA.facts));
 }
 
-async function setUpFilm() {
-  const film = DATA.film;
-  if (!film) return;
-  const packed = document.getElementById("film-data").textContent;
-  $("film").hidden = false;
+async function setUpVideo() {
+  const source = DATA.video;
+  if (!source) return;
+  const content = document.getElementById("video-data").textContent;
+  $("video").hidden = false;
   root.style.setProperty("--aspect", String(DATA.intrinsics[4] / DATA.intrinsics[5]));
   const failed = () => {
-    state.filmed = false;
-    const note = $("film").querySelector(".note");
+    state.hasVideo = false;
+    const note = $("video").querySelector(".note");
     note.hidden = false;
-    note.textContent = film.embedded ? "This browser cannot play the video in this file; the 3D plays without it." : `The video ${film.name} could not be played; it is expected at ${film.path}, seen from this page.`;
+    note.textContent = source.embedded ? "This browser cannot play the embedded video; the 3D view plays without it." : `The video ${source.name} could not be played; it is expected at ${source.path}, relative to this page.`;
     redraw();
   };
   video.addEventListener("error", failed, { once: true });
-  video.addEventListener("loadeddata", () => { state.filmed = true; $("film").dataset.ready = true; seekFilm(); if (state.playing) play(true); redraw(); }, { once: true });
+  video.addEventListener("loadeddata", () => { state.hasVideo = true; $("video").dataset.ready = true; seekVideo(); if (state.playing) play(true); redraw(); }, { once: true });
   video.addEventListener("seeked", redraw);
-  video.src = film.embedded ? URL.createObjectURL(new Blob([bytesOf(packed)], { type: film.type })) : film.path;
+  video.src = source.embedded ? URL.createObjectURL(new Blob([bytesOf(content)], { type: source.type })) : source.path;
 }
 
 async function start() {
@@ -385,11 +385,11 @@ async function start() {
   setUpHelp();
   $("facts").textContent = DATA.summary;
   root.style.setProperty("--lanes", `${Math.max(22, Math.min(6, PEOPLE) * 10)}px`);
-  dress();
+  applyTheme();
   try {
     await unpack();
   } catch (error) {
-    $("loading").textContent = `This browser cannot unpack the poses (${error.message}); a newer one can.`;
+    $("loading").textContent = `This browser cannot decode the poses (${error.message}); use a newer one.`;
     throw error;
   }
   $("loading").hidden = true;
@@ -403,9 +403,9 @@ async function start() {
   choose(-1);
   mark("");
   listen();
-  dark.addEventListener("change", dress);
+  dark.addEventListener("change", applyTheme);
   refresh();
-  setUpFilm();
+  setUpVideo();
 }
 
 start();

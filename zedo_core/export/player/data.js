@@ -1,6 +1,6 @@
 "use strict";
 
-// The result, unpacked. A series is one number over all frames; `at(series, frame)` of an array gives a value.
+// Decoding the result. A series is one value over all frames; each array holds series after series.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const FRAMES = DATA.frames, PEOPLE = DATA.people.length, JOINTS = DATA.joints.length, GHOSTS = DATA.ghosts;
@@ -14,14 +14,14 @@ function bytesOf(text) {
   return bytes;
 }
 
-async function inflated(text) {
+async function inflate(text) {
   const stream = new Blob([bytesOf(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-// Low bytes, then high bytes, of the steps of each series.
-async function unpacked16(text) {
-  const bytes = await inflated(text), count = bytes.length / 2, values = new Int16Array(count);
+// Differences of consecutive values of all series: all low bytes, then all high bytes.
+async function unpack16(text) {
+  const bytes = await inflate(text), count = bytes.length / 2, values = new Int16Array(count);
   for (let start = 0; start < count; start += FRAMES) {
     let value = 0;
     for (let i = start; i < start + FRAMES; i++) {
@@ -34,11 +34,11 @@ async function unpacked16(text) {
 
 async function unpack() {
   const { blobs } = DATA;
-  for (const name of ["chosen", "ghosts", "pixels"]) READ[name] = blobs[name] ? await unpacked16(blobs[name]) : null;
-  for (const name of ["spread", "doubtful", "filled"]) READ[name] = await inflated(blobs[name]);
-  for (const name of ["times", "camera"]) READ[name] = new Float32Array((await inflated(blobs[name])).buffer);
-  for (const name of ["error"]) READ[name] = new Uint16Array((await inflated(blobs[name])).buffer);
-  for (const name of ["numbers"]) READ[name] = new Int32Array((await inflated(blobs[name])).buffer);
+  for (const name of ["chosen", "ghosts", "pixels"]) READ[name] = blobs[name] ? await unpack16(blobs[name]) : null;
+  for (const name of ["spread", "doubtful", "filled"]) READ[name] = await inflate(blobs[name]);
+  for (const name of ["times", "camera"]) READ[name] = new Float32Array((await inflate(blobs[name])).buffer);
+  for (const name of ["error"]) READ[name] = new Uint16Array((await inflate(blobs[name])).buffer);
+  for (const name of ["numbers"]) READ[name] = new Int32Array((await inflate(blobs[name])).buffer);
 }
 
 function point(values, series, frame) {
@@ -50,7 +50,7 @@ const body = (person, frame) => DATA.joints.map((_, j) => point(READ.chosen, per
 const ghost = (person, k, frame) => DATA.joints.map((_, j) => point(READ.ghosts, (person * GHOSTS + k) * JOINTS + j, frame));
 const present = (person, frame) => READ.error[person * FRAMES + frame] !== 0xffff;
 const doubtful = (person, frame) => READ.doubtful[person * FRAMES + frame] === 1;
-const madeUp = (person, frame) => READ.filled[person * FRAMES + frame] === 1;
+const filled = (person, frame) => READ.filled[person * FRAMES + frame] === 1;
 const errorOf = (person, frame) => READ.error[person * FRAMES + frame];
 
 function spreadOf(person, joint, frame) {
@@ -68,7 +68,7 @@ function rootOf(person, frame) {
   return found.length ? scaled(found.reduce(plus), 1 / found.length) : null;
 }
 
-// The last frame that begins by then.
+// The last frame that begins at or before this time.
 function frameAt(seconds) {
   let low = 0, high = FRAMES - 1;
   while (low < high) {

@@ -1,9 +1,9 @@
-// The room: an eye, the floor, the people. World axes: y up, the floor at 0, metres.
+// The scene: the viewpoint (`eye`), the floor, the people. World axes: y up, floor at 0, metres.
 
-const STEEPEST = 1.52;                  // radians of tilt, just short of straight down
-const FIELD = 0.62;                     // radians that the smaller side of the view spans
+const STEEPEST = 1.52;                  // largest tilt in radians, almost straight down
+const FIELD = 0.62;                     // field of view of the smaller side in radians
 const NEAR_M = 0.15;
-// Half widths of the limb that ends in a joint, metres; 0.035 for any other.
+// Half width in metres of the limb that ends in a joint; 0.035 for others.
 const GIRTH = [["hip", 0.055], ["knee", 0.062], ["ankle", 0.043], ["spine", 0.075], ["thorax", 0.082], ["neck", 0.045],
   ["head", 0.075], ["shoulder", 0.048], ["elbow", 0.042], ["wrist", 0.034]];
 const girth = DATA.joints.map(({ name }) => (GIRTH.find(([part]) => name.includes(part)) || ["", 0.035])[1]);
@@ -19,13 +19,13 @@ function readColours() {
   colours = Object.fromEntries(NAMES.map(name => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 
-// A colour between two #rrggbb.
+// Interpolate between two colours #rrggbb.
 function blend(a, b, k) {
   const part = (text, i) => parseInt(text.slice(1 + 2 * i, 3 + 2 * i), 16);
   return `rgb(${[0, 1, 2].map(i => Math.round(part(a, i) + k * (part(b, i) - part(a, i)))).join(",")})`;
 }
 
-// Where the people go: what the views are fitted to. A few stray frames do not count.
+// The extent of the people, which views are fitted to; the outermost 1 % on either side is ignored.
 function measure() {
   const places = [[], [], []], step = Math.max(1, Math.floor(FRAMES / 600));
   let tallest = 0;
@@ -45,7 +45,7 @@ function measure() {
   bounds = { middle, reach, apart: apart(shownPeople()), radius: clamp(Math.hypot(reach, tallest / 2), 0.4, 40), tallest };
 }
 
-// The eye: where it stands, its axes (right, down, forward) and its focal length in CSS pixels.
+// The viewpoint: position, axes (right, down, forward), focal length and principal point in CSS pixels.
 function lens(width, height, frame) {
   const least = Math.min(width, height);
   if (eye.asCamera) {
@@ -59,7 +59,7 @@ function lens(width, height, frame) {
   return { at: minus(pivot, scaled(forward, distance())), right, down: cross(forward, right), forward, focal: [focal, focal], centre: [width / 2, height / 2] };
 }
 
-// How far those who are shown get from their middle, metres; in nearly all frames.
+// 90th percentile over frames of the largest distance in metres of the shown people from their centre.
 function apart(people) {
   const step = Math.max(1, Math.floor(FRAMES / 300)), reaches = [];
   for (let frame = 0; frame < FRAMES; frame += step) {
@@ -89,7 +89,7 @@ function projector({ at, right, down, forward, focal, centre }) {
   };
 }
 
-// One picture
+// Painting a frame
 
 function paint(context, width, height, frame, shown) {
   context.clearRect(0, 0, width, height);
@@ -100,12 +100,12 @@ function paint(context, width, height, frame, shown) {
   bodies.forEach(({ joints }) => paintShadow(context, project, joints));
   if (shown.path) shown.people.forEach(p => paintPath(context, project, p, frame));
   if (!eye.asCamera && shown.floor) paintCamera(context, project, frame);
-  const faint = [];                     // what is faint would only soil what it covers: it is painted first
+  const faint = [];                     // painted first, so as not to dim the bodies
   for (const { p, joints } of bodies) {
     if (shown.ghosts) for (let k = 0; k < GHOSTS; k++) addGhost(faint, project, ghost(p, k, frame));
     if (shown.spread) addSpread(faint, project, joints, p, frame);
   }
-  const solid = bodies.map(({ p, joints }) => (madeUp(p, frame) ? madeUpBodyOf(project, joints) : bodyOf(project, joints, doubtful(p, frame)))).filter(body => body);
+  const solid = bodies.map(({ p, joints }) => (filled(p, frame) ? filledBodyOf(project, joints) : bodyOf(project, joints, doubtful(p, frame)))).filter(body => body);
   for (const some of [faint, solid]) some.sort((a, b) => b.depth - a.depth).forEach(part => part.paint(context));
   context.globalAlpha = 1;
   if (DATA.people.length > 1) bodies.forEach(({ p, joints }) => paintName(context, project, p, joints));
@@ -155,7 +155,7 @@ function paintShadow(context, project, joints) {
     context.globalAlpha = alpha;
     context.strokeStyle = colours.shadow;
     context.lineWidth = width * some.scale;
-    context.beginPath();                // one path, or bones that cross would be twice as dark
+    context.beginPath();                // a single path, since overlapping strokes would be darker
     for (const [a, b] of DATA.bones) if (flat[a] && flat[b]) { context.moveTo(flat[a].x, flat[a].y); context.lineTo(flat[b].x, flat[b].y); }
     context.stroke();
   }
@@ -182,7 +182,7 @@ function paintPath(context, project, p, frame) {
   if (at) disc(context, at, Math.max(3, 0.035 * at.scale), personColour(p), 0.95);
 }
 
-// A little pyramid where the camera stands.
+// A small pyramid at the camera's position.
 function paintCamera(context, project, frame) {
   const { at, right, down, forward } = cameraAt(frame), [fx, fy, , , w, h] = DATA.intrinsics, size = 0.32;
   const corner = (i, j) => project(plus(at, scaled(plus(forward, plus(scaled(right, i * w / 2 / fx), scaled(down, j * h / 2 / fy))), size)));
@@ -213,7 +213,7 @@ function addSpread(parts, project, joints, p, frame) {
   });
 }
 
-// Limbs from the farthest to the nearest; pale where they are not to be taken for observed.
+// Limbs from the farthest to the nearest; pale if they are doubtful or interpolated.
 function limbsOf(project, joints, pale) {
   const ends = joints.map(project);
   return DATA.bones.flatMap(([child, parent]) => {
@@ -227,8 +227,8 @@ function limbsOf(project, joints, pale) {
 
 const meanDepth = limbs => limbs.reduce((total, limb) => total + limb.depth, 0) / limbs.length;
 
-// A person who was not seen, but before and after: thin and dashed.
-function madeUpBodyOf(project, joints) {
+// An interpolated person: thin and dashed.
+function filledBodyOf(project, joints) {
   const limbs = limbsOf(project, joints, true);
   if (!limbs.length) return null;
   return { depth: meanDepth(limbs), paint: context => {
@@ -243,7 +243,7 @@ function madeUpBodyOf(project, joints) {
   } };
 }
 
-// A person: one outline around all, then the limbs.
+// A person: an outline around the body, then the limbs.
 function bodyOf(project, joints, unsure) {
   const limbs = limbsOf(project, joints, unsure);
   if (!limbs.length) return null;
@@ -253,9 +253,9 @@ function bodyOf(project, joints, unsure) {
   } };
 }
 
-// A round limb lit from above left: an edge against what lies behind, flesh, light.
+// A round limb lit from the upper left: an edge against the background, the fill, a highlight.
 function paintLimb(context, { a, b, width, flesh, dark }) {
-  context.lineCap = "butt";             // the edge must not reach over the neighbouring limbs
+  context.lineCap = "butt";             // the edge must not overlap the neighbouring limbs
   line(context, a, b, dark, width + 2.5, 0.6);
   context.lineCap = "round";
   line(context, a, b, flesh, width);

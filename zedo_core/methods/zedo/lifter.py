@@ -1,9 +1,9 @@
-"""ZeDO as a lifter: rows of observed people in, hypotheses in camera axes out."""
+"""ZeDO's lifter: rows of keypoints in, hypotheses in camera axes out."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -14,76 +14,108 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
+from zedo_core.camera import Camera
 from zedo_core.errors import DeviceError, InputError
-from zedo_core.methods.zedo.checkpoint import Prior
-from zedo_core.methods.zedo.initial import best_starts, bone_length, standard_poses
+from zedo_core.methods.protocol import OnRows
+from zedo_core.methods.zedo.calibration import expected_joint_error, expected_pose_error
+from zedo_core.methods.zedo.initial_poses import bone_length, poses_for
 from zedo_core.methods.zedo.ipo import descend
 from zedo_core.methods.zedo.observations import Observations, depth_bounds
 from zedo_core.methods.zedo.oil import DenoisingSteps, optimise_in_loop
-from zedo_core.methods.zedo.options import ZedoOptions
+from zedo_core.methods.zedo.options import MAX_HYPOTHESES, ZedoOptions
 from zedo_core.methods.zedo.plausibility import (
     DenoisingResidual,
     expected_error,
-    judging_network,
     plausibility,
+    posterior_weights,
+    residual_network,
     spread_about,
-    votes,
 )
-from zedo_core.methods.zedo.recorded import Find, Recorded, capture
+from zedo_core.methods.zedo.prior import Prior
+from zedo_core.methods.zedo.recorded import Recorded, TensorFunction, capture
+from zedo_core.methods.zedo.search import best_placements
 from zedo_core.nets.fused import FusedScore
-from zedo_core.nets.tabled import TabledScore
+from zedo_core.nets.tabulated import TabulatedScore
 from zedo_core.skeleton import Skeleton
-from zedo_core.types import Lifted
+from zedo_core.types import Keypoints, Lifted
 
-MAX_HYPOTHESES = 200
-# Rows in one batch of the loop: enough to keep the processor busy, small enough for its caches (CPU) or memory (GPU).
+# Poses in one batch of the loop: enough to keep the processor busy, few enough for its caches (CPU) or memory (GPU).
 ROWS_CPU, ROWS_GPU = 512, 32768
-_RECORDED_ROWS = 4096  # on a GPU, batches up to here are bound by the launches of their kernels, and are recorded
+_RECORDED_ROWS = 4096  # on a GPU, batches up to this size are limited by kernel launches and are recorded
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _Model:
-    """What all batches of one call share."""
+    """What all batches of a call share."""
 
-    shapes: Float[Tensor, "s j 3"]
+    initial_poses: Float[Tensor, "s j 3"]
     denoise: DenoisingSteps
     residual: DenoisingResidual
 
 
 @dataclass(frozen=True)
 class ZedoLifter:
-    """The ZeDO method with a prior, standard poses and settings, on one device."""
+    """The ZeDO method with a prior, sets of initial poses by size, and settings, on one device."""
 
     prior: Prior
-    clusters: dict[int, Float[Tensor, "s j 3"]]
+    initial_poses: dict[int, Float[Tensor, "s j 3"]]
     options: ZedoOptions
     device: torch.device
 
     name = "zedo"
+    window = None
 
     @classmethod
-    def build(
-        cls, prior: Prior, clusters: dict[int, ndarray], options: ZedoOptions, device: torch.device
+    def from_prior(
+        cls, prior: Prior, initial_poses: Mapping[int, ndarray], options: ZedoOptions, device: torch.device
     ) -> ZedoLifter:
-        """Put everything onto the device."""
-        poses = {size: torch.from_numpy(array).to(device) for size, array in clusters.items()}
+        """A lifter with everything moved to the device."""
+        poses = {size: torch.from_numpy(array).to(device) for size, array in initial_poses.items()}
         return cls(replace(prior, net=prior.net.to(device)), poses, options, device)
 
     @property
     def skeleton(self) -> Skeleton:
-        """The joint set in which people have to be given."""
+        """The joint set of the input and of the result."""
         return self.prior.skeleton
 
     @property
+    def weights(self) -> str:
+        """The name of the prior."""
+        return self.prior.name
+
+    @property
+    def weights_sha256(self) -> str:
+        """SHA-256 of the prior."""
+        return self.prior.sha256
+
+    @property
     def products(self) -> str:
-        """In what the network's matrix products take their numbers: float32, or float16 where they are fused."""
+        """Precision of the network's matrix products: float32, or float16 in the fused kernel."""
         return self._denoise.noise.products
 
     @property
     def settings(self) -> dict[str, Any]:
         """All options, for the record."""
         return asdict(self.options)
+
+    def lift(
+        self,
+        rows: Keypoints,
+        cameras: Sequence[Camera],
+        hypotheses: int,
+        seed: int = 0,
+        on_rows: OnRows = lambda done: None,
+    ) -> Lifted:
+        """See `protocol.Lifter.lift`; the hypothesis with the smallest expected error comes first.
+
+        `seed` is for the noise with which the plausibility of poses is computed.
+        """
+        if len(cameras) == 1:
+            K = np.broadcast_to(cameras[0].matrix, (len(rows), 3, 3))
+        else:
+            K = np.stack([camera.matrix for camera in cameras])[rows.frame]
+        return self.lift_rows(rows.xy, rows.confidence, K, hypotheses, on_rows, seed)
 
     @torch.inference_mode()
     def lift_rows(
@@ -92,112 +124,113 @@ class ZedoLifter:
         confidence: Float[ndarray, "b j"],
         K: Float[ndarray, "b 3 3"],
         hypotheses: int,
-        on_rows: Callable[[int], None] = lambda done: None,
+        on_rows: OnRows = lambda done: None,
         seed: int = 0,
     ) -> Lifted:
-        """Hypotheses in metres in camera axes, the one with the least expected error first.
-
-        `xy` in undistorted pixels; `seed` is that of the noise by which poses are judged.
-        `on_rows` is told how many people are done. InputError for a number of hypotheses out of range.
-        """
+        """`lift` from arrays: undistorted pixels, confidences, and the matrix K of each row."""
         if not 1 <= hypotheses <= MAX_HYPOTHESES:
             raise InputError(f"expected 1 to {MAX_HYPOTHESES} hypotheses, got {hypotheses}")
         count = max(hypotheses, self.options.candidates)
-        find, recorded = self._finders(count, hypotheses, seed)
+        lift_batch, recorded = self._batch_functions(count, hypotheses, seed)
         people, j = len(xy), len(self.skeleton)
         sizes = ((hypotheses, j, 3), (hypotheses, 3), (hypotheses,), (j,))
         results = tuple(np.empty((people, *size), np.float32) for size in sizes)
-        done, step = 0, max(1, (ROWS_CPU if self.device.type == "cpu" else ROWS_GPU) // count)
+        done, size = 0, max(1, (ROWS_CPU if self.device.type == "cpu" else ROWS_GPU) // count)
         while done < people:
-            rows = slice(done, min(done + step, people))
+            rows = slice(done, min(done + size, people))
+            function = lift_batch if (rows.stop - rows.start) * count > _RECORDED_ROWS else recorded
             try:
-                several = (rows.stop - rows.start) * count > _RECORDED_ROWS
-                found = self._lift_some(xy[rows], confidence[rows], K[rows], find if several else recorded)
+                lifted = self._lift_batch(xy[rows], confidence[rows], K[rows], function)
             except torch.OutOfMemoryError:
-                step = self._fewer(rows.stop - rows.start)
+                size = self._halve(rows.stop - rows.start)
                 continue
-            for result, part in zip(results, found, strict=True):
+            for result, part in zip(results, lifted, strict=True):
                 result[rows] = part.cpu().numpy()
             done = rows.stop
             on_rows(done)
         joints, origin, score, spread = results
-        return Lifted(joints=joints, origin=origin, score=score, spread=spread)
+        return Lifted(
+            joints=joints, origin=origin, score=-expected_pose_error(-score), spread=expected_joint_error(spread)
+        )
 
     @cached_property
     def _denoise(self) -> DenoisingSteps:
-        return DenoisingSteps.of(self.prior, self.options)
+        return DenoisingSteps.from_prior(self.prior, self.options)
 
     @cached_property
-    def _judge(self) -> TabledScore | FusedScore:
-        return judging_network(self.prior)
+    def _residual_network(self) -> TabulatedScore | FusedScore:
+        return residual_network(self.prior)
 
-    def _fewer(self, people: int) -> int:
-        """Half as many people at a time, after the memory was too small; DeviceError when there is no less."""
+    def _halve(self, people: int) -> int:
+        """Half the batch size, after the device ran out of memory; DeviceError if it cannot be halved."""
         if people == 1:
             raise DeviceError(
-                f"device '{self.device}': the memory is too small for one person; lower --hypo or use another device"
+                f"device '{self.device}': not enough memory for one person; lower --hypo or use another device"
             )
-        torch.cuda.empty_cache()  # does nothing where CUDA was not used
-        _log.warning("the memory of '%s' is too small for %d people at a time; going on with half", self.device, people)
+        torch.cuda.empty_cache()  # does nothing if CUDA was not used
+        _log.warning("device '%s': not enough memory for a batch of %d people; halving it", self.device, people)
         return people // 2
 
-    def _lift_some(self, xy: ndarray, confidence: ndarray, K: ndarray, find: Find) -> tuple[Tensor, ...]:
-        """The arrays of `Lifted` for a few people, on the device."""
-        return find(*(torch.from_numpy(np.asarray(array, np.float32)).to(self.device) for array in (xy, confidence, K)))
+    def _lift_batch(self, xy: ndarray, confidence: ndarray, K: ndarray, function: TensorFunction) -> tuple[Tensor, ...]:
+        """The arrays of `Lifted` for a batch, on the device."""
+        arrays = (torch.from_numpy(np.asarray(array, np.float32)) for array in (xy, confidence, K))
+        return function(*(array.to(self.device) for array in arrays))
 
     @cached_property
-    def _finders(self) -> Callable[[int, int, int], tuple[Find, Find]]:
-        """From candidates, hypotheses and seed to what lifts people, and to the same as a recording on a GPU."""
-        return lru_cache(maxsize=4)(self._make_finders)
+    def _batch_functions(self) -> Callable[[int, int, int], tuple[TensorFunction, TensorFunction]]:
+        """`_make_batch_functions` with a cache; a lifter made from this one by `replace` has its own."""
+        return lru_cache(maxsize=4)(self._make_batch_functions)
 
-    def _make_finders(self, count: int, hypotheses: int, seed: int) -> tuple[Find, Find]:
-        tried = min(self.options.shapes, max(self.clusters)) if self._searches else 0
-        shapes = standard_poses(self.clusters, max(count, tried))
-        model = _Model(shapes, self._denoise, DenoisingResidual.of(self.prior, self._judge, seed))
+    def _make_batch_functions(self, count: int, hypotheses: int, seed: int) -> tuple[TensorFunction, TensorFunction]:
+        """The function that lifts a batch with `count` candidates, and on a GPU its recording."""
+        tried = min(self.options.initial_poses, max(self.initial_poses)) if self._uses_grid else 0
+        initial_poses = poses_for(self.initial_poses, max(count, tried))
+        residual = DenoisingResidual.from_prior(self.prior, self._residual_network, seed)
+        model = _Model(initial_poses, self._denoise, residual)
 
-        def find(*seen: Tensor) -> tuple[Tensor, ...]:
-            return self._decide(*self._lift(Observations.from_pixels(*seen), model, count), hypotheses)
+        def lift_batch(*pixels: Tensor) -> tuple[Tensor, ...]:
+            return self._select(*self._lift(Observations.from_pixels(*pixels), model, count), hypotheses)
 
-        recordable = self.device.type == "cuda" and self._searches
-        return find, Recorded(find, capture) if recordable else find
+        recordable = self.device.type == "cuda" and self._uses_grid
+        return lift_batch, Recorded(lift_batch, capture) if recordable else lift_batch
 
-    def _decide(
+    def _select(
         self, pose: Float[Tensor, "b n j 3"], T: Float[Tensor, "b n 1 3"], plausible: Float[Tensor, "b n"], count: int
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The `count` best of the candidates, and the spread of all of them about the first, as `Lifted` holds them."""
+        """The `count` best candidates, and the spread of all candidates about the best, in the order of `Lifted`."""
         root = self.skeleton.root
-        weights = votes(plausible)
+        weights = posterior_weights(plausible)
         score = -expected_error(pose, weights, root)
         best = score.argsort(dim=1, descending=True, stable=True)[:, :count]
         row = torch.arange(len(pose), device=pose.device)[:, None]
-        picked, origin = pose[row, best], T[row, best]
-        return picked + origin, origin[:, :, 0], score[row, best], spread_about(picked[:, 0], pose, weights, root)
+        selected, origin = pose[row, best], T[row, best]
+        return selected + origin, origin[:, :, 0], score[row, best], spread_about(selected[:, 0], pose, weights, root)
 
     def _lift(
         self, observed: Observations, model: _Model, count: int
     ) -> tuple[Float[Tensor, "b n j 3"], Float[Tensor, "b n 1 3"], Float[Tensor, "b n"]]:
-        """Start, loop, size: poses, their translations, and how plausible they are."""
+        """Poses, translations and log plausibility of all candidates: initial poses, the loop, then the body size."""
         bounds = depth_bounds(observed, self.options.spread_m)
         rows = observed.repeat(count)
-        pose, T = self._start(observed, rows, model.shapes, bounds, count)
+        pose, T = self._place(observed, rows, model.initial_poses, bounds, count)
         pose, T = optimise_in_loop(model.denoise, rows, pose, T, bounds.repeat_interleave(count, 0), self.options)
         if self.options.fix_size:
-            factor = bone_length(model.shapes, self.skeleton).mean() / bone_length(pose, self.skeleton)
+            factor = bone_length(model.initial_poses, self.skeleton).mean() / bone_length(pose, self.skeleton)
             pose, T = pose * factor[:, None, None], T * factor[:, None, None]
         plausible = plausibility(model.residual, rows, pose, T)
         return pose.unflatten(0, (-1, count)), T.unflatten(0, (-1, count)), plausible.unflatten(0, (-1, count))
 
-    def _start(
-        self, observed: Observations, rows: Observations, shapes: Tensor, bounds: Tensor, count: int
+    def _place(
+        self, observed: Observations, rows: Observations, poses: Tensor, bounds: Tensor, count: int
     ) -> tuple[Float[Tensor, "n j 3"], Float[Tensor, "n 1 3"]]:
-        """Initial poses and translations of all rows."""
-        if self._searches:
-            pose, T = best_starts(observed, shapes, bounds, count, self.options)
+        """Initial poses and translations of all candidates."""
+        if self._uses_grid:
+            pose, T = best_placements(observed, poses, bounds, count, self.options)
             return pose.flatten(0, 1), T.flatten(0, 1)
-        pose = shapes.repeat(len(observed), 1, 1)
+        pose = poses.repeat(len(observed), 1, 1)
         R, T, _ = descend(rows, pose, self.skeleton, self.options)
         return pose @ R.mT, T
 
     @property
-    def _searches(self) -> bool:
+    def _uses_grid(self) -> bool:
         return self.options.init == "headings"

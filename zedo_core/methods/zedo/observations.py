@@ -1,4 +1,4 @@
-"""What is observed of each person: rays and confidences, and the geometry between them and a pose."""
+"""Observations of each person, rays and confidences, and the geometry between them and a pose."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-# Least confidence in the closed-form translation (official code), so that it is defined with all joints missing.
-_LEAST_CONFIDENCE = 1e-4
+# Smallest confidence in the closed-form translation (official code), which is then defined with all joints missing.
+_MIN_CONFIDENCE = 1e-4
+NEAR_M = 1e-3  # smallest depth used for projection
 
 
 @dataclass(frozen=True)
 class Observations:
-    """Rows of people. `slopes` are (x, y) of the ray through each joint at z = 1, `focal_px` (fx, fy)."""
+    """One row per person. `slopes` are (x, y) of the ray through each joint at z = 1; `focal_px` is (fx, fy)."""
 
     slopes: Float[Tensor, "b j 2"]
     confidence: Float[Tensor, "b j"]
@@ -25,7 +26,7 @@ class Observations:
     def from_pixels(
         cls, xy: Float[Tensor, "b j 2"], confidence: Float[Tensor, "b j"], K: Float[Tensor, "b 3 3"]
     ) -> Observations:
-        """Undistorted pixels and the matrix K of each row."""
+        """From undistorted pixels and the matrix K of each row."""
         focal_px = torch.stack([K[:, 0, 0], K[:, 1, 1]], dim=-1)
         slopes = (xy - K[:, None, :2, 2]) / focal_px[:, None]
         return cls(slopes, confidence, focal_px)
@@ -37,7 +38,7 @@ class Observations:
         return Observations(self.slopes[rows], self.confidence[rows], self.focal_px[rows])
 
     def repeat(self, times: int) -> Observations:
-        """Every row `times` times, one after the other."""
+        """Each row repeated `times` times consecutively."""
         parts = (self.slopes, self.confidence, self.focal_px)
         return Observations(*(part.repeat_interleave(times, 0) for part in parts))
 
@@ -49,7 +50,7 @@ class Observations:
     @property
     def weights(self) -> Float[Tensor, "b j"]:
         """Weight of each joint in the closed-form translation: confidence to the fourth power."""
-        return self.confidence.clamp(_LEAST_CONFIDENCE, 1.0) ** 4
+        return self.confidence.clamp(_MIN_CONFIDENCE, 1.0) ** 4
 
 
 def weighted_mean(values: Float[Tensor, "*#b j d"], weights: Float[Tensor, "*#b j"]) -> Float[Tensor, "... 1 d"]:
@@ -59,7 +60,7 @@ def weighted_mean(values: Float[Tensor, "*#b j d"], weights: Float[Tensor, "*#b 
 
 
 def depth_bounds(observed: Observations, spread_m: tuple[float, float] | None) -> Float[Tensor, "b 2"]:
-    """Nearest and farthest depth in metres at which a body with such a spread of joints looks so large.
+    """Nearest and farthest depth in metres at which a body with a spread in the range `spread_m` has its size in view.
 
     The spread is the root mean square distance of the joints from their mean, across the line of
     sight. Without `spread_m` any depth in front of the camera is allowed.
@@ -76,10 +77,10 @@ def depth_bounds(observed: Observations, spread_m: tuple[float, float] | None) -
 def solve_translation(
     pose: Float[Tensor, "*#b j 3"], slopes: Float[Tensor, "*#b j 2"], weights: Float[Tensor, "*#b j"]
 ) -> Float[Tensor, "... 1 3"]:
-    """Translation that brings the pose closest to the rays: weighted least squares, any broadcast batch.
+    """Translation that brings the pose closest to the rays by weighted least squares, for any broadcastable batch.
 
-    The rows -T_xy + r T_z = P_xy - P_z r per joint, with r the slope of the ray, have a closed
-    solution: T_z is the regression of the right side on r, T_xy follows from the means.
+    The equations -T_xy + r T_z = P_xy - P_z r of each joint, with r the slope of its ray, have a closed-form
+    solution: T_z is the regression of the right-hand side on r, T_xy follows from the means.
     """
     offset = pose[..., :2] - pose[..., 2:] * slopes
     r_mean, o_mean = weighted_mean(slopes, weights), weighted_mean(offset, weights)
@@ -96,8 +97,17 @@ def bounded_translation(
     weights: Float[Tensor, "*#b j"],
     bounds: Float[Tensor, "*#b 2"],
 ) -> Float[Tensor, "... 1 3"]:
-    """`solve_translation` with its depth kept within the bounds; the rest is then the best for that depth."""
+    """`solve_translation` with its depth clamped to the bounds; x and y are optimal for that depth."""
     free = solve_translation(pose, slopes, weights)
     depth = free[..., 2:].clamp(bounds[..., None, :1], bounds[..., None, 1:])
     across = free[..., :2] + weighted_mean(slopes, weights) * (depth - free[..., 2:])
     return torch.cat([across, depth], dim=-1)
+
+
+def reprojection_l1(
+    points: Float[Tensor, "*b j 3"], slopes: Float[Tensor, "*c j 2"], focal_px: Float[Tensor, "*d 2"]
+) -> Float[Tensor, "*e j"]:
+    """Mean over x and y of the absolute difference in pixels between projected points and keypoints."""
+    depth = points[..., 2:]
+    depth = torch.where(depth.abs() < NEAR_M, torch.full_like(depth, NEAR_M), depth)
+    return ((points[..., :2] / depth - slopes) * focal_px).abs().mean(-1)

@@ -1,4 +1,4 @@
-"""The optimiser in the loop: pull the pose onto the rays, denoise it a little, and again (paper section 3.4)."""
+"""The optimiser in the loop: pull the pose onto the rays, denoise it slightly, and repeat (paper section 3.4)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from zedo_core.diffusion.schedule import geometric_times, linear_times, relaxed_steps, reverse_schedule
-from zedo_core.methods.zedo.checkpoint import Prior
 from zedo_core.methods.zedo.observations import Observations, bounded_translation, solve_translation
 from zedo_core.methods.zedo.options import ZedoOptions
-from zedo_core.nets.fused import FusedScore, fused_or_tabled
-from zedo_core.nets.tabled import TabledScore
+from zedo_core.methods.zedo.prior import Prior
+from zedo_core.nets.fused import FusedScore, fused_or_tabulated
+from zedo_core.nets.tabulated import TabulatedScore
 
 _NEAR_M = 0.1
 Trace = Callable[[int, Tensor], None]
@@ -22,27 +22,27 @@ Trace = Callable[[int, Tensor], None]
 
 @dataclass(frozen=True)
 class DenoisingSteps:
-    """The prior's part of every iteration, made once for all batches."""
+    """The prior's part of every iteration, computed once for all batches."""
 
-    noise: TabledScore | FusedScore
-    keep: list[float]
-    pull: list[float]
+    noise: TabulatedScore | FusedScore
+    x_factors: list[float]
+    noise_factors: list[float]
 
     @classmethod
-    def of(cls, prior: Prior, options: ZedoOptions) -> DenoisingSteps:
-        """The steps that the settings name."""
+    def from_prior(cls, prior: Prior, options: ZedoOptions) -> DenoisingSteps:
+        """The steps of the schedule in `options`."""
         ends, count = (options.t_start, options.t_end), options.iterations
         if options.relaxation is None:
             schedule = reverse_schedule(prior.sde, linear_times(*ends, count), options.step)
         else:
             times, shares = geometric_times(*ends, count), linear_times(*options.relaxation, count)
             schedule = reverse_schedule(prior.sde, times, relaxed_steps(prior.sde, times, shares))
-        noise = fused_or_tabled(prior.net, schedule.times.to(next(prior.net.parameters())))
-        return cls(noise, schedule.keep.tolist(), schedule.pull.tolist())
+        noise = fused_or_tabulated(prior.net, schedule.times.to(next(prior.net.parameters())))
+        return cls(noise, schedule.x_factor.tolist(), schedule.noise_factor.tolist())
 
     def __call__(self, pose: Float[Tensor, "b j 3"], i: int) -> Float[Tensor, "b j 3"]:
         """The pose after the i-th step."""
-        return (self.keep[i] * pose).sub_(self.noise(pose, i), alpha=self.pull[i])
+        return (self.x_factors[i] * pose).sub_(self.noise(pose, i), alpha=self.noise_factors[i])
 
 
 def optimise_in_loop(
@@ -54,9 +54,9 @@ def optimise_in_loop(
     options: ZedoOptions,
     trace: Trace | None = None,
 ) -> tuple[Float[Tensor, "b j 3"], Float[Tensor, "b 1 3"]]:
-    """Poses relative to the root and translations in metres, from initial ones. Stays on the device.
+    """Optimised poses relative to the root and translations, in metres. Stays on the device.
 
-    `trace(i, pose)` is shown the pose after each iteration.
+    `pose` and `T` are the initial ones; `trace(i, pose)` is called after each iteration.
     """
     rays, weights, slopes = observed.rays, observed.weights, observed.slopes
     strength = observed.confidence[..., None] if options.weigh_rays else None
@@ -86,7 +86,7 @@ def pull_to_rays(
     rays: Float[Tensor, "b j 3"],
     strength: Float[Tensor, "b j 1"] | None = None,
 ) -> Float[Tensor, "b j 3"]:
-    """Move every joint to the nearest point of its ray, or the share `strength` of the way."""
+    """Move every joint to the nearest point of its ray, or the fraction `strength` of the way."""
     placed = pose + T
     on_ray = (placed * rays).sum(-1, keepdim=True) * rays
     if strength is None:
@@ -97,7 +97,7 @@ def pull_to_rays(
 def trust_in_rays(
     placed: Float[Tensor, "b j 3"], slopes: Float[Tensor, "b j 2"], outlier_rad: float
 ) -> Float[Tensor, "b j"]:
-    """Huber's weight of each observation: 1 up to the angle `outlier_rad` between joint and ray, then falling."""
+    """Huber weight of each observation: 1 up to an angle of `outlier_rad` between joint and ray, then decreasing."""
     angle = (placed[..., :2] / placed[..., 2:].clamp_min(_NEAR_M) - slopes).norm(dim=-1)
     return (outlier_rad / angle.clamp_min(1e-9)).clamp(max=1.0)
 

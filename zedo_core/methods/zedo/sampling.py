@@ -1,4 +1,4 @@
-"""What the prior has learnt, seen directly: poses drawn from it, completed by it, and cleaned of noise."""
+"""Direct use of the prior: sampling poses, completing poses with missing joints, and removing noise."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from torch import Generator, Tensor
 
 from zedo_core.diffusion.sample import Predict, reverse, sampling_times, time_of_noise
 from zedo_core.errors import InputError
-from zedo_core.methods.zedo.checkpoint import Prior
-from zedo_core.nets.tabled import TabledScore
+from zedo_core.methods.zedo.prior import Prior
+from zedo_core.nets.tabulated import TabulatedScore
 
 STEPS = 200
 
@@ -18,9 +18,9 @@ STEPS = 200
 def generate(
     prior: Prior, count: int, *, seed: int = 0, steps: int = STEPS, stochastic: bool = True
 ) -> Float[Tensor, "count j 3"]:
-    """Random poses in metres in camera axes, relative to the root; same seed, same poses.
+    """Random poses in metres in camera axes, relative to the root; the same seed gives the same poses.
 
-    By the reverse SDE, or without its noise by the probability-flow ODE. InputError for a count or a
+    Sampled by the reverse SDE, or by the probability-flow ODE if not `stochastic`. InputError for a count or a
     number of steps below 1.
     """
     _check(count=count, steps=steps)
@@ -34,40 +34,40 @@ def generate(
 def complete(
     prior: Prior, poses: Float[Tensor, "b j 3"], known: Bool[Tensor, "b j"], *, seed: int = 0, steps: int = STEPS
 ) -> Float[Tensor, "b j 3"]:
-    """The poses with the joints that are not `known` drawn from the prior; the known ones stay as they are.
+    """The poses with the joints that are not `known` sampled from the prior; the known ones stay as they are.
 
-    `poses` in metres in camera axes relative to the root, which has to be known. The stochastic
-    reverse SDE, in which the known joints are set to themselves with the noise of each time (Song et
-    al. 2021, section 5; GFPose section 3.4). Another seed gives another completion. InputError when
-    the root is missing.
+    `poses` are in metres in camera axes, relative to the root, which has to be known. In each step of the stochastic
+    reverse SDE the known joints are replaced by their given values at that noise level (Song et al. 2021, section 5;
+    GFPose section 3.4). Another seed gives another completion. InputError when the root is missing.
     """
     _check(steps=steps)
     if not bool(known[:, prior.skeleton.root].all()):
         raise InputError(
             f"completion: expected every pose to have its {prior.skeleton.joints[prior.skeleton.root]}, to which the "
-            "others are relative; leave out poses without"
+            "other joints are relative; leave out poses without it"
         )
     times, sde = sampling_times(steps), prior.sde
     generator = torch.Generator().manual_seed(seed)
-    given, there = torch.where(known[..., None], poses, 0.0), known[..., None]
+    mask = known[..., None]
+    given = torch.where(mask, poses, 0.0)
 
     def constrain(x: Tensor, i: int) -> Tensor:
         noisy = float(sde.mean(times[i])) * given + float(sde.std(times[i])) * _noise(prior, x.shape, generator)
-        return torch.where(there, noisy, x)
+        return torch.where(mask, noisy, x)
 
     noise = _noise(prior, poses.shape, generator) * float(sde.std(times[0]))
     drawn = reverse(_predict(prior, times), sde, noise, times, generator, constrain)
-    return torch.where(there, poses, drawn)
+    return torch.where(mask, poses, drawn)
 
 
 @torch.inference_mode()
 def denoise(
     prior: Prior, poses: Float[Tensor, "b j 3"], sigma_m: float, *, steps: int = STEPS
 ) -> Float[Tensor, "b j 3"]:
-    """Poses with the noise taken off that has a standard deviation of `sigma_m` metres in each coordinate.
+    """The poses without their noise, whose standard deviation is `sigma_m` metres in each coordinate.
 
-    The probability flow from the time that has that much noise; the same poses each time. InputError
-    when sigma_m is not above 0 or larger than a body.
+    Deterministic: the probability flow from the diffusion time with that much noise. InputError when `sigma_m` is not
+    above 0 or exceeds 1 m.
     """
     _check(steps=steps)
     if not 0 < sigma_m <= 1:
@@ -80,11 +80,11 @@ def denoise(
 
 def _predict(prior: Prior, times: Float[Tensor, " n"]) -> Predict:
     like = next(prior.net.parameters())
-    return TabledScore(prior.net, times.to(like))
+    return TabulatedScore(prior.net, times.to(like))
 
 
 def _noise(prior: Prior, shape: tuple[int, ...], generator: Generator) -> Tensor:
-    """Drawn on the CPU, so that every device draws the same."""
+    """Normal noise, drawn on the CPU to be the same for every device."""
     return torch.randn(shape, generator=generator).to(next(prior.net.parameters()))
 
 

@@ -1,0 +1,62 @@
+"""The interface of a loaded lifting method: rows of keypoints in, hypotheses in camera axes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from zedo_core.camera import Camera
+from zedo_core.skeleton import Skeleton
+from zedo_core.types import Keypoints, Lifted
+
+OnRows = Callable[[int], None]
+
+
+@runtime_checkable
+class Lifter(Protocol):
+    """A method with its weights and settings on one device."""
+
+    @property
+    def name(self) -> str:
+        """Name of the method."""
+        ...
+
+    @property
+    def weights(self) -> str:
+        """Name of the weights."""
+        ...
+
+    @property
+    def weights_sha256(self) -> str:
+        """SHA-256 of the weights file."""
+        ...
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The joint set of the input and of the result."""
+        ...
+
+    @property
+    def window(self) -> int | None:
+        """Number of frames of a track that are lifted together; None for a method that lifts each row alone."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """All options, for the record; `iterations` is the number of network calls per hypothesis."""
+        ...
+
+    def lift(
+        self,
+        rows: Keypoints,
+        cameras: Sequence[Camera],
+        hypotheses: int,
+        seed: int = 0,
+        on_rows: OnRows = lambda done: None,
+    ) -> Lifted:
+        """Hypotheses of every row, in metres in camera axes.
+
+        `rows` are undistorted and in the lifter's joint set; `cameras` is one for all frames or one per frame.
+        `on_rows` receives the number of rows done. InputError if the number of hypotheses is out of range.
+        """
+        ...

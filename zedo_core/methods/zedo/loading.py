@@ -1,0 +1,46 @@
+"""Loading ZeDO's lifter from weights by name or path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zedo_core.errors import WeightsError
+from zedo_core.methods.zedo.initial_poses import INITIAL_POSES_FILE, load_initial_poses
+from zedo_core.methods.zedo.lifter import ZedoLifter
+from zedo_core.methods.zedo.options import ZedoOptions
+from zedo_core.methods.zedo.options import preset as preset_of
+from zedo_core.methods.zedo.prior import load_prior
+from zedo_core.nets.device import find_device
+from zedo_core.weights import find_weights
+
+PACKAGED = "prior"
+
+
+def load(
+    weights: str | Path = PACKAGED,
+    device: str = "auto",
+    *,
+    preset: str | None = None,
+    iterations: int | None = None,
+    options: ZedoOptions | None = None,
+    clusters: str | Path | None = None,
+) -> ZedoLifter:
+    """The lifter with weights by name or path: a folder, a safetensors file or an official `.pth`.
+
+    Settings are either a `preset` by name, with another number of `iterations` if given, or `options`. `clusters` is a
+    file of initial poses; without it those next to the weights are used, or the packaged ones if there are none.
+    InputError for an unknown preset, WeightsError or DeviceError when something is missing.
+    """
+    path = find_weights(str(weights), "prior")
+    folder = path if path.is_dir() else path.parent
+    if clusters is None and not (folder / INITIAL_POSES_FILE).is_file():
+        clusters = find_weights(PACKAGED, "prior")
+    torch_device = find_device(device)
+    prior, sets = load_prior(path), load_initial_poses(clusters or folder)
+    sizes, expected = {array.shape[1] for array in sets.values()}, len(prior.skeleton)
+    if sizes != {expected}:
+        raise WeightsError(
+            f"{clusters or folder}: expected initial poses of {expected} joints ({prior.skeleton.name}), found "
+            f"{min(sizes)}; make them with `zedo train clusters --out {folder}`"
+        )
+    return ZedoLifter.from_prior(prior, sets, options or preset_of(preset or "default", iterations), torch_device)

@@ -1,0 +1,62 @@
+"""ZeDO's entry in the registry of methods. Heavy modules are imported only when its functions are called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from zedo_core.errors import InputError
+from zedo_core.methods.benchmark import BenchRequest, Workloads
+from zedo_core.methods.method import FocalEstimate, Method, Trial, Variant
+from zedo_core.methods.protocol import Lifter
+from zedo_core.methods.zedo.options import MAX_HYPOTHESES, PRESETS
+
+
+def _load(weights: str | Path, device: str, **settings: Any) -> Lifter:
+    from zedo_core.methods.zedo.loading import load
+
+    try:
+        signature(load).bind(weights, device, **settings)
+    except TypeError as error:
+        raise InputError(f"zedo: {error}; expected settings of this method") from None
+    return load(weights, device, **settings)
+
+
+def _variants(trial: Trial, joints: int) -> Sequence[Variant]:
+    from zedo_core.methods.zedo.evaluation import variants
+
+    return variants(trial, joints)
+
+
+def _estimate_focal(*args: Any, **options: Any) -> FocalEstimate:
+    from zedo_core.methods.zedo.focal import estimate_focal
+
+    return estimate_focal(*args, **options)
+
+
+def _workloads(lifter: Lifter, request: BenchRequest) -> Workloads:
+    from zedo_core.methods.zedo.workloads import ZedoWorkloads
+
+    return ZedoWorkloads(lifter, request)
+
+
+METHOD = Method(
+    name="zedo",
+    summary="optimises poses under a diffusion prior; needs no paired images and 3D poses (default)",
+    weights="prior",
+    presets=tuple(PRESETS),
+    most_hypotheses=MAX_HYPOTHESES,
+    load=_load,
+    variants=_variants,
+    ablations=("ro", "wu", "ra", "init", "iterations"),
+    titles={
+        "parts": "Ablation: rotation optimisation (RO), warm-up (WU), rotation augmentation (RA); paper Table 4",
+        "init": "Ablation: initial poses; paper Table 6",
+        "iterations": "Ablation: network calls; paper Figure 5",
+        "hypo": "Ablation: number of hypotheses; paper Table 5",
+    },
+    estimate_focal=_estimate_focal,
+    workloads=_workloads,
+)

@@ -1,0 +1,59 @@
+"""The networks of a run, each loaded once, and the checks that come before that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from zedo_core.detection import Detector, check_tracker, load_detector
+from zedo_core.errors import InputError
+from zedo_core.export import check as check_formats
+from zedo_core.keypoints.filters import check_people
+from zedo_core.lifting import load_lifter
+from zedo_core.methods import Lifter, get_method
+from zedo_core.motions.height import check_heights
+from zedo_core.motions.select import check_choice
+from zedo_core.motions.smooth import strength_of
+from zedo_core.motions.tracks import check_fill
+from zedo_core.motions.upright import parse_up
+from zedo_core.nets.device import find_device
+from zedo_core.pipeline.request import FOCAL_WAYS, InferRequest, Settings
+from zedo_core.weights import find_weights
+
+
+@dataclass(frozen=True)
+class Models:
+    """The networks that settings name, for as many inputs as they are given to."""
+
+    settings: Settings
+
+    @cached_property
+    def lifter(self) -> Lifter:
+        """The lifter; InputError, WeightsError or DeviceError when something is missing."""
+        s = self.settings
+        return load_lifter(s.weights, method=s.method, device=s.device, preset=s.preset, iterations=s.iterations)
+
+    @cached_property
+    def detector(self) -> Detector:
+        """The detector; WeightsError when it is not here."""
+        path = find_weights(self.settings.detector, "detector")
+        return load_detector(path, str(find_device(self.settings.device)))
+
+
+def check_request(request: InferRequest) -> None:
+    """InputError for what can be told before anything is loaded or opened."""
+    most = get_method(request.method).most_hypotheses
+    if not 1 <= request.hypotheses <= most:
+        raise InputError(f"expected 1 to {most} hypotheses, got {request.hypotheses}")
+    if request.focal not in FOCAL_WAYS:
+        raise InputError(f"expected a focal length by {' or '.join(FOCAL_WAYS)}, got '{request.focal}'")
+    check_choice(request.choice)
+    strength_of(request.smooth)
+    check_fill(request.fill_s)
+    if request.heights is not None:
+        check_heights(request.heights)
+    if request.up is not None:
+        parse_up(request.up)
+    check_formats(request.formats)
+    check_people(request.person, request.max_people)
+    check_tracker(request.tracker)
