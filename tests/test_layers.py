@@ -20,7 +20,6 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("skeleton",),
     ("camera",),
     ("types",),
-    ("packed",),
     ("source", "weights"),
     ("detection",),
     ("data", "keypoints"),

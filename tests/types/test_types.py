@@ -349,7 +349,7 @@ def test_the_data_frame_of_poses_has_the_columns_of_the_csv(tmp_path):
     assert spine.track.tolist() == [9] and spine.filled.tolist() == [1]
     assert table[(table.frame == 11) & (table.track == 4)].doubtful.all()
     wrist = table[(table.joint == "left_wrist") & (table.frame == 12) & (table.track == 4)]
-    assert wrist[["x_m", "y_m", "z_m"]].to_numpy()[0].tolist() == joints[2, 0, H36M17.index("left_wrist")].tolist()
+    assert np.asarray(wrist[["x_m", "y_m", "z_m"]])[0].tolist() == joints[2, 0, H36M17.index("left_wrist")].tolist()
     assert wrist.score.tolist() == [-0.02] and wrist.hypothesis.tolist() == [0]
 
 
@@ -359,7 +359,7 @@ def test_the_data_frame_of_keypoints_has_a_line_for_each_seen_joint():
     assert list(table.columns) == ["frame", "time_s", "track", "joint", "x_px", "y_px", "confidence"]
     assert len(table) == 5 * 17 - 1 and table.time_s.isna().all()
     nose = table[(table.frame == 12) & (table.track == 9) & (table.joint == "nose")]
-    assert nose[["x_px", "y_px"]].to_numpy()[0].tolist() == keypoints.xy[4, COCO17.index("nose")].tolist()
+    assert np.asarray(nose[["x_px", "y_px"]])[0].tolist() == keypoints.xy[4, COCO17.index("nose")].tolist()
 
 
 def test_a_data_frame_without_pandas(monkeypatch):
