@@ -107,5 +107,6 @@ def keypoint_lines() -> str:
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=name_of)
 def test_every_python_block_runs(page: Path, workspace: Path) -> None:
     run(["zedo", "infer", "keypoints.json"])
+    names: dict[str, object] = {}
     for block in blocks(page, "python"):
-        exec(compile(block, str(page), "exec"), {})
+        exec(compile(block, str(page), "exec"), names)

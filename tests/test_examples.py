@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from infer_cases import demo_keypoints
+
 import zedo_core as zedo
-from zedo_core.pipeline.run import demo_assets
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -29,7 +30,7 @@ def test_mocap_accuracy(shared: Path) -> None:
 def test_compare_with_reference(shared: Path, tmp_path: Path) -> None:
     """The keypoints of the demo, whose recording has a reference. Measured: 116 mm, the oracle 102 mm."""
     balance = shared / "assets/videos/balance"
-    keypoints, _ = demo_assets()
+    keypoints, _ = demo_keypoints()
     camera = zedo.read_camera(balance / "calibration.toml", "cam_03")
     zedo.save(zedo.lift(zedo.read_keypoints(keypoints), camera, hypotheses=10), tmp_path / "poses.npz")
     output = run(
@@ -45,7 +46,7 @@ def test_compare_with_reference(shared: Path, tmp_path: Path) -> None:
 
 
 def test_keypoint_input_never_imports_the_detector(tmp_path: Path) -> None:
-    keypoints, camera = demo_assets()
+    keypoints, camera = demo_keypoints()
     code = (
         "import sys; from zedo_cli.app import app\n"
         f"try: app(['infer', {str(keypoints)!r}, '--camera', {str(camera)!r}, '--hypo', '1', '--iterations', '2', "

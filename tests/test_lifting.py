@@ -360,16 +360,35 @@ def test_a_person_with_three_joints_is_dropped(lifter: ZedoLifter) -> None:
         lift(keypoints(xy[1:], confidence=confidence[1:]), CAMERA, hypotheses=2, lifter=lifter)
 
 
-def test_the_spread_is_the_expected_error_of_a_joint() -> None:
+@pytest.mark.parametrize(
+    ("seen", "measured"),
+    [
+        (True, {2.5: 30.1, 6.2: 41.8, 10.5: 53.4, 16: 62, 22.5: 70.1, 30: 76.7, 49: 91.3, 80: 110.8, 110: 128.8}),
+        (
+            False,
+            {6.8: 27.2, 19.7: 51.2, 47.8: 90.2, 88.5: 154, 131: 205, 173: 241, 214: 266, 261: 286, 321: 323, 558: 512},
+        ),
+    ],
+    ids=["seen", "unseen"],
+)
+def test_the_spread_is_the_expected_error_of_a_joint(seen: bool, measured: dict[float, float]) -> None:
     """Measured root mean square errors of joints by the spread of their hypotheses, on held-out motions (mm)."""
-    measured = {2.5: 30.1, 6.2: 41.8, 10.5: 53.4, 16: 62, 22.5: 70.1, 30: 76.7, 49: 91.3, 80: 110.8, 110: 128.8}
-    found = expected_joint_error(np.array(list(measured)) / 1000)
-    np.testing.assert_allclose(found, np.array(list(measured.values())) / 1000, rtol=0.1)
-    assert expected_joint_error(np.zeros(2)).tolist() == [0, 0]
+    found = expected_joint_error(np.array([list(measured)]) / 1000, np.full((1, len(measured)), seen))
+    np.testing.assert_allclose(found[0], np.array(list(measured.values())) / 1000, rtol=0.12)
+    assert expected_joint_error(np.zeros((1, 2)), np.full((1, 2), seen)).tolist() == [[0, 0]]
 
 
-def test_the_score_is_the_expected_error_of_a_pose() -> None:
-    """Measured mean joint errors of chosen poses by deciles of their residuals, on held-out motions (mm)."""
-    measured = {4.2: 42.5, 9.2: 50.4, 13.8: 52.6, 18.2: 53.2, 23: 58.6, 28.4: 61.9, 34.5: 67.2, 42.4: 72.9, 55: 81}
-    found = expected_pose_error(np.array(list(measured)) / 1000)
-    np.testing.assert_allclose(found, np.array(list(measured.values())) / 1000, rtol=0.1)
+@pytest.mark.parametrize(
+    ("unseen", "measured"),
+    [
+        (0, {4.2: 42.5, 9.2: 50.4, 13.8: 52.6, 18.2: 53.2, 23: 58.6, 28.4: 61.9, 34.5: 67.2, 42.4: 72.9, 55: 81}),
+        (4, {20.9: 65.5, 31.8: 75.5, 42.1: 82.1, 53.9: 83.8, 70.3: 94.5, 100.6: 119.3}),
+        (7, {29.4: 78.6, 43.4: 89.4, 55.3: 99.1, 69.3: 106.2, 88.9: 116.8, 129.6: 142.2}),
+    ],
+    ids=["whole", "no legs", "no hips"],
+)
+def test_the_score_is_the_expected_error_of_a_pose(unseen: int, measured: dict[float, float]) -> None:
+    """Measured mean joint errors of chosen poses by quantiles of their residuals, on held-out motions (mm)."""
+    seen = np.arange(17)[None] >= unseen
+    found = expected_pose_error(np.array([list(measured)]) / 1000, seen)
+    np.testing.assert_allclose(found[0], np.array(list(measured.values())) / 1000, rtol=0.1)

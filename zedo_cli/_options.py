@@ -110,17 +110,16 @@ Detector = Annotated[
     str,
     typer.Option(
         "--detector",
-        help="Ultralytics pose model: a downloaded name, a .pt or .onnx file, or an OpenVINO folder.",
+        help="movenet, movenet-fast, a downloaded name, an .onnx or .pt file, or an OpenVINO folder.",
         metavar="NAME|PATH",
         rich_help_panel=PEOPLE,
     ),
 ]
-Tracker = Annotated[
-    str,
+Track = Annotated[
+    bool,
     typer.Option(
-        "--tracker",
-        help="Tracker that follows people between frames: bytetrack, botsort (for moving cameras) or off.",
-        metavar="NAME",
+        "--track/--no-track",
+        help="Follow people from frame to frame; otherwise each frame stands for itself.",
         rich_help_panel=PEOPLE,
     ),
 ]

@@ -1,11 +1,11 @@
-"""`zedo demo`: a real example from the package, without network access or a detector."""
+"""`zedo demo`: a real video from the package, from detection to the web page, without network access."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from zedo_cli._options import Device, Hypo, Json, OutDir, Quiet, Seed
-from zedo_cli._output import print_json
+from zedo_cli._output import print_json, say
 from zedo_cli._stages import shown_stages, summarise
 from zedo_core.pipeline.request import InferRequest
 
@@ -18,13 +18,15 @@ def demo(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Lift the packaged example, keypoints of a person balancing, and draw a figure and an animation."""
+    """Lift the person in the packaged video and write poses, an overlay, a figure and a web page with a 3D player."""
     from zedo_core.camera import CameraChoice
+    from zedo_core.export import load
+    from zedo_core.export.html import page_video, write_page
     from zedo_core.pipeline.run import demo_assets, infer
 
-    keypoints, camera = demo_assets()
+    video, camera = demo_assets()
     request = InferRequest(
-        input=keypoints,
+        input=video,
         out=out,
         hypotheses=hypo,
         camera=CameraChoice(file=camera),
@@ -35,5 +37,8 @@ def demo(
     with shown_stages() as on_progress:
         report = infer(request, on_progress)
     summarise(report)
+    page = out / "poses.html"
+    write_page(load(out / "poses.npz"), page, video=page_video(video, page), title="zedo demo")
+    say(f"{page}: open it in a browser")
     if json:
         print_json(report)

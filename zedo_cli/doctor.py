@@ -11,17 +11,17 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from zedo_cli._options import Json, Method, Quiet, Weights
+from zedo_cli._options import Detector, Json, Method, Quiet, Weights
 from zedo_cli._output import print_json
 from zedo_core.errors import ZedoError
+from zedo_core.pipeline.request import InferRequest
 
-_PACKAGES = ("numpy", "scipy", "opencv-python", "av", "safetensors", "huggingface-hub", "ultralytics")
+_PACKAGES = ("numpy", "scipy", "opencv-python", "av", "safetensors", "huggingface-hub", "onnxruntime", "ultralytics")
 _MIN_FREE = 200 * 2**20  # bytes, for the detector and a result
 _STYLES = {"ok": "green", "note": "yellow", "broken": "bold red"}
 
@@ -39,10 +39,7 @@ class Finding:
 def doctor(
     method: Method = "zedo",
     weights: Weights = None,
-    detector: Annotated[
-        str,
-        typer.Option("--detector", help="Ultralytics pose model: a downloaded name or a file.", metavar="NAME|PATH"),
-    ] = "yolov8n-pose",
+    detector: Detector = InferRequest.detector,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -117,7 +114,6 @@ def _video() -> Iterator[Finding]:
 def _weights(method: str, weights: str | None) -> Iterator[Finding]:
     from zedo_core.lifting import load_lifter
     from zedo_core.methods import get_method
-    from zedo_core.storage.files import sha256_of
     from zedo_core.weights import imported, installed, packaged, registry
 
     try:
@@ -137,13 +133,20 @@ def _weights(method: str, weights: str | None) -> Iterator[Finding]:
     assert path is not None  # the lifter was loaded from it
     origin = f"downloaded from {here.repo} at {here.commit[:12]}" if here else "packaged"
     yield Finding("weights", "ok", f"{lifter.weights}, {origin}: {path}")
-    folder = path if path.is_dir() else path.parent
-    changed = [file for file, known in entry.sha256.items() if known and sha256_of(folder / file) != known]
-    if changed:
+    if changed := _changed(name, path):
         advice = f"zedo download {name}, or install zedo again"
         yield Finding("hash", "broken", f"{', '.join(changed)} differs from the registry", advice)
     else:
         yield Finding("hash", "ok", f"SHA-256 {lifter.weights_sha256}, as in the registry")
+
+
+def _changed(name: str, path: Path) -> list[str]:
+    """The files of weights at `path` that are not those of the registry."""
+    from zedo_core.storage.files import sha256_of
+    from zedo_core.weights import registry
+
+    folder = path if path.is_dir() else path.parent
+    return [file for file, known in registry()[name].sha256.items() if known and sha256_of(folder / file) != known]
 
 
 def _detector(name: str) -> Iterator[Finding]:
@@ -154,8 +157,9 @@ def _detector(name: str) -> Iterator[Finding]:
     except ZedoError as error:
         yield Finding("detector", "note", str(error), f"zedo download {name}; not needed for keypoint files")
         return
-    if name in registry() and installed(name) and not intact(name):
-        yield Finding("detector", "broken", f"{path}: changed since it was downloaded", f"zedo download {name}")
+    if name in registry() and (_changed(name, path) or (installed(name) and not intact(name))):
+        advice = f"zedo download {name}, or install zedo again"
+        yield Finding("detector", "broken", f"{path}: changed since it was installed", advice)
     else:
         yield Finding("detector", "ok", f"{name}: {path}")
 

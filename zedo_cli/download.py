@@ -37,7 +37,8 @@ class _Row:
 
 def download(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME", help="Weights to download; by default the detector.")
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="Weights to download; by default what is needed and not in the package."),
     ] = None,
     show: Annotated[
         bool, typer.Option("--list", help="List the known weights and their state; download nothing.")
@@ -57,15 +58,16 @@ def download(
     quiet: Quiet = False,
 ) -> None:
     """Download weights from the hub, verify them, and write their paths to stdout."""
-    if show:
+    if everything and names:
+        raise InputError(f"--all: expected no NAME with it, got {', '.join(names)}")
+    wanted = [entry.name for entry in registry().values() if everything or (entry.default and not entry.packaged)]
+    if show or not (names or wanted):
         rows = [_row(name) for name in names or registry()]
         print_json(rows) if as_json else Console().print(_table(rows))
+        if not show:
+            say("all that is needed is in the package; give the NAME of other weights to download them")
         return
-    if everything:
-        if names:
-            raise InputError(f"--all: expected no NAME with it, got {', '.join(names)}")
-        names = list(registry())
-    names = names or [entry.name for entry in registry().values() if entry.default and not entry.packaged]
+    names = names or wanted
     if (repo or revision) and len(names) != 1:
         raise InputError(f"--repo and --revision: expected one NAME, got {len(names)} ({', '.join(names)})")
     for name in names:

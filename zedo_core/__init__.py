@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from zedo_core.lifting import lift, load_lifter
     from zedo_core.methods.zedo import ZedoOptions
     from zedo_core.methods.zedo.prior import load_prior
+    from zedo_core.motions.motion import motion
     from zedo_core.motions.select import select
     from zedo_core.motions.smooth import smooth
+    from zedo_core.pipeline.library import detect, infer
     from zedo_core.skeleton import Skeleton, get_skeleton
     from zedo_core.source import open_source
     from zedo_core.types import Frame, Keypoints, Poses, Provenance
@@ -34,11 +36,14 @@ __all__ = [
     "ZedoError",
     "ZedoOptions",
     "__version__",
+    "detect",
     "get_skeleton",
+    "infer",
     "lift",
     "load",
     "load_lifter",
     "load_prior",
+    "motion",
     "open_source",
     "read_camera",
     "read_keypoints",
@@ -56,8 +61,10 @@ _MODULES = {
     "lifting": ("lift", "load_lifter"),
     "methods.zedo": ("ZedoOptions",),
     "methods.zedo.prior": ("load_prior",),
+    "motions.motion": ("motion",),
     "motions.select": ("select",),
     "motions.smooth": ("smooth",),
+    "pipeline.library": ("detect", "infer"),
     "skeleton": ("Skeleton", "get_skeleton"),
     "source": ("open_source",),
     "types": ("Frame", "Keypoints", "Poses", "Provenance"),

@@ -84,9 +84,9 @@ def _cut(source: Path, target: Path, frame_s: Fraction | int = Fraction(1, 30), 
 
 def _keypoints() -> dict:
     """Six frames of the demo's person in pixels of the small video."""
-    from zedo_core.pipeline.run import demo_assets
+    from infer_cases import demo_keypoints
 
-    document = json.loads(demo_assets()[0].read_text())
+    document = json.loads(demo_keypoints()[0].read_text())
     frames = document["frames"][:6]
     for frame in frames:
         for entry in frame["people"]:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import zedo_core
 from zedo_core.keypoints import read_keypoints
-from zedo_core.pipeline.run import demo_assets
 
 SIZE = (136, 240)  # px; the demo's pictures are 8 times as large
 FPS = 12
 FEW = ("--iterations", "5", "--hypo", "2")
 
 
+def demo_keypoints() -> tuple[Path, Path]:
+    """Keypoints of the demo's person, found by YOLOv8n, and the demo's camera."""
+    return Path(__file__).with_name("demo_keypoints.json"), Path(zedo_core.__file__).parent / "assets/demo/camera.json"
+
+
 def body(frame: int, shift_px: float = 0.0) -> list[float]:
     """The 51 keypoint values of the demo's person in a frame, in pictures of `SIZE`, shifted to the right."""
-    keypoints = read_keypoints(demo_assets()[0])
+    keypoints = read_keypoints(demo_keypoints()[0])
     values = np.concatenate([keypoints.xy[frame] / 8 + (shift_px, 0), keypoints.confidence[frame, :, None]], -1)
     return values.round(3).ravel().tolist()
 

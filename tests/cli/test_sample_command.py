@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from infer_cases import demo_keypoints
 from numpy import ndarray
 from PIL import Image
 from typer.testing import CliRunner
 
 from zedo_core.data import mocap_clips
-from zedo_core.pipeline.run import demo_assets
 
 Zedo = Callable[..., tuple[int, str, str]]
 FEW = ("--steps", 8, "--device", "cpu", "--json")
@@ -68,7 +68,7 @@ def test_a_result_is_denoised(zedo: Zedo, tmp_path: Path) -> None:
     """The poses of all people and frames of `zedo infer`."""
     import zedo_core
 
-    keypoints, camera = demo_assets()
+    keypoints, camera = demo_keypoints()
     poses = zedo_core.lift(
         zedo_core.read_keypoints(keypoints),
         zedo_core.read_camera(camera),

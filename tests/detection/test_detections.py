@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zedo_core.detection import Detections
+from zedo_core.detection import DetectedFrame, Detections
 from zedo_core.detection.store import NAME, Detected, detect_in
 from zedo_core.errors import InputError
 from zedo_core.skeleton import COCO17, H36M17
@@ -25,14 +26,14 @@ FRAMES = 14
 class Walkers:
     """Finds two people who walk, crossing each other, at places that depend on the frame alone; notes its frames."""
 
-    skeleton, image_px, least_confidence = COCO17, 640, 0.1
+    name, skeleton, image_px, least_confidence = "model.pt", COCO17, 640, 0.1
 
     def __init__(self, breaks_at: int | None = None) -> None:
-        self.path = Path()
+        self.files: tuple[Path, ...] = ()
         self.frames: list[int] = []
         self._breaks_at = breaks_at
 
-    def detect(self, frame: Frame) -> Detections:
+    def detect(self, frame: Frame, before: Sequence[DetectedFrame] = ()) -> Detections:
         if frame.number == self._breaks_at:
             raise KeyboardInterrupt
         self.frames.append(frame.number)
@@ -65,12 +66,10 @@ def run(clip: Path, tmp_path: Path) -> Callable[..., Detected]:
     """Detection in a folder; the detector's file is a few bytes."""
     (tmp_path / "model.pt").write_bytes(b"a model")
 
-    def detect(
-        detector: Walkers, folder: str = "out", cut: Cut = WHOLE, path: Path = clip, tracker="bytetrack", **options
-    ):
+    def detect(detector: Walkers, folder: str = "out", cut: Cut = WHOLE, path: Path = clip, **options) -> Detected:
         (tmp_path / folder).mkdir(exist_ok=True)
-        detector.path = tmp_path / "model.pt"
-        return detect_in(open_source(path, cut), tmp_path / folder, detector=detector, tracker=tracker, **options)
+        detector.files = (tmp_path / "model.pt",)
+        return detect_in(open_source(path, cut), tmp_path / folder, detector=detector, **options)
 
     return detect
 
@@ -84,7 +83,7 @@ def assert_same(a: Keypoints, b: Keypoints) -> None:
 class Never(Walkers):
     """One that must not be asked."""
 
-    def detect(self, frame: Frame) -> Detections:
+    def detect(self, frame: Frame, before: Sequence[DetectedFrame] = ()) -> Detections:
         raise AssertionError(f"frame {frame.number} was detected")
 
 
@@ -99,28 +98,69 @@ def test_a_second_run_detects_nothing(run, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "out").iterdir()] == [NAME]
 
 
-@pytest.mark.parametrize("tracker", ["bytetrack", "botsort", "off"])
+@pytest.mark.parametrize("track", [True, False])
 @pytest.mark.parametrize("breaks_at", [1, 7, FRAMES - 1])
-def test_a_broken_run_goes_on_and_gives_the_same(run, tmp_path: Path, tracker: str, breaks_at: int) -> None:
-    unbroken = run(Walkers(), "unbroken", tracker=tracker)
+def test_a_broken_run_goes_on_and_gives_the_same(run, tmp_path: Path, track: bool, breaks_at: int) -> None:
+    unbroken = run(Walkers(), "unbroken", track=track)
     with pytest.raises(KeyboardInterrupt):
-        run(Walkers(breaks_at), tracker=tracker)
+        run(Walkers(breaks_at), track=track)
     part = tmp_path / "out" / f"{NAME}.part"
     assert not (tmp_path / "out" / NAME).exists()
     with open(part, "ab") as file:
         file.write(b'{"frame": %d, "time_s": 0.1, "si' % breaks_at)  # it was killed while it wrote
     detector = Walkers()
-    resumed = run(detector, tracker=tracker)
+    resumed = run(detector, track=track)
     assert detector.frames == list(range(breaks_at, FRAMES)) and resumed.reused == breaks_at
     assert_same(resumed.keypoints, unbroken.keypoints)
     assert not part.exists()
     assert (tmp_path / "out" / NAME).read_bytes() == (tmp_path / "unbroken" / NAME).read_bytes()
 
 
-def test_another_tracker_needs_no_new_detections(run) -> None:
+def test_other_tracking_needs_no_new_detections(run) -> None:
     run(Walkers())
-    for tracker in ("botsort", "off"):
-        assert_same(run(Never(), tracker=tracker).keypoints, run(Walkers(), tracker, tracker=tracker).keypoints)
+    single = run(Never(), track=False).keypoints
+    assert_same(single, run(Walkers(), "single", track=False).keypoints)
+    assert not np.array_equal(single.track, run(Never()).keypoints.track)
+
+
+class Anchored(Walkers):
+    """One whose detections depend on what was found in the frames before."""
+
+    def __init__(self, breaks_at: int | None = None) -> None:
+        super().__init__(breaks_at)
+        self.before: list[list[int]] = []
+
+    def detect(self, frame: Frame, before: Sequence[DetectedFrame] = ()) -> Detections:
+        found = super().detect(frame)
+        self.before.append([earlier.number for earlier in before])
+        for earlier in before[-1:]:
+            shift = np.append(0.1 * (earlier.detections.joints[0, 0, :2] - found.joints[0, 0, :2]), 0)
+            found = replace(found, joints=found.joints + shift)
+        return found.rounded()
+
+
+def test_the_detector_is_told_of_the_frames_before(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the latest ones, detected or known; so a run that was broken off gives the same."""
+    monkeypatch.setattr("zedo_core.detection.store.SEEN_BEFORE", 5)
+    unbroken = Anchored()
+    whole = run(unbroken, "unbroken")
+    assert unbroken.before == [list(range(max(n - 5, 0), n)) for n in range(FRAMES)]
+    with pytest.raises(KeyboardInterrupt):
+        run(Anchored(7))
+    resumed = Anchored()
+    assert_same(run(resumed).keypoints, whole.keypoints)
+    assert resumed.before == unbroken.before[7:]
+
+
+def test_pictures_of_several_sizes_are_no_sequence(run, tmp_path: Path) -> None:
+    """The detector is told of none before, and ids are by size."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for n, size in enumerate([(64, 48), (80, 60), (64, 48)]):
+        Image.new("RGB", size).save(folder / f"{n}.png")
+    detector = Anchored()
+    found = run(detector, path=folder).keypoints
+    assert detector.before == [[], [], []] and found.track_ids.tolist() == [0, 1]
 
 
 def test_parts_of_the_input(run) -> None:

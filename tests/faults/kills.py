@@ -29,9 +29,8 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).parents[1] / "cases"))
 
-import zedo_core
 
-ASSETS = Path(zedo_core.__file__).parent / "assets"
+DEMO = Path(__file__).parents[1] / "cases" / "demo_keypoints.json"
 _START = """
 import sys
 from pathlib import Path
@@ -160,7 +159,7 @@ def commands(folder: Path) -> Iterator[dict[str, Command]]:
     np.save(folder / "mocap.npy", motions)
     home = {"ZEDO_HOME": str(folder / "home")}
     few = ("--width", "64", "--blocks", "1", "--batch", "16", "--steps", "150", "--data", str(folder / "mocap.npy"))
-    demo = json.loads((ASSETS / "demo" / "keypoints.json").read_text())
+    demo = json.loads(DEMO.read_text())
     (folder / "few.json").write_text(json.dumps({**demo, "frames": demo["frames"][:4]}))
     infer = ("infer", str(folder / "few.json"), "--out", "OUT", "--hypo", "2", "--iterations", "1")
     evaluation = ("eval", "--every", "6", "--hypo", "1", "--iterations", "1", "--out", "OUT")

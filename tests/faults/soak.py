@@ -20,12 +20,11 @@ sys.path.append(str(Path(__file__).parents[1] / "fuzz"))
 import torch
 from mutate import mutate  # pyright: ignore[reportMissingImports]
 
-import zedo_core
 from zedo_core.errors import ZedoError
 from zedo_core.pipeline.request import InferRequest
 from zedo_core.pipeline.run import infer
 
-DEMO = Path(zedo_core.__file__).parent / "assets" / "demo" / "keypoints.json"
+DEMO = Path(__file__).parents[1] / "cases" / "demo_keypoints.json"
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from onnx_cases import constant
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
@@ -105,6 +106,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "garbage.mp4").write_bytes(bytes(range(256)) * 200)
     (folder / "garbage.pt").write_bytes(bytes(range(256)) * 50)
     Image.new("RGB", SIZE, (90, 120, 90)).save(folder / "grey.png")
+    constant(folder / "other.onnx", {"features": np.zeros((1, 8, 8))})
     (folder / "damaged.png").write_bytes((folder / "grey.png").read_bytes()[:60])
     _write_npz(folder)
     _write_weights(folder)
@@ -175,7 +177,6 @@ CASES: list[tuple[str, str, int, str]] = [
     ("unknown person", "infer good.json --person 7", 2, "id of a person who appears (0), got 7"),
     ("person as text", "infer good.json --person anna", 2, "person's id, largest or all, got 'anna'"),
     ("no people", "infer good.json --max-people 0", 2, "--max-people greater than or equal to 1"),
-    ("unknown tracker", "infer grey.png --tracker sort", 2, "tracker of bytetrack, botsort, off, got 'sort'"),
     ("folder without pictures", "infer no_pictures", 2, "no_pictures: expected a folder with pictures"),
     ("empty folder", "infer empty_folder", 2, "empty_folder: expected a folder with pictures"),
     ("folder of other JSON", "infer no_openpose", 2, "no_openpose: OpenPose"),
@@ -281,16 +282,44 @@ CASES: list[tuple[str, str, int, str]] = [
     ("damaged clusters", "infer good.json --weights bad_clusters", 1, "bad_clusters/clusters.npz: initial poses"),
     ("few bytes as checkpoint", "infer good.json --weights few_bytes.pth", 1, "few_bytes.pth: checkpoint"),
     ("another checkpoint", "infer good.json --weights other.pth", 1, "official checkpoint: key 'a'"),
-    ("detector as weights", "infer good.json --weights yolov8n-pose", 1, "no prior of that name"),
+    ("detector as weights", "infer good.json --weights movenet", 1, "no prior of that name"),
     # detectors
-    ("empty name of a detector", "infer grey.png --detector ''", 1, "'': no detector of that name yolov8n-pose"),
-    ("detector not downloaded", "infer grey.png", 1, "'yolov8n-pose' zedo download yolov8n-pose"),
-    ("unknown detector", "infer grey.png --detector nothing", 1, "'nothing': no detector of that name yolov8n-pose"),
+    (
+        "empty name of a detector",
+        "infer grey.png --detector ''",
+        1,
+        "'': no detector of that name movenet, yolov8n-pose",
+    ),
+    (
+        "detector not downloaded",
+        "infer grey.png --detector yolov8n-pose",
+        1,
+        "'yolov8n-pose' zedo download yolov8n-pose",
+    ),
+    (
+        "unknown detector",
+        "infer grey.png --detector nothing",
+        1,
+        "'nothing': no detector of that name movenet, movenet-fast",
+    ),
     ("missing detector", "infer grey.png --detector ./nowhere.pt", 1, "./nowhere.pt no such file"),
     ("garbage as detector", "infer grey.png --detector garbage.pt", 1, "garbage.pt: expected a YOLO pose model"),
     ("text as detector", "infer grey.png --detector text.pt", 1, "text.pt: expected a YOLO pose model"),
     ("empty detector", "infer grey.png --detector empty.pt", 1, "empty.pt: expected a YOLO pose model"),
-    ("other kind of detector", "infer grey.png --detector model.onnx", 1, "model.onnx: expected"),
+    ("text as ONNX", "infer grey.png --detector model.onnx", 1, "model.onnx: expected an ONNX model, cannot read it"),
+    (
+        "another model in ONNX",
+        "infer grey.png --detector other.onnx",
+        1,
+        "other.onnx: expected a YOLO pose model got an output (8, 8)",
+    ),
+    (
+        "another file as detector",
+        "infer grey.png --detector notes.txt",
+        1,
+        "notes.txt: ONNX YOLO got a file that ends in",
+    ),
+    ("folder as detector", "infer grey.png --detector empty_folder", 1, "empty_folder: ONNX YOLO got another folder"),
     # results
     ("empty OUT", "infer good.json --out ''", 2, "--out expected a path got an empty string"),
     ("demo, empty OUT", "demo --out ''", 2, "--out expected a path got an empty string"),

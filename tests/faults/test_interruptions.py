@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from kills import ASSETS, commands, final_files, is_complete, try_kills
+from kills import DEMO, commands, final_files, is_complete, try_kills
 
-INFER = ("infer", str(ASSETS / "demo" / "keypoints.json"), "--hypo", "2", "--iterations", "1")
+INFER = ("infer", str(DEMO), "--hypo", "2", "--iterations", "1")
 
 
 def _zedo(*args: str, max_file: int | None = None) -> subprocess.CompletedProcess[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import zedo_core as zedo
 from zedo_cli.app import app
-from zedo_core.detection import Detections
+from zedo_core.detection import DetectedFrame, Detections
 from zedo_core.errors import InputError
 from zedo_core.evaluate import EvalRequest, evaluate
 from zedo_core.export import formats
@@ -225,9 +225,9 @@ class TestEvaluation:
 class OnePerson:
     """A detector that finds the demo's person in every frame."""
 
-    path, skeleton, image_px, least_confidence = Path("stub"), COCO17, 640, 0.1
+    name, files, skeleton, image_px, least_confidence = "stub", (), COCO17, 640, 0.1
 
-    def detect(self, frame: Frame) -> Detections:
+    def detect(self, frame: Frame, before: Sequence[DetectedFrame] = ()) -> Detections:
         joints = np.reshape(body(0), (1, 17, 3))
         points = joints[0, joints[0, :, 2] > 0, :2]
         box = np.concatenate([points.min(0), points.max(0)])[None]

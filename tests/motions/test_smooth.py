@@ -231,14 +231,14 @@ def test_the_stated_sum_is_minimised():
 
 def test_infer_smooths_and_records_the_strength(tmp_path):
     """`zedo infer` smooths lightly by default; `--smooth off` leaves the lifted poses unchanged."""
-    from zedo_core.pipeline.run import demo_assets
+    from infer_cases import demo_keypoints
 
     found = {}
     for strength in ("light", "off", None):
         words = [] if strength is None else ["--smooth", strength]
         out = tmp_path / str(strength)
         result = CliRunner().invoke(
-            app, ["infer", str(demo_assets()[0]), "--out", str(out), "--iterations", "5", "--hypo", "1", *words]
+            app, ["infer", str(demo_keypoints()[0]), "--out", str(out), "--iterations", "5", "--hypo", "1", *words]
         )
         assert result.exit_code == 0, result.stderr
         found[strength] = zedo.load(out / "poses.npz")
@@ -250,8 +250,10 @@ def test_infer_smooths_and_records_the_strength(tmp_path):
 
 
 def test_infer_refuses_an_unknown_strength(tmp_path):
-    from zedo_core.pipeline.run import demo_assets
+    from infer_cases import demo_keypoints
 
-    result = CliRunner().invoke(app, ["infer", str(demo_assets()[0]), "--out", str(tmp_path / "o"), "--smooth", "much"])
+    result = CliRunner().invoke(
+        app, ["infer", str(demo_keypoints()[0]), "--out", str(tmp_path / "o"), "--smooth", "much"]
+    )
     assert result.exit_code != 0
     assert "off, light, strong" in result.stderr

@@ -188,9 +188,9 @@ def test_infer_joins_fills_and_scales(tmp_path):
     ],
 )
 def test_infer_refuses_invalid_options(tmp_path, words, expected):
-    from zedo_core.pipeline.run import demo_assets
+    from infer_cases import demo_keypoints
 
-    result = CliRunner().invoke(app, ["infer", str(demo_assets()[0]), "--out", str(tmp_path / "out"), *words])
+    result = CliRunner().invoke(app, ["infer", str(demo_keypoints()[0]), "--out", str(tmp_path / "out"), *words])
     assert result.exit_code == 2
     assert expected in " ".join(result.stderr.split())
     assert not (tmp_path / "out").exists()

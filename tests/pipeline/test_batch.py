@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from infer_cases import demo_keypoints
 from typer.testing import CliRunner, Result
 
 from zedo_cli.app import app
 from zedo_core.errors import InputError
 from zedo_core.keypoints import read_keypoints
 from zedo_core.pipeline.batch import expand, folders
-from zedo_core.pipeline.run import demo_assets
 
 FEW = ("--iterations", "2", "--hypo", "1")
 
@@ -26,7 +26,7 @@ def clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("a", "b", "deeper/d"):
         path = Path(f"clips/{name}.json")
         path.parent.mkdir(exist_ok=True, parents=True)
-        values = read_keypoints(demo_assets()[0])
+        values = read_keypoints(demo_keypoints()[0])
         person = np.concatenate([values.xy[0], values.confidence[0, :, None]], -1).round(1).ravel().tolist()
         path.write_text(json.dumps([{"image_id": 1, "keypoints": person}]))
     Path("clips/c.json").write_text("{")

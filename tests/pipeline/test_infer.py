@@ -26,6 +26,9 @@ from zedo_core.export import json as json_form
 from zedo_core.export import npz as npz_form
 from zedo_core.keypoints import read_keypoints
 from zedo_core.pipeline.run import demo_assets
+from zedo_core.render.video import video_writer
+from zedo_core.source import open_source
+from zedo_core.source.cut import Cut, Moment
 
 RESULTS = {"poses.npz", "poses.json", "keypoints.json"}
 
@@ -304,18 +307,20 @@ class TestInterrupted:
 
 
 def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The packaged example, cut to four frames: drawing all hundred takes long."""
-    keypoints, camera = demo_assets()
-    document = json.loads(keypoints.read_text())
-    (tmp_path / "keypoints.json").write_text(json.dumps(document | {"frames": document["frames"][:4]}))
-    monkeypatch.setattr("zedo_core.pipeline.run.demo_assets", lambda: (tmp_path / "keypoints.json", camera))
+    """The packaged video, cut to four frames: drawing all hundred takes long."""
+    video, camera = demo_assets()
+    first = list(open_source(video, Cut(end=Moment(4, "frame"))))
+    with video_writer(tmp_path / "clip.mp4", 60) as writer:
+        for frame in first:
+            writer.write(frame.image, frame.time_s)
+    monkeypatch.setattr("zedo_core.pipeline.run.demo_assets", lambda: (tmp_path / "clip.mp4", camera))
     out = tmp_path / "out"
     result = CliRunner().invoke(app, ["demo", "--hypo", "2", "--out", str(out), "--json", "--quiet"])
     assert (result.exit_code, result.stderr) == (0, "")
     report = json.loads(result.stdout)
     assert (report["frames"], report["people"], report["camera"]) == (4, 1, "camera.json")
     assert report["reprojection_px"] < 30
-    assert names(out) == RESULTS | {"overlay.mp4", "figure.png"}
+    assert names(out) == RESULTS | {"detections.jsonl", "overlay.mp4", "figure.png", "poses.html"}
     assert video_facts(out / "overlay.mp4") == (60, 4)
     with Image.open(out / "figure.png") as figure:
         assert min(figure.size) > 100

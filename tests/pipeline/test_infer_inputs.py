@@ -18,6 +18,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from infer_cases import demo_keypoints
 from PIL import Image
 from typer.testing import CliRunner, Result
 
@@ -26,7 +27,7 @@ from zedo_core.errors import InputError
 from zedo_core.export import npz as npz_form
 from zedo_core.keypoints import read_keypoints
 from zedo_core.pipeline.request import InferRequest
-from zedo_core.pipeline.run import demo_assets, infer
+from zedo_core.pipeline.run import infer
 
 FEW = ("--iterations", "5", "--hypo", "2")
 FPS = 12
@@ -175,7 +176,7 @@ class TestVideos:
 
 def body(frame: int, shift_px: float = 0.0) -> list[float]:
     """The 51 values of the demo's person in a frame, in pictures of `SIZE`, moved to the right."""
-    keypoints = read_keypoints(demo_assets()[0])
+    keypoints = read_keypoints(demo_keypoints()[0])
     values = np.concatenate([keypoints.xy[frame] / 8 + (shift_px, 0), keypoints.confidence[frame, :, None]], -1)
     return values.round(3).ravel().tolist()
 

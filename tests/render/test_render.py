@@ -15,7 +15,7 @@ from PIL import Image
 from zedo_core.camera import Camera
 from zedo_core.errors import InputError, OutputError
 from zedo_core.render.draw import BACKGROUND, SIDES, draw_bones, draw_line, draw_text
-from zedo_core.render.figure import save_figure
+from zedo_core.render.figure import _figure, save_figure
 from zedo_core.render.overlay import render_overlay
 from zedo_core.render.side_view import SideView, fit_view, nice_below
 from zedo_core.render.video import video_writer
@@ -216,8 +216,8 @@ def near(image: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
 
 def test_an_image_shows_bones_at_their_projections(tmp_path):
     poses, keypoints = frames_of(*people(), [0])
-    missing = replace(keypoints, confidence=np.zeros_like(keypoints.confidence), xy=np.zeros_like(keypoints.xy))
-    render_overlay(poses, missing, tmp_path / "a.png", source=None)
+    away = replace(keypoints, xy=np.full_like(keypoints.xy, 1e6))  # no dots on the bones
+    render_overlay(poses, away, tmp_path / "a.png", source=None)
     image = np.asarray(Image.open(tmp_path / "a.png"))
     assert image.shape[0] == 120 and image.shape[1] > 160
     for side in ("left", "right"):
@@ -291,10 +291,11 @@ def test_other_hypotheses_are_ghosts(tmp_path):
 def test_without_scores_the_first_hypotheses_are_the_ghosts():
     poses, _ = people(t=1, h=14)
     some = replace(poses, chosen=np.full_like(poses.chosen, 2))
-    panels = [SideView(replace(some, score=score), (480, 480)).draw(0) for score in (some.score, some.score * np.nan)]
+    seen = np.ones(some.spread.shape, bool)
+    scores = some.score, some.score * np.nan, -some.score
+    panels = [SideView(replace(some, score=score), seen, (480, 480)).draw(0) for score in scores]
     np.testing.assert_array_equal(panels[0], panels[1])  # the scores decrease, so that the first are the best
-    others = SideView(replace(some, score=-some.score), (480, 480)).draw(0)
-    assert (others != panels[0]).any()
+    assert (panels[2] != panels[0]).any()
 
 
 def test_large_frames_are_scaled_down(tmp_path):
@@ -369,6 +370,19 @@ def test_a_figure_shows_the_most_complete_track(tmp_path, monkeypatch):
     removed = (poses.track == 1) & np.isin(poses.frame, [0, 4])
     save_figure(poses.take(~removed), keypoints, tmp_path / "a.png")
     assert drawn == [(2, 0), (2, 1), (2, 3), (2, 4)]
+
+
+def test_a_figure_is_dashed_and_pale_where_joints_were_not_seen():
+    poses, keypoints = people(t=1, p=1, h=1)
+    knee, ankle = H36M17.indices(("left_knee", "left_ankle"))
+    confidence = keypoints.confidence.copy()
+    confidence[0, [knee, ankle]] = 0.2, 0.0
+    image_axes, axes_3d = _figure(poses, replace(keypoints, confidence=confidence)).axes
+    bones = [H36M17.edges.index(next(edge for edge in H36M17.edges if edge[0] == joint)) for joint in (knee, ankle)]
+    assert [b for b, line in enumerate(image_axes.lines) if line.get_alpha() != 1] == sorted(bones)
+    (body_3d,) = axes_3d.collections
+    styles = np.array(body_3d.get_linestyle(), object)  # offset and dashes
+    assert [b for b, (_, dashes) in enumerate(styles) if dashes is not None] == [bones[1]]
 
 
 def test_figures_that_cannot_be_drawn(tmp_path):

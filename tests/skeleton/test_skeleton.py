@@ -35,6 +35,8 @@ ORDERS = {
     "r_knee l_ankle r_ankle",
     "halpe-26": "nose l_eye r_eye l_ear r_ear l_shoulder r_shoulder l_elbow r_elbow l_wrist r_wrist l_hip r_hip l_knee "
     "r_knee l_ankle r_ankle head_top neck pelvis l_big_toe r_big_toe l_small_toe r_small_toe l_heel r_heel",
+    "coco-23": "nose l_eye r_eye l_ear r_ear l_shoulder r_shoulder l_elbow r_elbow l_wrist r_wrist l_hip r_hip l_knee "
+    "r_knee l_ankle r_ankle l_big_toe l_small_toe l_heel r_big_toe r_small_toe r_heel",
     "coco-18": "nose neck r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist r_hip r_knee r_ankle l_hip l_knee "
     "l_ankle r_eye l_eye r_ear l_ear",
     "body-25": "nose neck r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist pelvis r_hip r_knee r_ankle l_hip "

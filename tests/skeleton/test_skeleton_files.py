@@ -61,6 +61,7 @@ def test_roots() -> None:
         "h36m-17": "pelvis",
         "lsp-14": "thorax",
         "coco-17": None,
+        "coco-23": None,
         "coco-18": "neck",
         "body-25": "pelvis",
         "body-25b": "neck",

@@ -37,10 +37,20 @@ def test_an_intact_installation_is_reported_as_ok() -> None:
     assert "packaged" in found["weights"]["found"]
     assert sha256_of(PACKAGE / "assets" / "prior" / "prior.safetensors") in found["hash"]["found"]
     assert "as in the registry" in found["hash"]["found"]
-    assert found["detector"]["state"] == "note"
-    assert "zedo download" in found["detector"]["advice"]
+    assert found["detector"]["state"] == "ok" and "movenet" in found["detector"]["found"]
     assert SECRET not in done.output
     assert {"zedo", "Python", "torch", "device", "ultralytics", "video", "cache"} <= set(found)
+
+
+def test_a_missing_and_a_changed_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done, found = _doctor("--detector", "yolov8n-pose")
+    assert done.exit_code == 0 and found["detector"]["state"] == "note"
+    assert "zedo download yolov8n-pose" in found["detector"]["advice"]
+    monkeypatch.setattr(local, "_PACKAGE", tmp_path / "copy")
+    shutil.copytree(PACKAGE / "assets", tmp_path / "copy" / "assets")
+    (tmp_path / "copy" / "assets" / "movenet" / "thunder.onnx").write_bytes(b"nothing")
+    done, found = _doctor()
+    assert done.exit_code == 1 and found["detector"]["state"] == "broken"
 
 
 def test_damaged_weights_are_reported_with_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from zedo_core.camera.camera import Camera
@@ -18,8 +19,9 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class CameraChoice:
-    """How the user specified the camera; at most one of file, focal length and field of view."""
+    """How the user specified the camera; at most one of camera, file, focal length and field of view."""
 
+    camera: Camera | None = None  # itself
     file: Path | None = None
     name: str | None = None  # of one of several cameras in the file
     fx: float | None = None  # px; fy defaults to fx, cx and cy to the image centre
@@ -29,7 +31,12 @@ class CameraChoice:
     fov_deg: float | None = None  # horizontal
 
     def __post_init__(self) -> None:
-        options = {"a camera file": self.file, "a focal length": self.fx, "a field of view": self.fov_deg}
+        options = {
+            "a camera": self.camera,
+            "a camera file": self.file,
+            "a focal length": self.fx,
+            "a field of view": self.fov_deg,
+        }
         given = [name for name, value in options.items() if value is not None]
         if len(given) > 1:
             raise CameraError(f"expected one way to give the camera, got {' and '.join(given)}; drop one")
@@ -38,8 +45,13 @@ class CameraChoice:
 
     @property
     def is_given(self) -> bool:
-        """Whether a file or a focal length was given, which takes precedence over the EXIF data of the pictures."""
-        return self.file is not None or self.fx is not None
+        """Whether a camera or a focal length was given, which takes precedence over the EXIF data of the pictures."""
+        return self._known is not None or self.fx is not None
+
+    @cached_property
+    def _known(self) -> Camera | None:
+        """The camera itself, where the user has it."""
+        return self.camera if self.file is None else read_calibration(self.file, self.name)
 
     def cameras(self, sizes: tuple[Size, ...] | None, exif_cameras: Sequence[Camera | None] = ()) -> tuple[Camera, ...]:
         """One camera per image size, or one per frame if any frame has a camera from its EXIF data (None if not).
@@ -47,8 +59,8 @@ class CameraChoice:
         CameraError when the camera cannot be determined without the image size.
         """
         if sizes is None:
-            if self.file is not None:
-                return (read_calibration(self.file, self.name),)
+            if self._known is not None:
+                return (self._known,)
             if self.fx is not None and self.cx is not None and self.cy is not None:
                 return (self._from_intrinsics(None),)
             raise CameraError("the image size is unknown; give --image-size, a camera file, or fx, cx and cy")
@@ -66,8 +78,8 @@ class CameraChoice:
         return tuple(cameras) if len(set(cameras)) > 1 else (cameras[0],)
 
     def _camera(self, size: Size) -> Camera:
-        if self.file is not None:
-            return read_calibration(self.file, self.name).resized(size)
+        if self._known is not None:
+            return self._known.resized(size)
         if self.fx is not None:
             return self._from_intrinsics(size)
         return Camera.guess(size) if self.fov_deg is None else Camera.from_fov(self.fov_deg, size)

@@ -1,6 +1,7 @@
 """Finding people in pictures and following them: detectors, the tracker, and the store of detections.
 
-A detector is a module here with `FORM`, `reads(path)` and `load(path, device)`, named in `BACKENDS`.
+MoveNet comes with zedo. Models in files are read by backends: modules here, named in `BACKENDS`, with `FORM`,
+`reads(path)` and `load(path, device)`.
 """
 
 from __future__ import annotations
@@ -8,41 +9,43 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from zedo_core.detection.matching import TrackIds
-from zedo_core.detection.protocol import DetectedFrame, Detections, Detector, Tracker
-from zedo_core.detection.tracking import CONFIDENCE, as_keypoints, check_tracker, follow, tracker_named
+from zedo_core.detection.matching import Tracker
+from zedo_core.detection.movenet import NAMES, MovenetDetector
+from zedo_core.detection.protocol import SEEN_BEFORE, DetectedFrame, Detections, Detector
+from zedo_core.detection.tracking import CONFIDENCE, as_keypoints, follow
 from zedo_core.errors import WeightsError
+from zedo_core.weights import find_weights
 
 __all__ = [
     "BACKENDS",
     "CONFIDENCE",
+    "SEEN_BEFORE",
     "DetectedFrame",
     "Detections",
     "Detector",
-    "TrackIds",
     "Tracker",
     "as_keypoints",
-    "check_tracker",
     "follow",
     "load_detector",
-    "tracker_named",
 ]
 
-BACKENDS = ("ultralytics",)
+BACKENDS = ("onnx", "ultralytics")
 
 
-def load_detector(path: str | Path, device: str = "cpu") -> Detector:
-    """The detector in a file or folder, by its form; the model is read when it is first asked.
+def load_detector(name_or_path: str | Path, device: str = "cpu") -> Detector:
+    """The detector of a name, or of a file or folder by its form.
 
-    WeightsError when it is of no known form, and from the first `detect` on when it is damaged or another kind of
-    model; MissingExtraError there when its runtime is not installed.
+    WeightsError when it is not installed or of no known form. Models are read here or with the first `detect`: there,
+    WeightsError when one is damaged or no pose model, MissingExtraError when its runtime is not installed.
     """
-    path, backends = Path(path), [import_module(f"{__name__}.{name}") for name in BACKENDS]
-    for backend in backends:
+    if str(name_or_path) in NAMES:
+        return MovenetDetector(str(name_or_path), device)
+    path = find_weights(name_or_path, "detector")
+    forms = []
+    for name in BACKENDS:
+        backend = import_module(f"{__name__}.{name}")  # no further than needed: one of them imports torch
         if backend.reads(path):
             return backend.load(path, device)
-    expected = " or ".join(backend.FORM for backend in backends)
-    if not path.exists():
-        raise WeightsError(f"{path}: no such file; expected {expected}")
+        forms.append(backend.FORM)
     found = "another folder" if path.is_dir() else f"a file that ends in '{path.suffix}'"
-    raise WeightsError(f"{path}: expected {expected}, got {found}")
+    raise WeightsError(f"{path}: expected {' or '.join(forms)}, got {found}")

@@ -1,26 +1,29 @@
-"""Who is who from frame to frame: the one matcher, and the ids that it gives to people as they come."""
+"""Who is who from frame to frame: the matching of poses, and the tracker that gives people ids frame by frame."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
-# A person moves less than this part of their own diagonal from one sighting to the next.
+# A person is less than this part of their own diagonal away from where and how they were last seen.
 MAX_DISTANCE = 0.5
-# The same of whom a tracker that asks boxes to overlap has lost: they move fast or turn over, and their joints do.
-_LOST_DISTANCE = 0.7
+MEMORY_S = 1.5  # somebody who was away longer is another person
+_MOST_DISTANT = 0.7  # the same from where a track is expected: at few frames a second people turn between two of them
+_AWAY = 0.1  # added to the distance from those who were not seen in the frame before: they may be hidden behind others
+_MOVES_ON_S = 1.0  # time constant with which expected motion comes to rest
+_STEADY_S = 0.2  # time constant of the velocity's average: joints jitter and swing more than a body does
 
 
-def match(cost: Float[ndarray, "a b"], most: float = MAX_DISTANCE) -> list[tuple[int, int]]:
-    """As many pairs as can be had that cost less than `most` each, and among these the ones of least total cost."""
+def match(cost: Float[ndarray, "a b"], max_cost: float = MAX_DISTANCE) -> list[tuple[int, int]]:
+    """As many pairs as possible that cost less than `max_cost` each, and of these the ones of least total cost."""
     from scipy.optimize import linear_sum_assignment  # half a second, which readers of tracked people need not wait
 
-    dear = most * (min(cost.shape, default=0) + 1) + 1.0  # a pair too dear costs more than all others together
-    rows, columns = linear_sum_assignment(np.where(cost < most, cost, dear))
-    return [(a, b) for a, b in zip(rows.tolist(), columns.tolist(), strict=True) if cost[a, b] < most]
+    too_much = max_cost * (min(cost.shape) + 1) + 1.0  # more than all other pairs together
+    rows, columns = linear_sum_assignment(np.where(cost < max_cost, cost, too_much))
+    return [(a, b) for a, b in zip(rows.tolist(), columns.tolist(), strict=True) if cost[a, b] < max_cost]
 
 
 def pose_distances(joints: Float[ndarray, "j 3"], people: Float[ndarray, "n j 3"]) -> Float[ndarray, " n"]:
@@ -44,46 +47,66 @@ def _diagonals(people: Float[ndarray, "n j 3"]) -> Float[ndarray, " n"]:
     return np.maximum(np.linalg.norm(np.where(high >= low, high - low, 0.0), axis=-1), 1.0)
 
 
-class TrackIds:
-    """Ids for the people of one frame after another.
+@dataclass(eq=False)
+class _Track:
+    """Somebody who is followed: when and where they were last seen, and how fast they moved."""
 
-    Whom a tracker has numbered keeps the id of that number; when two numbers of one id meet in a frame, the older one
-    keeps it and the other begins anew. Everybody else goes on with the id of the person who was last seen nearest to
-    them, not longer than `memory` ago and not in this frame, or gets a fresh one from `first` on.
+    id: int
+    time_s: float
+    joints: Float[ndarray, "j 3"]
+    velocity_px_s: Float[ndarray, " 2"]
+
+    def at(self, time_s: float) -> Float[ndarray, "j 3"]:
+        """Joints that are expected later on: people move on as they did, and come to rest in the end."""
+        moves_s = _MOVES_ON_S * (1 - np.exp((self.time_s - time_s) / _MOVES_ON_S))
+        return self.joints + np.append(moves_s * self.velocity_px_s, 0.0)
+
+    def update(self, time_s: float, joints: Float[ndarray, "j 3"]) -> None:
+        """The same person in a later frame."""
+        both = np.minimum(joints[:, 2], self.joints[:, 2]) > 0
+        passed_s = max(time_s - self.time_s, 1e-3)
+        moved_px = np.median((joints - self.joints)[both, :2], axis=0)
+        share = 1 - np.exp(-passed_s / _STEADY_S)
+        self.velocity_px_s = self.velocity_px_s + share * (moved_px / passed_s - self.velocity_px_s)
+        self.time_s, self.joints = time_s, joints
+
+
+class Tracker:
+    """Ids for the people of one frame after another, by the distance of their poses from those that are expected.
+
+    A track is expected to move on as it moved, until `memory_s` after it was last seen; whoever matches none gets a new
+    id, from `first` on. Those who are surely people are matched before the others, who may go on with an id but never
+    begin one (as in ByteTrack, Zhang et al., ECCV 2022, section 3, with poses in place of boxes).
     """
 
-    def __init__(self, memory: float, first: int = 0) -> None:
-        self._memory, self._fresh = memory, first
-        self._id_of: dict[int, int] = {}  # by the tracker's number
-        self._last: dict[int, tuple[float, ndarray]] = {}  # when and how each was last seen
+    def __init__(self, memory_s: float = MEMORY_S, first: int = 0) -> None:
+        self._memory_s, self._next_id = memory_s, first
+        self._tracks: list[_Track] = []
+        self._last_s = -np.inf
 
-    def __call__(self, when: float, people: Float[ndarray, "n j 3"], numbers: Sequence[int] | None = None) -> list[int]:
-        """The ids of the people of a frame, joints as [x px, y px, confidence]; `numbers` are those of a tracker."""
-        known = {number: row for row, number in enumerate(numbers or ()) if number in self._id_of}
-        ids: dict[int, int] = {}  # by row
-        for number in sorted(known):
-            if self._id_of[number] not in ids.values():
-                ids[known[number]] = self._id_of[number]
-        new = [row for row in range(len(people)) if row not in known.values()]
-        most = MAX_DISTANCE if numbers is None else _LOST_DISTANCE
-        ids |= self._continued(when, people, new, set(ids.values()), most)
-        for row in range(len(people)):
-            if row not in ids:
-                ids[row], self._fresh = self._fresh, self._fresh + 1
-        found = [ids[row] for row in range(len(people))]
-        self._id_of |= dict(zip(numbers or (), found, strict=False))
-        self._last |= {i: (when, person) for i, person in zip(found, people, strict=True)}
-        return found
-
-    def of(self, number: int) -> int:
-        """The id that a tracker's number has by now; numbers that were ever in one frame differ in it."""
-        return self._id_of[number]
-
-    def _continued(
-        self, when: float, people: Float[ndarray, "n j 3"], new: list[int], taken: set[int], most: float
+    def __call__(
+        self, time_s: float, people: Float[ndarray, "n j 3"], sure: Bool[ndarray, " n"] | None = None
     ) -> dict[int, int]:
-        """Ids of those of the `new` rows who are near somebody who left."""
-        self._last = {i: seen for i, seen in self._last.items() if when - seen[0] <= self._memory}
-        away = {i: joints for i, (_, joints) in self._last.items() if i not in taken}
-        cost = np.array([pose_distances(joints, people[new]) for joints in away.values()]).reshape(len(away), len(new))
-        return {new[b]: list(away)[a] for a, b in match(cost, most)}
+        """Ids by row of a frame's people, of joints [x px, y px, confidence]; rows without one are left out.
+
+        `sure` tells who is surely a person, None for everybody. Times must not fall.
+        """
+        sure = np.full(len(people), True) if sure is None else sure
+        self._tracks = [track for track in self._tracks if time_s - track.time_s <= self._memory_s]
+        found: dict[int, _Track] = {}
+        for rows in (np.flatnonzero(sure), np.flatnonzero(~sure)):
+            left = [track for track in self._tracks if track not in found.values()]
+            apart = np.reshape(
+                [pose_distances(track.at(time_s), people[rows]) for track in left], (len(left), len(rows))
+            )
+            away = np.reshape([_AWAY * (track.time_s < self._last_s) for track in left], (len(left), 1))
+            for a, b in match(np.where(apart < _MOST_DISTANT, apart + away, np.inf), _MOST_DISTANT + _AWAY):
+                found[int(rows[b])] = left[a]
+        for row, track in found.items():
+            track.update(time_s, people[row])
+        for row in sorted(set(np.flatnonzero(sure).tolist()) - set(found)):
+            found[row] = _Track(self._next_id, time_s, people[row], np.zeros(2))
+            self._tracks.append(found[row])
+            self._next_id += 1
+        self._last_s = time_s
+        return {row: track.id for row, track in sorted(found.items())}

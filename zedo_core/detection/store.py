@@ -3,15 +3,14 @@
 `detections.jsonl` holds, before any tracking, what the detector found in each frame:
 
     {"format": "zedo-detections-1", "source": {"name": "clip.mp4", "sha256": "..."},
-     "detector": {"name": "yolov8n-pose.pt", "sha256": "..."}, "image_px": 640, "least": 0.1, "joints": "coco-17"}
+     "detector": {"name": "movenet", "sha256": "..."}, "image_px": 512, "least": 0.3, "joints": "coco-17"}
     {"frame": 0, "time_s": 0.0, "size": [1920, 1080], "people": [{"box": [...], "confidence": 0.9, "keypoints": [...]}]}
     {"done": "--start 10 --every 2", "damaged": {}}
 
 and is called `detections.jsonl.part` until all frames of a run are in it. A line is written when its frame is done, so
 that a run that was killed loses one frame at most. The head says what the frames depend on; a file with another head is
 not used. Tracks are made anew each time, from the first frame on, by the numbers in the file: a run that was broken
-off gives what an unbroken one gives, another tracker or part of the input needs no new detections, and a tracker that
-needs the pictures gets them.
+off gives what an unbroken one gives, and another part of the input needs no new detections of frames it shares.
 """
 
 from __future__ import annotations
@@ -19,25 +18,27 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from zedo_core.detection.protocol import DetectedFrame, Detections, Detector
+from zedo_core.detection.protocol import SEEN_BEFORE, DetectedFrame, Detections, Detector
 from zedo_core.detection.tracking import follow
 from zedo_core.errors import OutputError
-from zedo_core.source import Source
+from zedo_core.source import Source, ahead
 from zedo_core.source.cut import Cut
 from zedo_core.storage.files import sha256_of
 from zedo_core.types import Keypoints
 
 NAME = "detections.jsonl"
 _FORMAT = "zedo-detections-1"
-_NEEDS_PICTURES = ("botsort",)
 _KEY = ("format", "image_px", "least", "joints")  # of the head, with the hashes of source and detector
 
 OnFrame = Callable[[int], None]
@@ -50,35 +51,42 @@ class Detected:
     keypoints: Keypoints
     reused: int
     damaged: dict[str, str] = field(default_factory=dict)
-    file: Path
+    file: Path | None
 
 
 def detect_in(
     source: Source,
-    folder: Path,
+    folder: Path | None,
     *,
     detector: Detector,
-    tracker: str,
+    track: bool = True,
     redetect: bool = False,
     on_frame: OnFrame = lambda done: None,
 ) -> Detected:
-    """Find and follow the people of a source, with detections kept in `folder`; see the head of this module.
+    """Find and follow the people of a source, with detections kept in `folder`, if any; see the head of this module.
 
     The detector is asked about frames that are not known yet only. `redetect` forgets what is there. `on_frame` gets
     the number of frames that are done.
     """
+
+    def followed(frames: Iterator[DetectedFrame]) -> Keypoints:
+        rate = source.fps and source.fps / source.cut.every
+        keypoints = follow(_counted(frames, on_frame), detector.skeleton, track=track and source.sequence, fps=rate)
+        return replace(keypoints, fps=source.fps)
+
+    if folder is None:
+        keypoints = followed(_detected(source, detector))
+        return Detected(keypoints=keypoints, reused=0, damaged=dict(source.damaged), file=None)
     store = _Store(folder / NAME, _head(source, detector), len(detector.skeleton))
     if redetect:
         store.forget()
     known = {} if redetect else store.read()
-    stored = None if tracker in _NEEDS_PICTURES else store.all_of(known, source.cut)
-    frames = _detected(source, detector, store, known) if stored is None else stored
-    rate = source.fps and source.fps / source.cut.every
-    keypoints = follow(_counted(frames, on_frame), detector.skeleton, tracker if source.sequence else "off", fps=rate)
+    stored = store.all_of(known, source.cut)
+    keypoints = followed(_detected(source, detector, known, store.add) if stored is None else stored)
     if stored is None:
         store.finish(source.cut, source.damaged)
     return Detected(
-        keypoints=replace(keypoints, fps=source.fps),
+        keypoints=keypoints,
         reused=len(keypoints.frame_numbers) - store.added,
         damaged=dict(source.damaged if stored is None else store.damaged(source.cut) | source.damaged),
         file=store.path,
@@ -92,15 +100,22 @@ def _counted(frames: Iterator[DetectedFrame], on_frame: OnFrame) -> Iterator[Det
 
 
 def _detected(
-    source: Source, detector: Detector, store: _Store, known: dict[int, DetectedFrame]
+    source: Source,
+    detector: Detector,
+    known: Mapping[int, DetectedFrame] = MappingProxyType({}),
+    on_new: Callable[[DetectedFrame], None] = lambda detected: None,
 ) -> Iterator[DetectedFrame]:
-    """Each frame with its people and pixels; those that are not known yet are detected and stored."""
-    for frame in source:
-        detected = known.get(frame.number)
-        if detected is None or detected.size != frame.size:
-            detected = DetectedFrame.from_frame(frame, detector.detect(frame))
-            store.add(detected)
-        yield replace(detected, time_s=frame.time_s, image=frame.image)
+    """Each frame with its people; `on_new` gets those that are not known yet."""
+    before: deque[DetectedFrame] = deque(maxlen=SEEN_BEFORE if source.sequence else 0)
+    with closing(ahead(source)) as frames:
+        for frame in frames:
+            detected = known.get(frame.number)
+            if detected is None or detected.size != frame.size:
+                detected = DetectedFrame.from_frame(frame, detector.detect(frame, tuple(before)))
+                on_new(detected)
+            detected = replace(detected, time_s=frame.time_s)
+            before.append(detected)
+            yield detected
 
 
 class _Store:
@@ -177,11 +192,10 @@ class _Store:
 
 
 def _head(source: Source, detector: Detector) -> dict[str, Any]:
-    model = detector.path
     return {
         "format": _FORMAT,
-        "source": {"name": source.path.name, "sha256": _digest(source.path, source.files)},
-        "detector": {"name": model.name, "sha256": _digest(model, tuple(sorted(model.rglob("*"))))},
+        "source": {"name": source.path.name, "sha256": _digest(source.files or (source.path,))},
+        "detector": {"name": detector.name, "sha256": _digest(detector.files)},
         "image_px": detector.image_px,
         "least": detector.least_confidence,
         "joints": detector.skeleton.name,
@@ -196,14 +210,13 @@ def _key(head: Any) -> tuple[Any, ...] | None:
         return None
 
 
-def _digest(path: Path, files: tuple[Path, ...]) -> str:
-    """SHA-256 of a file, or of the names and contents of a folder's files."""
-    if path.is_file():
-        return sha256_of(path)
+def _digest(files: tuple[Path, ...]) -> str:
+    """SHA-256 of one file, or of the names and contents of several."""
+    if len(files) == 1:
+        return sha256_of(files[0])
     everything = sha256()
     for file in files:
-        if file.is_file():
-            everything.update(f"{file.name}\0{sha256_of(file)}\n".encode())
+        everything.update(f"{file.name}\0{sha256_of(file)}\n".encode())
     return everything.hexdigest()
 
 

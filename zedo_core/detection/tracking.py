@@ -1,4 +1,4 @@
-"""From people detected in single frames to tracks: broken ones joined, noise left out, ids from 0."""
+"""From people detected frame by frame to tracks with ids from 0, without noise."""
 
 from __future__ import annotations
 
@@ -9,76 +9,48 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from zedo_core.detection.matching import TrackIds
-from zedo_core.detection.protocol import DetectedFrame, Tracker
+from zedo_core.detection.matching import Tracker
+from zedo_core.detection.protocol import DetectedFrame, Detections
 from zedo_core.errors import InputError
 from zedo_core.skeleton import Skeleton
 from zedo_core.types import Keypoints, in_order
 
-TRACKERS = ("bytetrack", "botsort", "off")
-CONFIDENCE = 0.25  # of a new person's box
+CONFIDENCE = 0.25  # least confidence of a person who begins a track
 
 _MIN_FRAMES = 3  # of a track that was never surely a person, or it is noise
-_SURE = 0.5  # a short track of people detected this surely is no noise: somebody who walked through
-_SHORT_CLIP = 10  # frames; in a clip of no more a short track is all that there can be
+_SURE = 0.5  # a person detected with this confidence is no noise in a short track either: they walked through
+_SHORT_CLIP = 10  # frames; in a clip of no more, short tracks are no noise
 _FRAMES_A_SECOND = 30.0  # assumed when the rate is not known
 
 
-def check_tracker(name: str) -> None:
-    """InputError for a tracker that is not known."""
-    if name not in TRACKERS:
-        raise InputError(f"expected a tracker of {', '.join(TRACKERS)}, got '{name}'")
-
-
-def tracker_named(name: str, *, fps: float | None = None, confidence: float = CONFIDENCE) -> Tracker:
-    """A fresh tracker for frames of which `fps` come in a second; `confidence` is the least one of a new person's box.
-
-    `bytetrack` goes by boxes, `botsort` also by how the camera moves, which needs the pictures. `off` numbers the
-    people of each frame by falling size of their boxes. InputError for another name.
-    """
-    check_tracker(name)
-    if not 0 < confidence < 1:
-        raise InputError(f"expected a detection confidence between 0 and 1, got {confidence:g}")
-    if name == "off":
-        return lambda frame: _by_size(frame, confidence)
-    from zedo_core.detection.ultralytics import make_tracker
-
-    return make_tracker(name, confidence, _memory(fps))
-
-
 def follow(
-    frames: Iterable[DetectedFrame],
-    skeleton: Skeleton,
-    tracker: str,
-    *,
-    fps: float | None = None,
-    confidence: float = CONFIDENCE,
+    frames: Iterable[DetectedFrame], skeleton: Skeleton, *, track: bool = True, fps: float | None = None
 ) -> Keypoints:
-    """Tracks of the people of a clip, with ids 0, 1, ... in order of appearance; see `tracker_named`.
+    """The people of a clip, with ids 0, 1, ... in order of appearance.
 
-    Tracks that never show in the same frame and come near each other within a second become one: trackers ask boxes
-    to overlap, which those of fast people, or of few frames a second, do not. A track of fewer than 3 frames that was
-    never surely a person is left out as noise in a clip of more than 10 frames. Nobody found gives keypoints without
-    rows; no frame is an InputError.
+    A track of fewer than 3 frames that was never surely a person is left out as noise in a clip of more than 10
+    frames. Without `track` each frame stands for itself, its people numbered by falling size. Nobody found gives
+    keypoints without rows; no frame is an InputError.
     """
-    find, rate = tracker_named(tracker, fps=fps, confidence=confidence), fps or _FRAMES_A_SECOND
-    ids = TrackIds(_memory(fps) / rate)
+    tracker, rate = Tracker(), fps or _FRAMES_A_SECOND
     people: list[DetectedFrame] = []
-    numbers: list[int] = []
+    ids: list[int] = []
     for t, frame in enumerate(frames):
-        tracked = find(frame)
-        found = frame.detections.take([row for row, _ in tracked])
-        ids(frame.time_s if np.isfinite(frame.time_s) else t / rate, found.joints, [number for _, number in tracked])
-        numbers += [number for _, number in tracked]
-        people.append(replace(frame, detections=found, image=None))
+        found = frame.detections
+        if track:
+            time_s = frame.time_s if np.isfinite(frame.time_s) else t / rate
+            found_ids = tracker(time_s, found.joints, found.confidence >= CONFIDENCE)
+        else:
+            found_ids = _by_size(found)
+        people.append(replace(frame, detections=found.take(list(found_ids))))
+        ids += found_ids.values()
     if not people:
         raise InputError("expected at least one frame to look for people in, got none")
-    track = np.array([ids.of(number) for number in numbers], int)
-    keypoints = as_keypoints(people, track, skeleton, fps)
-    if tracker != "off":
-        noise = noise_tracks(track, np.concatenate([frame.detections.confidence for frame in people]), len(people))
-        keypoints = keypoints.take(~np.isin(keypoints.track, noise))
-    return _by_appearance(keypoints)
+    keypoints = as_keypoints(people, ids, skeleton, fps)
+    if not track:
+        return keypoints
+    noise = noise_tracks(np.array(ids, int), np.concatenate([p.detections.confidence for p in people]), len(people))
+    return _by_appearance(keypoints.take(~np.isin(keypoints.track, noise)))
 
 
 def as_keypoints(
@@ -127,12 +99,7 @@ def _by_appearance(keypoints: Keypoints) -> Keypoints:
     return replace(keypoints, **in_order(**rows))
 
 
-def _memory(fps: float | None) -> int:
-    """Frames for which a person may be hidden: those of a second, 2 at least."""
-    return max(round(fps or _FRAMES_A_SECOND), 2)
-
-
-def _by_size(frame: DetectedFrame, confidence: float) -> list[tuple[int, int]]:
-    found = frame.detections
-    rows = [row for row in np.argsort(-found.areas_px2, kind="stable").tolist() if found.confidence[row] >= confidence]
-    return [(row, number) for number, row in enumerate(rows)]
+def _by_size(found: Detections) -> dict[int, int]:
+    """Ids of the people of one frame by row, by falling size of their boxes."""
+    rows = [row for row in np.argsort(-found.areas_px2, kind="stable").tolist() if found.confidence[row] >= CONFIDENCE]
+    return {row: place for place, row in enumerate(rows)}

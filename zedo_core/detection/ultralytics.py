@@ -8,14 +8,12 @@ Variables that the user has set (YOLO_*, ULTRALYTICS_SAFE_LOAD) are left as they
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -25,21 +23,20 @@ from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image
 
-from zedo_core.detection.protocol import DetectedFrame, Detections, Tracker
+from zedo_core.detection.protocol import DetectedFrame, Detections
 from zedo_core.errors import MissingExtraError, WeightsError
 from zedo_core.skeleton import COCO17
 from zedo_core.types import Frame
 from zedo_core.weights import cache_dir
 
 _OPENVINO = "_openvino_model"  # how ultralytics recognises such a folder
-_RUNTIMES = {".onnx": ("onnxruntime", "onnx"), _OPENVINO: ("openvino", "openvino")}  # package, and our extra
 
-FORM = f"a YOLO pose model (.pt, .onnx or a folder NAME{_OPENVINO})"
+FORM = f"a YOLO pose model (.pt or a folder NAME{_OPENVINO})"
 
 
 def reads(path: Path) -> bool:
     """Whether ultralytics takes what is there for a model."""
-    return _form(path) in (".pt", *_RUNTIMES)
+    return _form(path) in (".pt", _OPENVINO)
 
 
 def load(path: Path, device: str) -> UltralyticsDetector:
@@ -51,28 +48,30 @@ class UltralyticsDetector:
     """A YOLO pose model, read when it is first asked, and where it computes."""
 
     skeleton = COCO17
-    least_confidence = 0.1  # trackers also take boxes from here on where they go on with a track
+    least_confidence = 0.1  # of a box; the tracker goes on with a track at less confidence than it begins one
 
     def __init__(self, path: Path, device: str = "cpu", image_px: int = 640) -> None:
-        self.path, self.image_px = path, image_px  # YOLO pose models are trained at 640
+        self.name, self.image_px = path.name, image_px  # YOLO pose models are trained at 640
+        self.files = tuple(sorted(file for file in path.rglob("*") if file.is_file())) if path.is_dir() else (path,)
+        self._path = path
         self._device = torch.device(device)
 
-    def detect(self, frame: Frame) -> Detections:
+    def detect(self, frame: Frame, before: Sequence[DetectedFrame] = ()) -> Detections:
         """The people of a frame, each once; WeightsError or MissingExtraError when the model cannot be read."""
         result = self._predict(_bgr(frame.image)).cpu().numpy()
         boxes, joints = result.boxes.xyxy.astype(float), result.keypoints.data.astype(float)
         everybody = Detections(boxes=boxes, confidence=result.boxes.conf.astype(float), joints=joints)
-        return everybody.without_doubles().rounded()
+        return everybody.without_duplicates().rounded()
 
     @cached_property
     def _predict(self) -> Callable[[ndarray], Any]:
         """The model as a function of a picture."""
-        path, form = self.path, _form(self.path)
-        if form in _RUNTIMES:
-            _need_runtime(path, *_RUNTIMES[form])
+        path, form = self._path, _form(self._path)
+        if form == _OPENVINO:
+            _need_openvino(path)
         with _ultralytics():
             try:
-                model, task, joints, fixed_px = _opened(path.resolve(), form)
+                model, task, joints, size_px = _opened(path.resolve(), form)
             except Exception as error:  # ultralytics raises nearly anything for a file that is no model
                 raise _unreadable(path, error) from None
         if task != "pose" or joints != [len(COCO17), 3]:
@@ -80,44 +79,17 @@ class UltralyticsDetector:
                 f"{path}: expected a YOLO pose model with COCO's {len(COCO17)} joints, got task '{task}'"
                 + (f" with keypoints {joints}" if joints else "")
             )
-        options = {"conf": self.least_confidence, "imgsz": fixed_px or self.image_px, "device": self._device}
+        options = {"conf": self.least_confidence, "imgsz": size_px or self.image_px, "device": self._device}
 
         def predict(bgr: UInt8[ndarray, "height width 3"]) -> Any:
             return model.predict(bgr, **options, verbose=False)[0]
 
-        if form in _RUNTIMES:  # ultralytics reads these with the first picture
+        if form == _OPENVINO:  # ultralytics reads these with the first picture
             try:
                 predict(np.zeros((64, 64, 3), np.uint8))
             except Exception as error:
                 raise _unreadable(path, error) from None
         return predict
-
-
-def make_tracker(name: str, confidence: float, memory: int) -> Tracker:
-    """A fresh ByteTrack or BoT-SORT that remembers people for `memory` frames; see `tracking.tracker_named`.
-
-    Its own way to track hides a person until a second frame confirms the track, which loses the first frame, and all
-    of them when boxes of consecutive frames do not overlap. So it is asked for unconfirmed tracks as well.
-    """
-    with _ultralytics():
-        from ultralytics.engine.results import Boxes
-        from ultralytics.trackers import BOTSORT, BYTETracker
-        from ultralytics.utils import YAML
-        from ultralytics.utils.checks import check_yaml
-
-    options = YAML.load(str(check_yaml(f"{name}.yaml")))
-    options |= {"track_high_thresh": confidence, "new_track_thresh": confidence, "track_buffer": memory}
-    tracker = (BOTSORT if name == "botsort" else BYTETracker)(SimpleNamespace(**options))
-
-    def track(frame: DetectedFrame) -> list[tuple[int, int]]:
-        found = frame.detections
-        rows = np.column_stack([found.boxes, found.confidence, np.zeros(len(found))]).astype(np.float32)
-        width, height = frame.size
-        tracker.update(Boxes(rows, (height, width)), None if frame.image is None else _bgr(frame.image))
-        tracks = [(int(track.idx), int(track.track_id)) for track in tracker.tracked_stracks]
-        return sorted(tracks, key=lambda track: track[1])
-
-    return track
 
 
 def _bgr(image: UInt8[ndarray, "height width 3"]) -> UInt8[ndarray, "height width 3"]:
@@ -136,17 +108,17 @@ def _form(path: Path) -> str:
     return path.suffix.lower() if path.is_file() else ""
 
 
-def _need_runtime(path: Path, package: str, extra: str) -> None:
+def _need_openvino(path: Path) -> None:
     """MissingExtraError unless it is installed: ultralytics would answer with its own words or install it."""
-    if importlib.util.find_spec(package) is None:
+    if importlib.util.find_spec("openvino") is None:
         raise MissingExtraError(
-            f"{path}: expected the package {package}, which is not installed; install it with "
-            f"pip install 'zedo[{extra}]'"
+            f"{path}: expected the package openvino, which is not installed; install it with "
+            "pip install 'zedo[openvino]'"
         )
 
 
 def _opened(path: Path, form: str) -> tuple[Any, str | None, list[int], tuple[int, int] | None]:
-    """The model, its task, the shape of its keypoints, and the size of pictures that it takes if only one."""
+    """The model, its task, the shape of its keypoints, and the (height, width) in px that it was exported for."""
     from ultralytics import YOLO
 
     if form == ".pt":
@@ -154,18 +126,10 @@ def _opened(path: Path, form: str) -> tuple[Any, str | None, list[int], tuple[in
         return model, str(model.task), list(getattr(model.model, "kpt_shape", ())), None
     from ultralytics.nn.backends.base import BaseBackend
 
-    notes = {name: _literal(value) for name, value in BaseBackend.read_metadata(path).items()}
-    fixed = notes.get("imgsz") if not notes.get("dynamic") else None
-    fixed_px = (int(fixed[0]), int(fixed[1])) if isinstance(fixed, list) and len(fixed) == 2 else None
-    return YOLO(str(path), task="pose", verbose=False), notes.get("task"), list(notes.get("kpt_shape") or ()), fixed_px
-
-
-def _literal(value: Any) -> Any:
-    """A value out of its text; ONNX keeps texts only."""
-    try:
-        return ast.literal_eval(value) if isinstance(value, str) else value
-    except (ValueError, SyntaxError):
-        return value
+    notes = BaseBackend.read_metadata(path)
+    size = notes.get("imgsz")
+    size_px = (int(size[0]), int(size[1])) if isinstance(size, list) and len(size) == 2 else None
+    return YOLO(str(path), task="pose", verbose=False), notes.get("task"), list(notes.get("kpt_shape") or ()), size_px
 
 
 # What ultralytics does on its own

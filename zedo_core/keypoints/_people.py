@@ -13,14 +13,15 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from zedo_core.detection.matching import TrackIds
+from zedo_core.detection.matching import Tracker
 from zedo_core.errors import FormatError, InputError
 from zedo_core.keypoints import _json
 from zedo_core.skeleton import Skeleton, get_skeleton
 from zedo_core.types import Keypoints, in_order
 
 _MAX_PX = 1e6
-_MAX_GAP = 30  # frames after which a reappearing person gets a new id; one second of a typical video
+_MAX_GAP = 30  # frames after which a reappearing person gets a new id
+_FRAMES_A_SECOND = 30.0  # of a typical video
 
 _log = logging.getLogger(__name__)
 
@@ -154,8 +155,9 @@ def _tracks(people: Sequence[Person], path: Path) -> list[int]:
     frames: dict[int, list[int]] = {}
     for row, person in enumerate(people):
         frames.setdefault(person.frame, []).append(row)
-    ids, tracks = TrackIds(_MAX_GAP, first=1), [0] * len(people)
+    tracker = Tracker(memory_s=(_MAX_GAP + 0.5) / _FRAMES_A_SECOND, first=1)  # half a frame, since times are rounded
+    tracks = [0] * len(people)
     for frame, rows in sorted(frames.items()):
-        for row, track in zip(rows, ids(frame, np.stack([people[row].joints for row in rows])), strict=True):
-            tracks[row] = track
+        for place, track in tracker(frame / _FRAMES_A_SECOND, np.stack([people[row].joints for row in rows])).items():
+            tracks[rows[place]] = track
     return tracks

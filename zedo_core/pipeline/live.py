@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from zedo_core.camera import Camera, CameraChoice
-from zedo_core.detection import CONFIDENCE, DetectedFrame, Detector, TrackIds, as_keypoints, tracker_named
+from zedo_core.detection import CONFIDENCE, SEEN_BEFORE, DetectedFrame, Detector, Tracker, as_keypoints
 from zedo_core.errors import InputError
 from zedo_core.export import save
 from zedo_core.keypoints import write_keypoints
@@ -23,13 +23,11 @@ from zedo_core.lifting import MIN_JOINTS, lift
 from zedo_core.methods import Lifter
 from zedo_core.motions.select import select
 from zedo_core.pipeline.request import LiveRequest
-from zedo_core.render.draw import dot_radius, draw_bones, draw_dots, draw_label, line_width, text_size, track_colour
+from zedo_core.render.people import draw_people, seen_joints
 from zedo_core.render.video import VideoWriter, video_writer
 from zedo_core.source import Source
 from zedo_core.storage.lock import locked
 from zedo_core.types import Frame, Keypoints, Poses, in_order
-
-MEMORY_S = 1.0  # a person who was away longer is another one
 
 _RATE_OVER = 30  # frames over which the rate is told
 _USUAL_SIZE = 640, 480  # px
@@ -48,14 +46,9 @@ class LiveFrame:
 
     def drawn(self) -> UInt8[ndarray, "height width 3"]:
         """The picture with bones, keypoints and ids on it."""
-        canvas, poses, keypoints = self.frame.image.copy(), self.poses, self.keypoints
-        height, bodies = canvas.shape[0], poses.projected()
-        for xy in bodies:
-            draw_bones(canvas, xy, poses.skeleton, line_width(height))
-        for xy in np.where(keypoints.confidence[..., None] > 0, keypoints.xy, np.nan):
-            draw_dots(canvas, xy, keypoints.skeleton, dot_radius(height))
-        for xy, track in zip(bodies, poses.track.tolist(), strict=True):
-            draw_label(canvas, xy, poses.skeleton, str(track), text_size(height), track_colour(track))
+        canvas = self.frame.image.copy()
+        seen = seen_joints(self.poses, self.keypoints)
+        draw_people(canvas, self.poses, 0, self.keypoints, seen, lambda xy: xy)
         return canvas
 
 
@@ -178,8 +171,8 @@ class _Worker:
         width, height = source.size or _USUAL_SIZE
         blank = np.zeros((height, width, 3), np.uint8)
         detector.detect(Frame(image=blank, number=0, time_s=0.0))  # the first one is slow
-        self._track = tracker_named(request.tracker, fps=source.fps)
-        self._ids = TrackIds(MEMORY_S)
+        self._tracker = Tracker()
+        self._before: deque[DetectedFrame] = deque(maxlen=SEEN_BEFORE)
         self._ends_s: deque[float] = deque([time.monotonic()], maxlen=_RATE_OVER + 1)
         self._start_s = time.monotonic()
         self.camera: Camera | None = None
@@ -205,15 +198,15 @@ class _Worker:
 
     def _detected(self, frame: Frame) -> Keypoints:
         """The largest people of a frame who can be lifted, with ids that go on."""
-        found = DetectedFrame.from_frame(frame, self._detector.detect(frame))
+        found = DetectedFrame.from_frame(frame, self._detector.detect(frame, tuple(self._before)))
+        self._before.append(found)
         people = found.detections
+        ids = self._tracker(frame.time_s, people.joints, people.confidence >= CONFIDENCE)
         seen = np.count_nonzero(people.joints[..., 2] > 0, axis=-1) >= MIN_JOINTS
-        usable = (people.confidence >= CONFIDENCE) & seen
-        tracked = [(row, number) for row, number in self._track(found) if usable[row]]
-        tracked = sorted(tracked, key=lambda one: -people.areas_px2[one[0]])[: self._request.max_people]
-        wanted = people.take([row for row, _ in tracked])
-        ids = self._ids(frame.time_s, wanted.joints, [number for _, number in tracked])
-        return as_keypoints([replace(found, detections=wanted)], np.array(ids, int), self._detector.skeleton, None)
+        rows = sorted((row for row in ids if seen[row]), key=lambda row: -people.areas_px2[row])
+        rows = rows[: self._request.max_people]
+        wanted = replace(found, detections=people.take(rows))
+        return as_keypoints([wanted], [ids[row] for row in rows], self._detector.skeleton, None)
 
 
 # Recording
@@ -230,7 +223,7 @@ class _Recording:
         """Another frame, of which the pixels are not held."""
         nothing = Frame(image=np.zeros((0, 0, 3), np.uint8), number=done.frame.number, time_s=done.frame.time_s)
         self._done.append(replace(done, frame=nothing))
-        self._writer.write(done.frame.image, done.frame.time_s - self._done[0].frame.time_s)
+        self._writer.write(done.drawn(), done.frame.time_s - self._done[0].frame.time_s)
 
     def finish(self) -> tuple[Path, ...]:
         """Write poses and keypoints, whose frame numbers are those of the recording."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from zedo_core.detection import Detector, check_tracker, load_detector
+from zedo_core.detection import Detector, load_detector
 from zedo_core.errors import InputError
-from zedo_core.export import check as check_formats
 from zedo_core.keypoints.filters import check_people
 from zedo_core.lifting import load_lifter
 from zedo_core.methods import Lifter, get_method
@@ -17,8 +16,7 @@ from zedo_core.motions.smooth import strength_of
 from zedo_core.motions.tracks import check_fill
 from zedo_core.motions.upright import parse_up
 from zedo_core.nets.device import find_device
-from zedo_core.pipeline.request import FOCAL_WAYS, InferRequest, Settings
-from zedo_core.weights import find_weights
+from zedo_core.pipeline.request import FOCAL_WAYS, PosesRequest, Settings
 
 
 @dataclass(frozen=True)
@@ -36,11 +34,10 @@ class Models:
     @cached_property
     def detector(self) -> Detector:
         """The detector; WeightsError when it is not here."""
-        path = find_weights(self.settings.detector, "detector")
-        return load_detector(path, str(find_device(self.settings.device)))
+        return load_detector(self.settings.detector, str(find_device(self.settings.device)))
 
 
-def check_request(request: InferRequest) -> None:
+def check_request(request: PosesRequest) -> None:
     """InputError for what can be told before anything is loaded or opened."""
     most = get_method(request.method).most_hypotheses
     if not 1 <= request.hypotheses <= most:
@@ -54,6 +51,4 @@ def check_request(request: InferRequest) -> None:
         check_heights(request.heights)
     if request.up is not None:
         parse_up(request.up)
-    check_formats(request.formats)
     check_people(request.person, request.max_people)
-    check_tracker(request.tracker)

@@ -17,7 +17,7 @@ from zedo_core.keypoints.filters import filter_frames, filter_numbers, filter_pe
 from zedo_core.motions.height import check_ids
 from zedo_core.motions.tracks import join_tracks
 from zedo_core.pipeline.models import Models
-from zedo_core.pipeline.request import InferRequest
+from zedo_core.pipeline.request import PosesRequest
 from zedo_core.source import Source, open_source
 from zedo_core.source.cut import WHOLE
 from zedo_core.types import Keypoints
@@ -36,7 +36,7 @@ class Observed:
     follows: bool = True  # whether an id is the same person in all frames
 
 
-def open_input(request: InferRequest) -> Source | None:
+def open_input(request: PosesRequest) -> Source | None:
     """The pictures of the input; None when it holds keypoints."""
     if str(request.input).isdecimal() and not request.input.exists():
         raise InputError(f"{request.input}: no such file; for a camera say 'zedo live {request.input}'")
@@ -50,10 +50,15 @@ def open_input(request: InferRequest) -> Source | None:
     return open_source(request.input, request.cut or WHOLE)
 
 
-def observe(request: InferRequest, source: Source | None, models: Models, on_progress: OnProgress) -> Observed:
-    """The people that are wanted, in the frames that are wanted; InputError when keypoints hold nobody."""
+def observe(
+    request: PosesRequest, source: Source | None, models: Models, on_progress: OnProgress, folder: Path | None = None
+) -> Observed:
+    """The people that are wanted, in the frames that are wanted; InputError when keypoints hold nobody.
+
+    Detections are kept in `folder`, or nowhere without one.
+    """
     if source is not None and request.keypoints is None:
-        observed = _detect(source, request, models, on_progress)
+        observed = _detect(source, request, models, on_progress, folder)
     else:
         observed = _read(request, source)
     if not len(observed.keypoints):
@@ -69,14 +74,14 @@ def observe(request: InferRequest, source: Source | None, models: Models, on_pro
     return replace(observed, keypoints=keypoints)
 
 
-def cameras_of(request: InferRequest, keypoints: Keypoints, source: Source | None) -> tuple[Camera, ...]:
+def cameras_of(request: PosesRequest, keypoints: Keypoints, source: Source | None) -> tuple[Camera, ...]:
     """One camera for all frames or one per frame: what the user gives, what the pictures say, or a guess."""
     exif = {} if source is None else source.cameras
     choice = request.camera or CameraChoice()
     return choice.cameras(keypoints.image_sizes, [exif.get(int(n)) for n in keypoints.frame_numbers])
 
 
-def _read(request: InferRequest, source: Source | None) -> Observed:
+def _read(request: PosesRequest, source: Source | None) -> Observed:
     if source is None:
         if request.keypoints is not None:
             raise InputError(
@@ -114,14 +119,16 @@ def _check_numbers(keypoints: Keypoints, source: Source, path: Path) -> None:
         raise InputError(f"{path}: has frames up to {last}, {source.path} has {frames}, counted from 0")
 
 
-def _detect(source: Source, request: InferRequest, models: Models, on_progress: OnProgress) -> Observed:
+def _detect(
+    source: Source, request: PosesRequest, models: Models, on_progress: OnProgress, folder: Path | None
+) -> Observed:
     detected = detect_in(
         source,
-        request.out,
+        None if source.kind == "arrays" else folder,
         detector=models.detector,
-        tracker=request.tracker,
+        track=request.track,
         redetect=request.redetect,
         on_frame=lambda done: on_progress("detect", done, source.count),
     )
-    follows = source.sequence and request.tracker != "off"
+    follows = source.sequence and request.track
     return Observed(keypoints=detected.keypoints, detected=detected, follows=follows)

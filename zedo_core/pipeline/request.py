@@ -24,8 +24,8 @@ FOCAL_WAYS = ("guess", "estimate")  # of what to do where nothing tells the foca
 class Settings:
     """What `infer` and `live` share: the networks, and how people are found and lifted."""
 
-    detector: str = "yolov8n-pose"  # name or path of a detector
-    tracker: str = "bytetrack"  # or botsort, off
+    detector: str = "movenet"  # name or path of a detector
+    track: bool = True  # follow people from frame to frame
     max_people: int | None = None  # the largest ones; None for all
     camera: CameraChoice | None = None  # what is known of it; None for nothing
     method: str = DEFAULT_METHOD
@@ -37,16 +37,15 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class InferRequest(Settings):
-    """What to lift, with what, and where the results go."""
+class PosesRequest(Settings):
+    """What to lift, and what to make of the poses."""
 
     input: Path  # image, video, folder of images, file or folder of keypoints, `-` for those on standard input
-    out: Path
     hypotheses: int = 10
     cut: Cut | None = None  # the frames that are wanted; None for all
     person: str = "all"  # an id, `largest` or `all`
     keypoints: Path | None = None  # saved keypoints of the pictures in `input`, instead of the detector
-    redetect: bool = False  # make detections that lie in `out` anew
+    redetect: bool = False  # make stored detections anew
     image_size: tuple[int, int] | None = None  # (width, height) in pixels, for keypoint files that do not say it
     choice: str = DEFAULT_CHOICE  # among the hypotheses: best, track or mean
     smooth: str = DEFAULT_SMOOTHING  # over time: off, light or strong
@@ -54,6 +53,13 @@ class InferRequest(Settings):
     focal: str = "guess"  # where nothing tells it: guess, or estimate it from the people
     heights: Heights | None = None  # of the people in metres, where known
     up: str | None = None  # upward in the exports: see zedo_core.motions.upright; None takes what is known best
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferRequest(PosesRequest):
+    """The same, and where and how the results are written."""
+
+    out: Path
     formats: tuple[str, ...] = ("npz", "json")  # of the poses; see zedo_core.export
     figure: bool = False  # also draw `figure.png`, some frames side by side
 

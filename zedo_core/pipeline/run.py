@@ -6,7 +6,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,19 +14,16 @@ import numpy as np
 
 from zedo_core.camera import Camera
 from zedo_core.errors import InputError, OutputError
+from zedo_core.export import check as check_formats
 from zedo_core.export import save
 from zedo_core.keypoints import write_keypoints
 from zedo_core.lifting import lift
 from zedo_core.methods import Lifter, get_method
 from zedo_core.metrics import reprojection_px
-from zedo_core.motions.height import with_heights
-from zedo_core.motions.select import select
-from zedo_core.motions.smooth import smooth
-from zedo_core.motions.tracks import fill_gaps, one_size
-from zedo_core.motions.upright import with_up
+from zedo_core.motions.motion import motion
 from zedo_core.pipeline.models import Models, check_request
 from zedo_core.pipeline.observe import Observed, OnProgress, cameras_of, observe, open_input
-from zedo_core.pipeline.request import InferReport, InferRequest
+from zedo_core.pipeline.request import InferReport, InferRequest, PosesRequest
 from zedo_core.render.figure import save_figure
 from zedo_core.render.overlay import render_overlay
 from zedo_core.source import Source
@@ -51,34 +48,63 @@ def infer(
     detections, which a run that is broken off leaves for the next one (see zedo_core.detection.store). `models` are
     those of a request before that asked for the same ones. OutputError when another run writes into the folder.
     """
+    return infer_poses(request, on_progress, models=models)[1]
+
+
+def infer_poses(
+    request: InferRequest, on_progress: OnProgress, *, models: Models | None = None, source: Source | None = None
+) -> tuple[Poses, InferReport]:
+    """The same with the poses; `source` is what the input was opened as."""
     check_request(request)
+    check_formats(request.formats)
     models = models or Models(request)
-    clock = _Clock()
+    clock = Clock()
     with clock("load"):
-        lifter = models.lifter
-        source = open_input(request)
+        _ = models.lifter
+        source = source or open_input(request)
         _prepare(request.out)
     with locked(request.out):
-        with clock("detect" if source is not None and request.keypoints is None else "read"):
-            observed = observe(request, source, models, on_progress)
-        cameras = cameras_of(request, observed.keypoints, source)
-        if request.focal == "estimate":
-            with clock("focal"):
-                cameras = _with_focal(request, observed.keypoints, cameras, lifter, on_progress)
-        with clock("lift"):
-            poses = _lifted(request, observed.keypoints, cameras, lifter, on_progress)
-            poses = refine(poses, request, follows=observed.follows)
+        poses, observed = lifted(request, source, models, on_progress, clock, request.out)
         with clock("write"):
             files = _write(request, poses, observed)
         with clock("render"):
             files += _draw(request, poses, observed.keypoints, source, on_progress)
-    return _report(request, poses, observed, clock, files)
+    return poses, _report(request, poses, observed, clock, files)
+
+
+def lifted(
+    request: PosesRequest,
+    source: Source | None,
+    models: Models,
+    on_progress: OnProgress,
+    clock: Clock,
+    folder: Path | None = None,
+) -> tuple[Poses, Observed]:
+    """The poses of an input and the keypoints they came from; detections are kept in `folder`, if any."""
+    with clock("detect" if source is not None and request.keypoints is None else "read"):
+        observed = observe(request, source, models, on_progress, folder)
+    cameras = cameras_of(request, observed.keypoints, source)
+    if request.focal == "estimate":
+        with clock("focal"):
+            cameras = _with_focal(request, observed.keypoints, cameras, models.lifter, on_progress)
+    with clock("lift"):
+        poses = _lifted(request, observed.keypoints, cameras, models.lifter, on_progress)
+        moving = motion(
+            poses,
+            choice=request.choice,
+            smooth=request.smooth,
+            fill_s=request.fill_s,
+            heights=request.heights,
+            up=request.up,
+            tracked=observed.follows,
+        )
+    return moving, observed
 
 
 def demo_assets() -> tuple[Path, Path]:
-    """Keypoints and camera of the example in the package."""
+    """Video and camera of the example in the package."""
     folder = Path(__file__).parents[1] / "assets" / "demo"
-    return folder / "keypoints.json", folder / "camera.json"
+    return folder / "balance.mp4", folder / "camera.json"
 
 
 def mean_reprojection_px(poses: Poses, keypoints: Keypoints) -> float:
@@ -89,23 +115,7 @@ def mean_reprojection_px(poses: Poses, keypoints: Keypoints) -> float:
     return float(np.nanmean(errors)) if np.isfinite(errors).any() else float("nan")
 
 
-def refine(poses: Poses, request: InferRequest, *, follows: bool = True) -> Poses:
-    """What the frames of a track know of each other: the choice, the size, smoothing, and gaps filled.
-
-    Where ids do not follow people from frame to frame, only the choice within each frame.
-    """
-    poses = one_size(select(poses, request.choice)) if follows else select(poses, "best")
-    heights = request.heights
-    if heights is not None:
-        ids = set(poses.track_ids.tolist())  # somebody seen too little to be lifted has no height to be set
-        here = {track: h for track, h in heights.items() if track in ids} if isinstance(heights, Mapping) else heights
-        poses = with_heights(poses, here)
-    if request.up is not None:
-        poses = with_up(poses, request.up)
-    return fill_gaps(smooth(poses, request.smooth), request.fill_s) if follows else smooth(poses, "off")
-
-
-class _Clock:
+class Clock:
     """Seconds per stage, in order."""
 
     def __init__(self) -> None:
@@ -130,7 +140,7 @@ def _prepare(out: Path) -> None:
 
 
 def _with_focal(
-    request: InferRequest, keypoints: Keypoints, cameras: tuple[Camera, ...], lifter: Lifter, on_progress: OnProgress
+    request: PosesRequest, keypoints: Keypoints, cameras: tuple[Camera, ...], lifter: Lifter, on_progress: OnProgress
 ) -> tuple[Camera, ...]:
     """The same cameras, where one that is a guess took all pictures with the focal length that the people show."""
     estimate_focal = get_method(request.method).estimate_focal
@@ -147,7 +157,7 @@ def _with_focal(
 
 
 def _lifted(
-    request: InferRequest, keypoints: Keypoints, cameras: tuple[Camera, ...], lifter: Lifter, on_progress: OnProgress
+    request: PosesRequest, keypoints: Keypoints, cameras: tuple[Camera, ...], lifter: Lifter, on_progress: OnProgress
 ) -> Poses:
     """Hypotheses of every person in every frame."""
     gigabytes = 4e-9 * 3 * len(lifter.skeleton) * len(keypoints) * request.hypotheses  # float32
@@ -172,8 +182,8 @@ def _write(request: InferRequest, poses: Poses, observed: Observed) -> tuple[Pat
         formats = tuple(name for name in formats if name in _WITHOUT_PEOPLE)
     files = [file for name in formats for file in save(poses, request.out / f"poses.{name}")]
     write_keypoints(observed.keypoints, request.out / "keypoints.json")
-    detections = () if observed.detected is None else (observed.detected.file,)
-    return *files, request.out / "keypoints.json", *detections
+    detections = observed.detected.file if observed.detected else None
+    return *files, request.out / "keypoints.json", *((detections,) if detections else ())
 
 
 def _draw(
@@ -189,7 +199,7 @@ def _draw(
 
 
 def _report(
-    request: InferRequest, poses: Poses, observed: Observed, clock: _Clock, files: tuple[Path, ...]
+    request: InferRequest, poses: Poses, observed: Observed, clock: Clock, files: tuple[Path, ...]
 ) -> InferReport:
     detected = observed.detected
     return InferReport(

@@ -75,7 +75,7 @@ def _check(kind: str, path: Path, frames: int) -> None:
 
 
 def _panel(footage: Footage, size: tuple[int, int]) -> TurningView:
-    return TurningView(footage.poses, panel_size(size))
+    return TurningView(footage.poses, footage.seen, panel_size(size))
 
 
 # GIF

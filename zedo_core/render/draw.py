@@ -23,6 +23,8 @@ SIDES: dict[str, Colour] = {"left": (72, 168, 255), "right": (255, 128, 72), "ce
 BACKGROUND: Colour = (22, 24, 30)
 OUTLINE: Colour = (10, 11, 14)
 TEXT: Colour = (214, 218, 226)
+LOW_CONFIDENCE = 0.5  # keypoints below are drawn pale: as likely wrong as right
+_GREY: Colour = (150, 152, 158)
 _TRACKS: tuple[Colour, ...] = (
     (255, 214, 92),
     (128, 222, 164),
@@ -79,19 +81,45 @@ def draw_dashes(image: Canvas, start: ndarray, end: ndarray, colour: Colour, wid
         cv2.line(image, _fixed_point(a), _fixed_point(b), colour, width, cv2.LINE_AA, _SHIFT)
 
 
-def draw_bones(image: Canvas, xy: Float[ndarray, "j 2"], skeleton: Skeleton, width: int, outline: bool = True) -> None:
-    """Draw the bones of a person, coloured by side, with a dark outline."""
-    if outline:
-        for child, parent in skeleton.edges:
-            draw_line(image, xy[child], xy[parent], OUTLINE, width + 2 * max(1, width // 3))
+def draw_bones(
+    image: Canvas,
+    xy: Float[ndarray, "j 2"],
+    skeleton: Skeleton,
+    width: int,
+    outline: bool = True,
+    seen: Bool[ndarray, " j"] | None = None,
+) -> None:
+    """Draw the bones of a person, coloured by side, with an outline; thin, pale and dashed at joints not `seen`."""
+    solid, dashed = [], []
     for child, parent in skeleton.edges:
-        draw_line(image, xy[child], xy[parent], SIDES[skeleton.side(child)], width)
+        bone = xy[child], xy[parent], SIDES[skeleton.side(child)]
+        (solid if seen is None or (seen[child] and seen[parent]) else dashed).append(bone)
+    for start, end, _ in solid if outline else ():
+        draw_line(image, start, end, OUTLINE, width + 2 * max(1, width // 3))
+    for start, end, colour in dashed:
+        draw_dashes(image, start, end, pale(colour), (width + 1) // 2)
+    for start, end, colour in solid:
+        draw_line(image, start, end, colour, width)
 
 
-def draw_dots(image: Canvas, xy: Float[ndarray, "j 2"], skeleton: Skeleton, radius: float) -> None:
-    """Draw the joints of a person, coloured by side."""
+def draw_dots(
+    image: Canvas,
+    xy: Float[ndarray, "j 2"],
+    skeleton: Skeleton,
+    radius: float,
+    confidence: Float[ndarray, " j"] | None = None,
+) -> None:
+    """Draw the joints of a person, coloured by side; pale where the `confidence` is low."""
     for joint in np.flatnonzero(drawable(xy)).tolist():
-        draw_dot(image, xy[joint], SIDES[skeleton.side(joint)], radius)
+        colour = SIDES[skeleton.side(joint)]
+        low = confidence is not None and confidence[joint] < LOW_CONFIDENCE
+        draw_dot(image, xy[joint], pale(colour) if low else colour, radius)
+
+
+def pale(colour: Colour) -> Colour:
+    """A colour halfway to grey, for what is not sure."""
+    r, g, b = ((part + grey) // 2 for part, grey in zip(colour, _GREY, strict=True))
+    return r, g, b
 
 
 def draw_dot(image: Canvas, at: ndarray, colour: Colour, radius: float) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 from mpl_toolkits.mplot3d import Axes3D
@@ -14,12 +15,15 @@ from mpl_toolkits.mplot3d.art3d import Line3DCollection
 from numpy import ndarray
 
 from zedo_core.errors import InputError, OutputError
+from zedo_core.render.draw import LOW_CONFIDENCE
+from zedo_core.render.people import seen_joints
 from zedo_core.skeleton import Skeleton
 from zedo_core.storage.files import atomic_write
 from zedo_core.types import Keypoints, Poses
 
 _FRAMES = 5
 _TICKS_M = 0.5
+_PALE, _DASHED = 0.35, (0, (1.5, 0.8))  # opacity; offset, then lengths of dashes and gaps in line widths
 _COLOURS = {"left": "#1f6fd0", "right": "#e0582a", "centre": "#30343c"}
 
 
@@ -44,18 +48,19 @@ def _figure(poses: Poses, keypoints: Keypoints) -> Figure:
     rows = span.start + np.unique(np.linspace(0, span.stop - span.start - 1, _FRAMES).round().astype(int))
     half_m = _half_extent(poses.best[rows])
     figure = Figure(figsize=(2.6 * max(len(rows), 2), 6.0), layout="constrained")
+    seen = seen_joints(poses, keypoints)
     figure.suptitle(f"person {track}: 2D keypoints in pixels, 3D in metres (camera axes)", fontsize=11)
     for column, row in enumerate(rows.tolist(), start=1):
         number = int(poses.frame_numbers[poses.frame[row]])
         axes = figure.add_subplot(2, len(rows), column, title=f"frame {number}")
         _draw_keypoints(axes, keypoints, number, track)
         axes_3d = figure.add_subplot(2, len(rows), len(rows) + column, projection="3d")
-        _draw_hypotheses(axes_3d, poses, row, half_m)
+        _draw_hypotheses(axes_3d, poses, row, seen[row], half_m)
     return figure
 
 
 def _draw_keypoints(axes: Axes, keypoints: Keypoints, number: int, track: int) -> None:
-    """Draw the detected joints and bones of one person in image axes."""
+    """Draw the detected joints and bones of one person in image axes, pale where the confidence is low."""
     axes.set_aspect("equal", adjustable="datalim")
     axes.invert_yaxis()
     axes.tick_params(labelsize=7)
@@ -64,18 +69,19 @@ def _draw_keypoints(axes: Axes, keypoints: Keypoints, number: int, track: int) -
     for row in np.flatnonzero((numbers == number) & (keypoints.track == track)):
         detected = keypoints.confidence[row] > 0
         xy = np.where(detected[:, None], keypoints.xy[row], np.nan)
+        opacity = np.where(keypoints.confidence[row] < LOW_CONFIDENCE, _PALE, 1.0)
         for bone, colour in zip(keypoints.skeleton.edges, _bone_colours(keypoints.skeleton), strict=True):
-            axes.plot(*xy[list(bone)].T, color=colour, linewidth=1.6)
-        axes.scatter(*xy[detected].T, color=_COLOURS["centre"], s=6, zorder=3)
+            axes.plot(*xy[list(bone)].T, color=colour, linewidth=1.6, alpha=opacity[list(bone)].min())
+        axes.scatter(*xy[detected].T, color=to_rgba_array(_COLOURS["centre"], opacity[detected]), s=6, zorder=3)
 
 
-def _draw_hypotheses(axes: Axes3D, poses: Poses, row: int, half_m: float) -> None:
-    """Draw all hypotheses of a row faintly and the chosen one strongly, with the camera's up pointing up."""
+def _draw_hypotheses(axes: Axes3D, poses: Poses, row: int, seen: Bool[ndarray, " j"], half_m: float) -> None:
+    """Draw all hypotheses of a row faintly and the chosen one strongly, dashed at joints that were not `seen`."""
     chosen = poses.chosen[row]
     for h, joints in enumerate(poses.joints[row]):
         if h != chosen:
-            _draw_body(axes, joints, poses.skeleton, linewidth=0.8, alpha=0.3)
-    _draw_body(axes, poses.joints[row, chosen], poses.skeleton, linewidth=2.2, alpha=1.0)
+            _draw_body(axes, joints, poses.skeleton, seen, linewidth=0.8, alpha=0.3)
+    _draw_body(axes, poses.joints[row, chosen], poses.skeleton, seen, linewidth=2.2, alpha=1.0)
     low, high = _extent(_upright(poses.joints[row, chosen]))
     for middle, limit in zip((low + high) / 2, (axes.set_xlim, axes.set_ylim, axes.set_zlim), strict=True):
         limit(middle - half_m, middle + half_m)
@@ -94,11 +100,21 @@ def _label(axes: Axes3D, ticks_m: float) -> None:
     axes.set_zlabel("-y (up)", fontsize=8, labelpad=-8)
 
 
-def _draw_body(axes: Axes3D, joints: Float[ndarray, "j 3"], skeleton: Skeleton, linewidth: float, alpha: float) -> None:
-    bones = _upright(joints)[np.array(skeleton.edges)]
+def _draw_body(
+    axes: Axes3D,
+    joints: Float[ndarray, "j 3"],
+    skeleton: Skeleton,
+    seen: Bool[ndarray, " j"],
+    linewidth: float,
+    alpha: float,
+) -> None:
+    edges = np.array(skeleton.edges)
+    bones = _upright(joints)[edges]
     finite = np.flatnonzero(np.isfinite(bones).all((1, 2)))
     colours = [_bone_colours(skeleton)[bone] for bone in finite]
-    axes.add_collection3d(Line3DCollection(list(bones[finite]), colors=colours, linewidths=linewidth, alpha=alpha))
+    styles = ["solid" if seen[edge].all() else _DASHED for edge in edges[finite]]
+    lines = Line3DCollection(list(bones[finite]), colors=colours, linestyles=styles, linewidths=linewidth, alpha=alpha)
+    axes.add_collection3d(lines)
 
 
 def _bone_colours(skeleton: Skeleton) -> list[str]:

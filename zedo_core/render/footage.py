@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 
 from zedo_core.errors import InputError
 from zedo_core.render.draw import BACKGROUND, Canvas
-from zedo_core.render.people import draw_people
+from zedo_core.render.people import draw_people, seen_joints
 from zedo_core.render.video import TimedImage
 from zedo_core.types import Frame, Keypoints, Poses
 
@@ -48,6 +49,11 @@ class Footage:
         corner = self.keypoints.xy[self.keypoints.confidence > 0].max(axis=0, initial=0.0)
         width, height = np.clip(corner * 1.1, _MIN_PX, _MAX_PX)
         return int(width), int(height)
+
+    @cached_property
+    def seen(self) -> Bool[ndarray, "n j"]:
+        """Which joints of the poses were seen in the image."""
+        return seen_joints(self.poses, self.keypoints)
 
     @property
     def fps(self) -> float:
@@ -101,7 +107,7 @@ class Footage:
     def draw(self, t: int, frame: Frame, size: tuple[int, int]) -> Canvas:
         """The t-th frame centred on a canvas of `size` (width, height), with its people."""
         canvas, to_canvas = _fit(frame.image, size)
-        draw_people(canvas, self.poses, t, self.keypoints, to_canvas)
+        draw_people(canvas, self.poses, t, self.keypoints, self.seen, to_canvas)
         return canvas
 
     def images(

@@ -41,7 +41,7 @@ def render_overlay(
         )
     footage = Footage(poses=poses, keypoints=keypoints, source=source)
     size = _working_size(footage.size)
-    panel = SideView(poses, panel_size(size))
+    panel = SideView(poses, footage.seen, panel_size(size))
     write_clip(footage.images(size, lambda t, time_s: panel.draw(t)), path, footage.fps, on_frame)
 
 

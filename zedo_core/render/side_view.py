@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from zedo_core.render.draw import (
@@ -27,10 +27,11 @@ from zedo_core.render.draw import (
     draw_polygon,
     draw_text,
     line_width,
+    pale,
     text_size,
     text_width,
 )
-from zedo_core.render.people import FILLED, draw_name, draw_person, pale
+from zedo_core.render.people import draw_name
 from zedo_core.types import Poses
 
 _TURN, _TILT = math.radians(65), math.radians(16)
@@ -100,10 +101,11 @@ def side_rotation(turn: float = _TURN) -> Float[ndarray, "3 3"]:
 
 
 class SideView:
-    """Draws the panel for each frame of `poses`."""
+    """Draws the panel for each frame of `poses`; joints that were not `seen` are dashed."""
 
-    def __init__(self, poses: Poses, size: tuple[int, int]) -> None:
+    def __init__(self, poses: Poses, seen: Bool[ndarray, "n j"], size: tuple[int, int]) -> None:
         self._poses = poses
+        self._seen = seen
         self._size = size
         self._best = poses.best
         self._view = fit_view(self._best.reshape(-1, 3), size)
@@ -120,7 +122,7 @@ class SideView:
         for row in rows:
             self._draw_ghosts(image, row)
             xy = self._view.pixels(self._best[row])
-            draw_person(image, xy, self._poses, row, self._width)
+            draw_bones(image, xy, self._poses.skeleton, self._width, seen=self._seen[row])
             draw_name(image, xy, self._poses, row, self._text)
         return image
 
@@ -176,11 +178,11 @@ class SideView:
         y = (1.2 + _ROW * lines[-1][0] + _ROW) * size
         draw_dot(image, np.array([1.5 * size, y]), SIDES["centre"], dot_radius(image.shape[0]))
         draw_text(image, "2D keypoint", (2.8 * size, y), size)
-        if self._poses.filled.any():
+        if not self._seen.all():
             y += _ROW * size
             start, end = np.array([0.8 * size, y]), np.array([2.2 * size, y])
-            draw_dashes(image, start, end, pale(SIDES["centre"]), max(1, width // 2))
-            draw_text(image, f"{FILLED} in a gap", (2.8 * size, y), size)
+            draw_dashes(image, start, end, pale(SIDES["centre"]), (width + 1) // 2)
+            draw_text(image, "joint not seen", (2.8 * size, y), size)
 
     def _draw_scale_bar(self, image: Canvas) -> None:
         height, width = image.shape[:2]

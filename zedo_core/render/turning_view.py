@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from zedo_core.motions.upright import upright
@@ -26,8 +26,8 @@ _DEFAULT_BOX_M = np.array([[-1.0, -1.8, -1.0], [1.0, 0.0, 1.0]])  # shown when t
 class TurningView(SideView):
     """Draws the panel for each frame of `poses` at an angle that increases with time."""
 
-    def __init__(self, poses: Poses, size: tuple[int, int]) -> None:
-        super().__init__(levelled(poses), size)
+    def __init__(self, poses: Poses, seen: Bool[ndarray, "n j"], size: tuple[int, int]) -> None:
+        super().__init__(levelled(poses), seen, size)
 
     def draw_at(self, t: int, time_s: float) -> Canvas:
         """The panel for the t-th frame, `time_s` after the first."""

@@ -142,6 +142,16 @@ HALPE26 = Skeleton(
         *_FEET,
     ),
 )
+# The body and the feet of COCO-WholeBody, which are the first of its 133 joints.
+COCO23 = Skeleton(
+    "coco-23",
+    (
+        *_COCO,
+        *("left_big_toe", "left_small_toe", "left_heel"),
+        *("right_big_toe", "right_small_toe", "right_heel"),
+    ),
+    (*COCO17.bones, *_FEET),
+)
 # OpenPose's experimental model: COCO-17, then neck, head top and feet. Its files are like those of BODY_25.
 BODY25B = Skeleton(
     "body-25b",
@@ -186,7 +196,7 @@ BLAZEPOSE33 = Skeleton(
     ),
 )
 
-SKELETONS = {s.name: s for s in (H36M17, LSP14, COCO17, COCO18, BODY25, BODY25B, HALPE26, BLAZEPOSE33)}
+SKELETONS = {s.name: s for s in (H36M17, LSP14, COCO17, COCO18, COCO23, BODY25, BODY25B, HALPE26, BLAZEPOSE33)}
 
 
 def get_skeleton(name: str) -> Skeleton:

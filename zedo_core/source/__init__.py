@@ -9,12 +9,14 @@ from pathlib import Path
 
 from zedo_core.errors import FormatError, InputError
 from zedo_core.source._source import Source
+from zedo_core.source.ahead import ahead
+from zedo_core.source.arrays import open_arrays
 from zedo_core.source.capture import open_live
 from zedo_core.source.cut import WHOLE, Cut
 from zedo_core.source.pictures import open_folder, open_picture
 from zedo_core.source.videos import open_video
 
-__all__ = ["Source", "open_live", "open_source"]
+__all__ = ["Source", "ahead", "open_arrays", "open_live", "open_source"]
 
 
 def open_source(path: str | Path, cut: Cut = WHOLE) -> Source:

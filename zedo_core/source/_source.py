@@ -36,7 +36,7 @@ class Source:
     """
 
     path: Path
-    kind: Literal["image", "video", "folder", "camera"]
+    kind: Literal["image", "video", "folder", "camera", "arrays"]
     size: tuple[int, int] | None
     count: int | None
     sequence: bool

@@ -226,6 +226,15 @@ def in_front_of_camera(poses: ndarray, heading_rad: ndarray, T: tuple[float, flo
     return poses @ np.swapaxes(R, 1, 2) + np.array(T)
 
 
+def standing(lifter: ZedoLifter) -> ndarray:
+    """Standing people of the packaged initial poses, in any heading, off centre."""
+    poses = lifter.initial_poses[20].numpy()
+    head, feet = H36M17.index("head_top"), H36M17.indices(("left_ankle", "right_ankle"))
+    poses = poses[(poses[:, feet, 1].min(-1) - poses[:, head, 1]) > 1.1]  # y is down: the head well above both feet
+    assert len(poses) >= 5
+    return in_front_of_camera(poses, np.random.default_rng(1).uniform(-np.pi, np.pi, len(poses)), (0.3, -0.1, 4.0))
+
+
 def lifted(lifter: ZedoLifter, joints_cam: ndarray, hypotheses: int = 1) -> tuple[ndarray, ndarray]:
     """Hypotheses (b, s, j, 3), and the mean reprojection errors of the first ones in pixels at f = 1000 px."""
     K = np.tile(np.array([[1000.0, 0, 500], [0, 1000.0, 500], [0, 0, 1]]), (len(joints_cam), 1, 1))
@@ -251,14 +260,30 @@ def test_the_packaged_prior_lifts_the_mean_pose_in_every_heading(packaged: ZedoL
 
 
 def test_the_packaged_prior_lifts_many_standing_poses(packaged: ZedoLifter) -> None:
-    """Any heading, off centre. Single views may be confused with their reflection in depth: hence the median."""
-    poses = packaged.initial_poses[20].numpy()
-    head, feet = H36M17.index("head_top"), H36M17.indices(("left_ankle", "right_ankle"))
-    poses = poses[(poses[:, feet, 1].min(-1) - poses[:, head, 1]) > 1.1]  # y is down: the head well above both feet
-    assert len(poses) >= 5
-    truth = in_front_of_camera(poses, np.random.default_rng(1).uniform(-np.pi, np.pi, len(poses)), (0.3, -0.1, 4.0))
+    """Single views may be confused with their reflection in depth: hence the median."""
+    truth = standing(packaged)
     joints, error_px = lifted(packaged, truth)
     joints = joints[:, 0]
     assert (error_px < 15).all()
     np.testing.assert_allclose(joints[:, ROOT, 2], 4.0, rtol=0.2)
     assert np.median(1000 * mpjpe(joints, truth, ROOT)) < 80
+
+
+def test_legs_that_were_not_seen_neither_fold_nor_count_as_sure(packaged: ZedoLifter) -> None:
+    """Close-ups of standing people: their legs come from the prior, hang down, and have a large expected error."""
+    truth = standing(packaged)
+    legs = H36M17.indices(tuple(f"{side}_{joint}" for side in ("left", "right") for joint in ("knee", "ankle")))
+    part = np.ones(truth.shape[:2])
+    part[:, legs] = 0
+    K = np.tile(np.array([[1000.0, 0, 500], [0, 1000.0, 500], [0, 0, 1]]), (len(truth), 1, 1))
+    xy = truth[..., :2] / truth[..., 2:] * 1000 + 500
+    whole, half = (values(packaged.lift_rows(xy, confidence, K, 10)) for confidence in (np.ones_like(part), part))
+    thorax, knees = H36M17.index("thorax"), H36M17.indices(("left_knee", "right_knee"))
+    up, down = (half["joints"][:, 0, joints] - half["joints"][:, 0, [ROOT]] for joints in ([thorax], knees))
+    cosine = (up * down).sum(-1) / np.linalg.norm(up, axis=-1) / np.linalg.norm(down, axis=-1)
+    assert (cosine < -0.5).all()  # more than 120 degrees between trunk and thighs
+    others = np.setdiff1d(np.arange(J), (ROOT, *legs))
+    assert (half["spread"][:, legs].min(1) > half["spread"][:, others].mean(1)).mean() > 0.8
+    assert half["spread"][:, legs].mean() > 2 * whole["spread"][:, legs].mean()
+    assert (half["score"][:, 0] < whole["score"][:, 0]).mean() > 0.8
+    assert half["score"].dtype == half["spread"].dtype == np.float32

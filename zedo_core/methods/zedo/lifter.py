@@ -149,8 +149,12 @@ class ZedoLifter:
             done = rows.stop
             on_rows(done)
         joints, origin, score, spread = results
+        seen = confidence > 0
         return Lifted(
-            joints=joints, origin=origin, score=-expected_pose_error(-score), spread=expected_joint_error(spread)
+            joints=joints,
+            origin=origin,
+            score=-expected_pose_error(-score, seen),
+            spread=expected_joint_error(spread, seen),
         )
 
     @cached_property
