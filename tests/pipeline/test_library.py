@@ -51,7 +51,7 @@ def test_the_steps_one_after_another_give_the_same(images: list[ndarray]) -> Non
 
 
 def test_files_are_written_where_they_are_asked_for(images: list[ndarray]) -> None:
-    poses = zedo.infer(images[:2], fov_deg=40, out="out", formats=("npz", "csv"), **FEW)
+    poses = zedo.infer(images[:2], fov=40, out="out", formats=("npz", "csv"), **FEW)
     written = {path.name for path in Path("out").iterdir()}
     assert written == {"poses.npz", "poses.csv", "keypoints.json", "overlay.mp4"}
     np.testing.assert_array_equal(zedo.load("out/poses.npz").joints, poses.joints)
@@ -92,4 +92,4 @@ def test_what_is_no_input(images: Any, options: dict[str, Any], message: str) ->
 
 def test_two_cameras_at_once() -> None:
     with pytest.raises(CameraError, match="one way to give the camera"):
-        zedo.infer(np.zeros((9, 9, 3), np.uint8), camera=np.eye(3), fov_deg=40)
+        zedo.infer(np.zeros((9, 9, 3), np.uint8), camera=np.eye(3), fov=40)

@@ -52,7 +52,7 @@ def infer(
     images: str | Path | Images,
     *,
     camera: Camera | Float[ndarray, "3 3"] | str | Path | None = None,
-    fov_deg: float | None = None,
+    fov: float | None = None,
     fps: float | None = None,
     out: str | Path | None = None,
     on_progress: OnProgress = _NOBODY_LISTENS,
@@ -60,13 +60,14 @@ def infer(
 ) -> Poses:
     """The poses of the people in a picture, a video, a folder, a keypoint file, or in RGB frames in memory.
 
-    `camera` is a Camera, a matrix K or a calibration file; without it and without `fov_deg` (horizontal), EXIF data or
-    a guess tell the focal length. `fps` is the rate of frames in memory. `options` are fields of `InferRequest`, such
-    as `hypotheses`, `detector`, `method`, `smooth` and `heights`, with its defaults. Files are written into the folder
-    `out` only; see `zedo infer`. InputError for an unknown option; for the others see `zedo_core.pipeline.run.infer`.
+    `camera` is a Camera, a matrix K or a calibration file, `fov` the horizontal field of view in degrees; without both,
+    EXIF data or a guess tell the focal length. `fps` is the rate of frames in memory. `options` are fields of
+    `InferRequest`, such as `hypotheses`, `detector`, `method`, `smooth` and `heights`, with its defaults. Files are
+    written into the folder `out` only; see `zedo infer`. InputError for an unknown option; for the others see
+    `zedo_core.pipeline.run.infer`.
     """
     path = Path(images) if isinstance(images, str | Path) else _ARRAYS
-    options = {"input": path, "camera": _camera_choice(camera, fov_deg), **options}
+    options = {"input": path, "camera": _camera_choice(camera, fov), **options}
     request = _made(PosesRequest, options) if out is None else _made(InferRequest, options | {"out": Path(out)})
     check_request(request)
     models = Models(request)
@@ -76,12 +77,12 @@ def infer(
     return lifted(request, source, models, on_progress, Clock())[0]
 
 
-def _camera_choice(camera: Any, fov_deg: float | None) -> CameraChoice:
+def _camera_choice(camera: Any, fov: float | None) -> CameraChoice:
     if isinstance(camera, str | Path):
-        return CameraChoice(file=Path(camera), fov_deg=fov_deg)
+        return CameraChoice(file=Path(camera), fov_deg=fov)
     if camera is not None and not isinstance(camera, Camera):
         camera = Camera.from_matrix(camera)
-    return CameraChoice(camera=camera, fov_deg=fov_deg)
+    return CameraChoice(camera=camera, fov_deg=fov)
 
 
 def _made(kind: Any, options: dict[str, Any]) -> Any:
