@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import cv2
@@ -78,18 +79,17 @@ def resized(
 
 def tiles(width: int, height: int) -> list[Part]:
     """Overlapping parts of a large picture in which small people can be found."""
-    side = max(_TILE_PX, round((width * height / _TILES) ** 0.5))
-    if max(width, height) <= side:
-        return []
-    return [
-        Part(x, y, min(side, width), min(side, height)) for y in _starts(height, side) for x in _starts(width, side)
-    ]
+    side = max(_TILE_PX, (width * height / _TILES) ** 0.5)
+    (xs, tile_width), (ys, tile_height) = _spans(width, side), _spans(height, side)
+    parts = [Part(x, y, tile_width, tile_height) for y in ys for x in xs]
+    return parts if len(parts) > 1 else []
 
 
-def _starts(length: int, side: int) -> list[int]:
-    """Where spans of `side` begin that cover a length and overlap by a quarter at least."""
-    count = -(-max(length - side, 0) // round(0.75 * side)) + 1
-    return np.linspace(0, max(length - side, 0), count).round().astype(int).tolist()
+def _spans(length: int, side: float) -> tuple[list[int], int]:
+    """Where spans begin that cover a length and overlap by a quarter, and how long they are: about `side`."""
+    count = 1 + max(math.ceil((length / (1.25 * side) - 1) / 0.75), 0)
+    span = math.ceil(length / (1 + 0.75 * (count - 1)))
+    return np.linspace(0, length - span, count).round().astype(int).tolist(), span
 
 
 def quarters(part: Part) -> list[Part]:

@@ -55,7 +55,7 @@ class MultiPose:
         return Detections.from_parts(*found).without_duplicates()
 
     def look(self, image: UInt8[ndarray, "h w 3"], part: Part, px: int) -> Detections:
-        """The people in a part of a picture that is seen with `px` on its longer side."""
+        """The people in a part of a picture, each once; it is seen with `px` on its longer side."""
         scale = px / max(part.width, part.height)
         width, height = (max(round(side * scale), 1) for side in (part.width, part.height))
         seen = np.zeros((-(-height // _STRIDE_PX) * _STRIDE_PX, -(-width // _STRIDE_PX) * _STRIDE_PX, 3), np.uint8)
@@ -63,4 +63,4 @@ class MultiPose:
         found = self._model(seen[None])[0][0, :, : 3 * len(COCO17)]
         joints = found.reshape(-1, len(COCO17), 3)[..., [1, 0, 2]].astype(float)  # it gives y, x, score
         size = seen.shape[1] * part.width / width, seen.shape[0] * part.height / height
-        return SCORES.people(part.in_picture(joints, size), image.shape)
+        return SCORES.people(part.in_picture(joints, size), image.shape).without_duplicates()

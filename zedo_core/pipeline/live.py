@@ -198,14 +198,15 @@ class _Worker:
 
     def _detected(self, frame: Frame) -> Keypoints:
         """The largest people of a frame who can be lifted, with ids that go on."""
-        found = DetectedFrame.from_frame(frame, self._detector.detect(frame, tuple(self._before)))
+        one = replace(frame, number=self.frames)  # those that were dropped do not count in the detector's rhythm
+        found = DetectedFrame.from_frame(one, self._detector.detect(one, tuple(self._before)))
         self._before.append(found)
         people = found.detections
         ids = self._tracker(frame.time_s, people.joints, people.confidence >= CONFIDENCE)
         seen = np.count_nonzero(people.joints[..., 2] > 0, axis=-1) >= MIN_JOINTS
         rows = sorted((row for row in ids if seen[row]), key=lambda row: -people.areas_px2[row])
         rows = rows[: self._request.max_people]
-        wanted = replace(found, detections=people.take(rows))
+        wanted = replace(found, number=frame.number, detections=people.take(rows))
         return as_keypoints([wanted], [ids[row] for row in rows], self._detector.skeleton, None)
 
 
