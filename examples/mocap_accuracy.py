@@ -2,6 +2,7 @@
 
     python examples/mocap_accuracy.py MOCAP.npz --split test --poses 2000 --hypo 1,10,50 --preset reference,default
     python examples/mocap_accuracy.py MOCAP.npz --hypo 10 --preset default,fast --input exact,noise,missing,swaps
+    python examples/mocap_accuracy.py MOCAP.npz --hypo 10 --method erd --preset default --input exact,detector:1
 
 `chosen` is the hypothesis chosen without ground truth; `best` is an oracle, the one nearest to the ground truth.
 """
@@ -14,23 +15,25 @@ import numpy as np
 
 import zedo_core as zedo
 from zedo_core.data.mocap import load, random_views
-from zedo_core.methods.zedo import preset
+from zedo_core.methods import Lifter
 from zedo_core.metrics import mpjpe, pa_mpjpe
 from zedo_core.skeleton import H36M17
+from zedo_core.train.noise import NoiseOptions, noisy_keypoints
 
 CHUNK = 100  # poses lifted between two lines of output
 
 
-def options_of(name: str) -> zedo.ZedoOptions:
-    """A preset, or one with another number of iterations and the same total step: `default@1000`."""
-    base, _, iterations = name.partition("@")
-    return preset(base).with_iterations(int(iterations)) if iterations else preset(base)
+def lifter_of(method: str, weights: str | None, name: str) -> Lifter:
+    """The lifter with a preset, or with another number of iterations than the preset's: `default@1000`."""
+    preset, _, iterations = name.partition("@")
+    return zedo.load_lifter(weights, method=method, preset=preset, iterations=int(iterations) if iterations else None)
 
 
 def corrupt(kind: str, xy: np.ndarray, seed: int) -> np.ndarray:
-    """Keypoints (n, j, 3) with confidence: `noise:PX`, `missing:P`, `outliers:P` by 60 px, or `swaps:P`.
+    """Keypoints (n, j, 3) with confidence: `noise:PX`, `missing:P`, `outliers:P` by 60 px, `swaps:P`, `detector:S`.
 
-    P is the fraction of joints; for swaps it is that of people whose left and right arms or legs are exchanged.
+    S is the strength of noise like a detector's. P is the fraction of joints; for swaps it is that of people whose
+    left and right arms or legs are exchanged.
     """
     name, _, amount = kind.partition(":")
     rng, xy, confidence = np.random.default_rng(seed), xy.copy(), np.ones(xy.shape[:2])
@@ -47,8 +50,10 @@ def corrupt(kind: str, xy: np.ndarray, seed: int) -> np.ndarray:
             left, right = (H36M17.indices(tuple(f"{side}_{joint}" for joint in limb)) for side in ("left", "right"))
             people = np.flatnonzero(rng.random(len(xy)) < float(amount or 0.2))[:, None]
             xy[people, [*left, *right]] = xy[people, [*right, *left]]
+    elif name == "detector":
+        xy, confidence = noisy_keypoints(xy, NoiseOptions(strength=float(amount or 1)), H36M17, seed)
     elif name != "exact":
-        raise SystemExit(f"expected exact, noise, missing, outliers or swaps, got '{kind}'")
+        raise SystemExit(f"expected exact, noise, missing, outliers, swaps or detector, got '{kind}'")
     return np.concatenate([xy, confidence[..., None]], axis=-1)
 
 
@@ -60,8 +65,11 @@ def main() -> None:
     parser.add_argument("--hypo", default="1,10,50")
     parser.add_argument("--preset", default="reference,default")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--input", default="exact", help="exact, noise[:PX], missing[:P], outliers[:P], swaps[:P]")
-    parser.add_argument("--weights", default="prior", help="a name, or a folder that `zedo train` wrote")
+    parser.add_argument(
+        "--input", default="exact", help="exact, noise[:PX], missing[:P], outliers[:P], swaps[:P], detector[:S]"
+    )
+    parser.add_argument("--method", default="zedo")
+    parser.add_argument("--weights", help="a name, or a folder that `zedo train` wrote")
     parser.add_argument("--progress", action="store_true")
     args = parser.parse_args()
     views = random_views(load(args.file, args.split), args.poses, args.seed)
@@ -69,7 +77,7 @@ def main() -> None:
     cases = product(args.input.split(","), args.preset.split(","))
     for kind, name in cases:
         keypoints = corrupt(kind, views.xy, args.seed)
-        lifter = zedo.load_lifter(args.weights, options=options_of(name))
+        lifter = lifter_of(args.method, args.weights, name)
         for hypotheses in map(int, args.hypo.split(",")):
             errors, aligned, start = [], [], time.perf_counter()
             for i in range(0, len(keypoints), CHUNK):

@@ -33,8 +33,14 @@ def evaluate(
         str, typer.Option("--input", help="2D keypoints: gt, or detected if the data set has them.")
     ] = "gt",
     noise: Annotated[
-        float, typer.Option("--noise", min=0.0, help="Standard deviation of noise added to keypoints, in pixels.")
-    ] = 0.0,
+        str,
+        typer.Option(
+            "--noise",
+            help="Noise added to the keypoints: its standard deviation in pixels, or detector:STRENGTH for errors like "
+            "those of a detector (strength 1).",
+            metavar="PX|detector[:STRENGTH]",
+        ),
+    ] = "0",
     drop: Annotated[float, typer.Option("--drop", min=0.0, max=0.99, help="Fraction of joints to hide.")] = 0.0,
     method: Method = DEFAULT_METHOD,
     preset: Preset = None,
@@ -42,7 +48,9 @@ def evaluate(
     ablate: Annotated[
         str,
         typer.Option(
-            "--ablate", help="Ablations: hypo, and for zedo ro, wu, ra, init, iterations.", metavar="NAME,NAME"
+            "--ablate",
+            help="Ablations: hypo; for zedo ro, wu, ra, init, regressed, iterations; for erd descent, mirror.",
+            metavar="NAME,NAME",
         ),
     ] = "",
     weights: Weights = None,
@@ -72,6 +80,7 @@ def evaluate(
     from zedo_core.evaluate import EvalRequest, as_json, tables, write_report
     from zedo_core.evaluate import evaluate as run
 
+    noise_px, detector_noise = _parse_noise(noise)
     request = EvalRequest(
         dataset=dataset,
         data=data,
@@ -79,7 +88,8 @@ def evaluate(
         protocol=protocol,
         every=every,
         input=input,
-        noise_px=noise,
+        noise_px=noise_px,
+        detector_noise=detector_noise,
         drop=drop,
         method=method,
         preset=preset,
@@ -113,6 +123,19 @@ def evaluate(
         say(str(file))
     if json:
         print_json(as_json(result))
+
+
+def _parse_noise(text: str) -> tuple[float, float]:
+    """Noise in pixels, and the strength of that of a detector."""
+    kind, _, strength = text.partition(":")
+    number = (strength or "1") if kind == "detector" else text
+    try:
+        value = float(number)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise typer.BadParameter(f"expected pixels such as 5, or detector:1, got '{text}'", param_hint="--noise")
+    return (0.0, value) if kind == "detector" else (value, 0.0)
 
 
 def _parse_integer(text: str, option: str, example: str) -> int:

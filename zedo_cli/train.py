@@ -1,9 +1,9 @@
-"""`zedo train`: train a pose prior on motion capture, and choose its initial poses."""
+"""`zedo train`: train a pose prior and choose its initial poses, or train lifting networks, on motion capture."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,39 +11,16 @@ import typer
 
 from zedo_cli._options import Device, Json, OutDir, Quiet
 from zedo_cli._output import print_json, progress, say, set_quiet
+from zedo_cli._training_data import DATA, Data, Joints, Scale, Split, Up, read_data
 from zedo_core.errors import InputError
 
 if TYPE_CHECKING:
-    from zedo_core.data.mixture import Mixture
-    from zedo_core.data.training import DataSource
     from zedo_core.methods.zedo.prior import Prior
     from zedo_core.methods.zedo.training import TrainOptions
-    from zedo_core.skeleton import Skeleton
+    from zedo_core.nets.lifter import LifterConfig
     from zedo_core.train.record import TrainProgress
 
-app = typer.Typer(no_args_is_help=True, help="Train a pose prior, or choose its initial poses.")
-
-_DATA = typer.Option(
-    "--data",
-    help="Motion capture (npz or npy of (n, j, 3) in metres, y up), a BVH file or a folder of them, or the training "
-    "files of a data set. May be repeated; WEIGHT is its relative share of each batch.",
-    metavar="PATH[:WEIGHT]",
-)
-Data = Annotated[list[str], _DATA]
-Split = Annotated[
-    str | None, typer.Option("--split", help="Use only the sequences of this split; by default all.", metavar="WORD")
-]
-Joints = Annotated[
-    str | None,
-    typer.Option("--skeleton", help="Joint set: a name such as lsp-14, or a JSON file.", metavar="NAME|FILE"),
-]
-Scale = Annotated[
-    float | None, typer.Option("--scale", help="Metres per unit of BVH files; by default estimated from leg lengths.")
-]
-Up = Annotated[
-    str | None,
-    typer.Option("--up", help="Upward axis of BVH files: x, y or z; by default estimated.", metavar="AXIS"),
-]
+app = typer.Typer(no_args_is_help=True, help="Train a pose prior, choose its initial poses, or train ERD.")
 
 
 @dataclass(frozen=True)
@@ -152,7 +129,7 @@ def prior(
     start_prior = load_prior(hub.find_weights(start, "prior")) if start is not None else None
     options = _options(context.params | (_default_sizes(context, start_prior) if start_prior else {}))
     joints = find_skeleton(skeleton) if skeleton else start_prior.skeleton if start_prior else H36M17
-    mixture, sources = _read_data(data, joints, split, scale, up)
+    mixture, sources = read_data(data, joints, split, scale, up)
     with progress() as bars:
         bar = bars.add_task("training", total=steps, unit="steps")
 
@@ -179,9 +156,131 @@ def prior(
 
 
 @app.command()
+def erd(
+    data: Data,
+    out: OutDir,
+    net: Annotated[str, typer.Option(help="Lifting network.", metavar="linear|lcn|semgcn")] = "linear",
+    paper: Annotated[
+        bool, typer.Option("--paper", help="Its sizes and normalisation as published: a single pose, no mixture.")
+    ] = False,
+    width: Annotated[
+        int | None,
+        typer.Option(help="Width of the hidden layers, or channels of a joint.", min=1),
+    ] = None,
+    blocks: Annotated[int | None, typer.Option(help="Residual blocks of two layers.", min=1)] = None,
+    modes: Annotated[int | None, typer.Option(help="Poses of the mixture.", min=1)] = None,
+    pca: Annotated[
+        int, typer.Option(help="Principal components of the 2D input of linear; 0 for none, 30 in the paper.", min=0)
+    ] = 0,
+    noise: Annotated[
+        float, typer.Option(help="Strength of the noise: 1 is like a detector's, 0 is exact.", min=0, max=10)
+    ] = 1.0,
+    steps: Annotated[int, typer.Option(help="Number of steps of the lifter.", min=1)] = 60_000,
+    batch: Annotated[int, typer.Option(help="Poses per step and process.", min=2)] = 256,
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.", min=0)] = 8e-4,
+    precision: Annotated[
+        str, typer.Option(help="fp32, or bf16 for a GPU or a CPU that computes in it.", metavar="NAME")
+    ] = "fp32",
+    regressors: Annotated[int, typer.Option(help="Residual regressors to train; the best number is kept.")] = 10,
+    features: Annotated[
+        str, typer.Option(help="What the regressors see.", metavar="delta|proj|cat|catproj|ori")
+    ] = "delta",
+    regressor_steps: Annotated[int, typer.Option(help="Number of steps of each regressor.", min=1)] = 2000,
+    check_every: Annotated[int, typer.Option(help="Steps between validations by lifting; 0 for none.", min=0)] = 4000,
+    check_poses: Annotated[int, typer.Option(help="Held-out poses to lift for validation.", min=1)] = 1000,
+    held_out: Annotated[float, typer.Option(help="Fraction of the sequences held out.", min=0.0, max=1.0)] = 0.06,
+    seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same result.", min=0)] = 0,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", help="Start from these weights, which need the same sizes.", metavar="NAME|PATH"),
+    ] = None,
+    split: Split = None,
+    skeleton: Joints = None,
+    scale: Scale = None,
+    up: Up = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the same run in --out.")] = False,
+    save_every: Annotated[float, typer.Option("--save-every", help="Seconds between saved states.", min=0)] = 120.0,
+    device: Device = "auto",
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train lifting networks for --method erd and write erd.safetensors, erd.json, curves and a record to --out.
+
+    They learn from poses under random cameras, with noise like that of detectors. For several GPUs:
+    torchrun --nproc-per-node N -m zedo_cli train erd ...
+    """
+    from zedo_core import weights as hub
+    from zedo_core.methods.erd.regressors import DescentOptions
+    from zedo_core.methods.erd.stages import steps_of, train_erd
+    from zedo_core.methods.erd.training import LifterOptions
+    from zedo_core.methods.erd.weights import load_weights
+    from zedo_core.nets.device import find_device
+    from zedo_core.skeleton import H36M17
+    from zedo_core.skeleton.files import find_skeleton
+    from zedo_core.train.noise import TRAINING
+    from zedo_core.train.ranks import Ranks
+
+    is_main = Ranks.from_environment().is_main
+    if not is_main:
+        set_quiet(True)
+    common: dict[str, Any] = {"batch": batch, "precision": precision, "seed": seed, "learning_rate": learning_rate}
+    lifter = LifterOptions(
+        **common,
+        lifter=_lifter_sizes(net, paper, width=width, blocks=blocks, modes=modes, components=pca),
+        noise=replace(TRAINING, strength=noise),
+        steps=steps,
+        held_out=held_out,
+        check_every=check_every,
+        check_poses=check_poses,
+    )
+    descent = DescentOptions(**common, regressors=regressors, features=features, steps=regressor_steps)
+    torch_device = find_device(device)
+    mixture, sources = read_data(data, find_skeleton(skeleton) if skeleton else H36M17, split, scale, up)
+    with progress() as bars:
+        bar = bars.add_task("training", total=steps_of(lifter, descent), unit="steps")
+
+        def show(network: str, row: TrainProgress) -> None:
+            text = f"{network}: loss {row.loss:.4f}, held out {row.validation:.4f}"
+            bars.update(bar, description=text)
+            if row.task:
+                errors = ", ".join(f"{row.task[name]:.1f}" for name in row.task)
+                say(f"{text}, step {row.step}: MPJPE and PA-MPJPE {errors} mm (exact, then with noise)")
+
+        record = train_erd(
+            mixture,
+            out,
+            lifter,
+            descent,
+            device=torch_device,
+            start=load_weights(hub.find_weights(start, "lifter")) if start is not None else None,
+            sources=[asdict(source) for source in sources],
+            resume=resume,
+            save_every_s=save_every,
+            on_row=show,
+            on_step=lambda step: bars.update(bar, completed=step),
+        )
+    say(f"weights written to {out}")
+    if as_json and is_main:
+        print_json({"out": out, **record})
+
+
+def _lifter_sizes(net: str, paper: bool, **sizes: int | None) -> LifterConfig:
+    """The sizes of a network, as published or ours, with others where given."""
+    from zedo_core.nets.lifter import OURS, PAPER
+
+    table = PAPER if paper else OURS
+    if net not in table:
+        raise InputError(f"--net: expected one of {', '.join(table)}, got '{net}'")
+    try:
+        return replace(table[net], **{name: size for name, size in sizes.items() if size is not None})
+    except ValueError as error:
+        raise InputError(f"--net {net}: {error}") from None
+
+
+@app.command()
 def clusters(
     out: OutDir,
-    data: Annotated[list[str] | None, _DATA] = None,
+    data: Annotated[list[str] | None, DATA] = None,
     hypo: Annotated[
         str, typer.Option(help="Sizes of the sets of initial poses.", metavar="N,N,...")
     ] = "1,5,10,20,50,200",
@@ -220,7 +319,7 @@ def clusters(
             sets = generate_initial_poses(prior, out, counts, seed, on_count=lambda _: bars.advance(bar))
         else:
             joints = find_skeleton(skeleton) if skeleton else skeleton_of_folder(out)
-            mixture, _ = _read_data(data or [], joints, split, scale, up)
+            mixture, _ = read_data(data or [], joints, split, scale, up)
             frames = len(mixture)
             sets = choose_initial_poses(mixture, out, counts, seed, kind=kind, on_count=lambda _: bars.advance(bar))
     say(f"initial poses written to {out}")
@@ -246,32 +345,6 @@ def _options(values: Mapping[str, Any]) -> TrainOptions:
     augment = {field.name: values[field.name.removesuffix("_deg")] for field in fields(AugmentOptions)}
     others = {field.name: values[field.name] for field in fields(TrainOptions) if field.name != "augment"}
     return TrainOptions(**others, augment=AugmentOptions(**augment))
-
-
-def _read_data(
-    data: list[str], skeleton: Skeleton, split: str | None, scale: float | None, up: str | None
-) -> tuple[Mixture, tuple[DataSource, ...]]:
-    """Read all data with its weights, and print a note for each source."""
-    from zedo_core.data.training import load_mixture, parse_weighted_path
-
-    if "" in data:
-        raise InputError("--data: expected a path, got an empty string")
-    parts = [parse_weighted_path(text) for text in data]
-    with progress() as bars:
-        bar = bars.add_task("reading", total=None, unit="files")
-        mixture, sources = load_mixture(
-            parts,
-            skeleton,
-            split,
-            scale=scale,
-            up=up,
-            on_file=lambda done, total: bars.update(bar, completed=done, total=total),
-        )
-    for source in sources:
-        skipped = f", {source.damaged} damaged files left out" if source.damaged else ""
-        counts = f"{source.frames} poses in {source.sequences} sequences{skipped}"
-        say(f"{source.path} ({source.kind}): {counts}, weight {source.weight:g}")
-    return mixture, sources
 
 
 def _describe(row: TrainProgress) -> str:

@@ -16,11 +16,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 from toy_method import ConstantLifter
 from typer.testing import CliRunner
 
 import zedo_core
 from zedo_cli.app import app
+from zedo_cli.eval import _parse_noise
 from zedo_core.camera import Camera
 from zedo_core.data import Samples, load_samples
 from zedo_core.errors import FormatError, InputError
@@ -149,6 +151,32 @@ def test_samples_that_are_not_finite_are_left_out_and_counted(samples: Samples) 
     assert len(finite) == 597 and finite.left_out == 3
     with pytest.raises(FormatError, match="found none among 600"):
         replace(samples, xy=np.full_like(xy, np.nan)).drop_nonfinite()
+
+
+def test_detector_noise(samples: Samples) -> None:
+    """Stronger noise moves the joints farther; a joint that was missing stays so."""
+    hidden = replace(samples, confidence=samples.confidence * (np.arange(17) != 3))
+    weak, strong = (corrupt(hidden, EvalRequest(detector_noise=strength, seed=3)) for strength in (0.5, 2.0))
+    moved = [np.linalg.norm(one.xy - samples.xy, axis=-1)[one.confidence > 0] for one in (weak, strong)]
+    assert np.median(moved[1]) > 3 * np.median(moved[0]) > 1
+    for one in (weak, strong):
+        assert (one.confidence[:, 3] == 0).all() and (one.xy[one.confidence == 0] == 0).all()
+    assert digest(corrupt(hidden, EvalRequest(detector_noise=2.0, seed=3))) == digest(strong)
+    with pytest.raises(InputError, match="detector noise of a strength from 0 to 10, got 11"):
+        EvalRequest(detector_noise=11.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "noise"), [("0", (0, 0)), ("2.5", (2.5, 0)), ("detector", (0, 1)), ("detector:0.5", (0, 0.5))]
+)
+def test_noise_on_the_command_line(text: str, noise: tuple[float, float]) -> None:
+    assert _parse_noise(text) == noise
+
+
+@pytest.mark.parametrize("text", ["-1", "much", "detector:x", "inf", "nan", "other:1"])
+def test_wrong_noise_on_the_command_line(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="expected pixels such as 5, or detector:1"):
+        _parse_noise(text)
 
 
 def test_noise_and_hidden_joints(samples: Samples) -> None:
@@ -326,7 +354,7 @@ def test_the_command_prints_tables_and_json(tmp_path: Path) -> None:
         (["--dataset", "h36m"], "give the path of your copy by --data DIR"),
         (["--protocol", "paper"], "protocol 'paper': expected one of the data sets"),
         (["--input", "detected"], "mocap has no detected 2D"),
-        (["--method", "magic"], "no method 'magic'; expected one of zedo"),
+        (["--method", "magic"], "no method 'magic'; expected one of erd, zedo"),
         (["--ablate", "ro,xx"], "no ablation 'xx'"),
         (["--preset", "x"], "no preset 'x'"),
         (["--hypo", "0"], "from 1 to 200"),

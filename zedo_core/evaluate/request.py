@@ -20,6 +20,7 @@ class EvalRequest(Trial):
     protocol: str = "full"  # or `paper`: every 640th (h36m), 3rd (3dhp), 35th (3dpw) sample, all of ski
     every: int = 1  # use every n-th sample, after the protocol
     noise_px: float = 0.0  # standard deviation of noise added to the keypoints
+    detector_noise: float = 0.0  # strength of noise like that of detectors, up to 10
     drop: float = 0.0  # fraction of the joints that are hidden
     method: str = DEFAULT_METHOD
     device: str = "auto"
@@ -35,6 +36,8 @@ class EvalRequest(Trial):
         limit = method.most_hypotheses
         if not self.hypotheses or any(not 1 <= count <= limit for count in self.hypotheses):
             raise InputError(f"expected numbers of hypotheses from 1 to {limit}, got {self.hypotheses}")
+        if not 0 <= self.detector_noise <= 10:
+            raise InputError(f"expected detector noise of a strength from 0 to 10, got {self.detector_noise:g}")
         if self.every < 1 or self.gallery < 0 or self.noise_px < 0 or not 0 <= self.drop < 1:
             raise InputError(
                 "expected every >= 1, gallery >= 0, noise >= 0 and drop from 0 to below 1, got "

@@ -28,6 +28,21 @@ def test_published_numbers_belong_to_their_data_set() -> None:
     assert variants_of(EvalRequest(hypotheses=(1,)), 17)[0].published == {}
 
 
+def test_each_part_of_the_start_from_erd_is_left_out_once() -> None:
+    """Every row differs from the first in the settings that its name says."""
+    rows = variants_of(EvalRequest(preset="regressed", ablate=("regressed",), hypotheses=(1,)), 17)
+    first, *others = [row.settings["options"] for row in rows if row.table == "regressed"]
+    changed = [{name for name in first if first[name] != other[name]} for other in others]
+    assert changed == [
+        {"regressed", "candidates"},
+        {"late_start"},
+        {"outlier_rad", "late_outlier_rad"},
+        {"exchange"},
+        {"average"},
+    ]
+    assert first == rows[0].settings["options"]
+
+
 def test_random_initial_poses_come_from_the_training_split(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     positions = rng.normal(0, 0.3, (300, 17, 3)).astype(np.float32)

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from zedo_core.methods.observations import Observations, depth_bounds, solve_translation
 from zedo_core.methods.zedo.ipo import descend
-from zedo_core.methods.zedo.observations import Observations, depth_bounds, solve_translation
 from zedo_core.methods.zedo.oil import DenoisingSteps, optimise_in_loop, pull_to_rays
 from zedo_core.methods.zedo.options import PRESETS, ZedoOptions
 from zedo_core.methods.zedo.prior import load_prior

@@ -12,9 +12,9 @@ from zedo_cases import J, people, tiny_lifter, tiny_prior
 from zedo_cases import scene as random_scene
 
 from zedo_core.data.mocap_clips import sample_keypoints
+from zedo_core.methods.observations import Observations
 from zedo_core.methods.zedo import preset, workloads
 from zedo_core.methods.zedo.loading import load
-from zedo_core.methods.zedo.observations import Observations
 from zedo_core.methods.zedo.plain import plain_loop, translation_by_inverse
 from zedo_core.methods.zedo.plausibility import _DRAWS
 from zedo_core.methods.zedo.workloads import Scene, count_network_rows, flops_per_row, our_loop

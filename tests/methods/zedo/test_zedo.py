@@ -42,6 +42,10 @@ from zedo_core.types import Lifted
         {"momentum": -0.1},
         {"relaxation": (0.0, 1.0)},
         {"relaxation": (0.5, 2.0)},
+        {"regressed": -1},
+        {"late_iterations": 0},
+        {"late_start": 0.01},
+        {"late_outlier_rad": 0.0},
         {"init": "luck"},
         {"axes": "w"},
     ],
@@ -57,7 +61,8 @@ def test_other_iterations_preserve_the_sum_of_the_steps() -> None:
         fewer = options.with_iterations(7)
         assert fewer.iterations == 7
         assert fewer.iterations * fewer.step == pytest.approx(options.iterations * options.step, rel=1e-12)
-        back = {"iterations": options.iterations, "step": options.step, "relaxation": options.relaxation}
+        names = ("iterations", "step", "relaxation", "late_iterations")
+        back = {name: getattr(options, name) for name in names}
         assert replace(fewer, **back) == options
     more = ZedoOptions(iterations=20, relaxation=(0.2, 0.6)).with_iterations(40)
     assert more.relaxation == pytest.approx((0.1, 0.3))

@@ -15,10 +15,7 @@ from zedo_cases import SMALL, J, scene, tiny_prior
 from zedo_core.diffusion.schedule import geometric_times, relaxed_steps, reverse_schedule
 from zedo_core.diffusion.sde import SubVP
 from zedo_core.errors import InputError
-from zedo_core.methods.zedo import ZedoOptions, preset, search
-from zedo_core.methods.zedo.initial_poses import poses_for
-from zedo_core.methods.zedo.loading import load
-from zedo_core.methods.zedo.observations import (
+from zedo_core.methods.observations import (
     Observations,
     bounded_translation,
     depth_bounds,
@@ -26,6 +23,9 @@ from zedo_core.methods.zedo.observations import (
     solve_translation,
     weighted_mean,
 )
+from zedo_core.methods.zedo import ZedoOptions, preset, search
+from zedo_core.methods.zedo.initial_poses import poses_for
+from zedo_core.methods.zedo.loading import load
 from zedo_core.methods.zedo.oil import DenoisingSteps, optimise_in_loop, pull_to_rays, trust_in_rays
 from zedo_core.methods.zedo.plausibility import pose_distances
 from zedo_core.methods.zedo.search import best_placements, heading_grid, search_headings

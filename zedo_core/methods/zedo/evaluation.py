@@ -31,6 +31,8 @@ def variants(trial: Trial, joints: int) -> list[Variant]:
         rows += _ablate_parts(trial, options)
     if "init" in trial.ablate:
         rows += _ablate_initial_poses(trial, options)
+    if "regressed" in trial.ablate:
+        rows += _ablate_regressed(trial)
     if "iterations" in trial.ablate:
         counts = sorted({*ITERATIONS, options.iterations})
         rows += [_row(trial, options.with_iterations(n), table="iterations", name=f"{n}") for n in counts]
@@ -83,6 +85,20 @@ def without_rotation(options: ZedoOptions) -> ZedoOptions:
     if options.init == "adam":
         return replace(options, axes="")
     return replace(options, headings=1, tilts_deg=(0.0,))
+
+
+def _ablate_regressed(trial: Trial) -> list[Variant]:
+    """The parts of the preset that starts from poses lifted by ERD, each left out in turn."""
+    options, plain = preset("regressed", trial.iterations), ZedoOptions()
+    parts: dict[str, dict[str, Any]] = {
+        "all": {},
+        "without the poses of ERD": {"regressed": 0, "candidates": plain.candidates},
+        "without late times": {"late_start": options.t_start, "late_end": options.t_end},
+        "without softer rays": {"outlier_rad": plain.outlier_rad, "late_outlier_rad": plain.outlier_rad},
+        "without exchanges": {"exchange": None},
+        "without the mean": {"average": False},
+    }
+    return [_row(trial, replace(options, **without), table="regressed", name=name) for name, without in parts.items()]
 
 
 def _ablate_initial_poses(trial: Trial, options: ZedoOptions) -> list[Variant]:

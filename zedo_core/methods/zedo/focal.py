@@ -25,8 +25,8 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from zedo_core.camera import Camera
+from zedo_core.methods.observations import Observations
 from zedo_core.methods.zedo.lifter import ZedoLifter
-from zedo_core.methods.zedo.observations import Observations
 from zedo_core.methods.zedo.plausibility import DenoisingResidual, angle_to_rays, residual_network
 from zedo_core.types import Keypoints, Lifted
 
@@ -93,6 +93,9 @@ def estimate_focal(
     xy, confidence = np.tile(people.xy, (len(FACTORS), 1, 1)), np.tile(people.confidence, (len(FACTORS), 1))
     K = np.tile(camera.matrix, (len(FACTORS) * n, 1, 1))
     K[:, [0, 1], [0, 1]] *= np.repeat(FACTORS, n)[:, None]
+    lifter = replace(
+        lifter, options=replace(lifter.options, regressed=0, exchange=None, average=False)
+    )  # as it was calibrated
     lifted = lifter.lift_rows(xy, confidence, K, _HYPOTHESES, lambda done: on_progress(done, len(K)), seed)
     misfit = _misfit(lifter, lifted, xy, confidence, K, seed).reshape(len(FACTORS), n).mean(1)
     mean, deviation = posterior(misfit, n)

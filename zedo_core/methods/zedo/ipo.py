@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from zedo_core.methods.zedo.observations import Observations, reprojection_l1
+from zedo_core.methods.observations import Observations, reprojection_l1
 from zedo_core.methods.zedo.options import ZedoOptions
 from zedo_core.skeleton import Skeleton
 

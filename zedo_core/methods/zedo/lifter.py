@@ -16,11 +16,13 @@ from torch import Tensor
 
 from zedo_core.camera import Camera
 from zedo_core.errors import DeviceError, InputError
+from zedo_core.methods.erd.lifter import ErdLifter
+from zedo_core.methods.exchange import best_exchange, exchanges, number_of
+from zedo_core.methods.observations import Observations, bounded_translation, depth_bounds
 from zedo_core.methods.protocol import OnRows
 from zedo_core.methods.zedo.calibration import expected_joint_error, expected_pose_error
 from zedo_core.methods.zedo.initial_poses import bone_length, poses_for
 from zedo_core.methods.zedo.ipo import descend
-from zedo_core.methods.zedo.observations import Observations, depth_bounds
 from zedo_core.methods.zedo.oil import DenoisingSteps, optimise_in_loop
 from zedo_core.methods.zedo.options import MAX_HYPOTHESES, ZedoOptions
 from zedo_core.methods.zedo.plausibility import (
@@ -51,6 +53,7 @@ class _Model:
 
     initial_poses: Float[Tensor, "s j 3"]
     denoise: DenoisingSteps
+    late: DenoisingSteps | None  # for poses lifted by ERD
     residual: DenoisingResidual
 
 
@@ -62,17 +65,23 @@ class ZedoLifter:
     initial_poses: dict[int, Float[Tensor, "s j 3"]]
     options: ZedoOptions
     device: torch.device
+    regressor: ErdLifter | None = None  # needed if `options.uses_regressor`
 
     name = "zedo"
     window = None
 
     @classmethod
     def from_prior(
-        cls, prior: Prior, initial_poses: Mapping[int, ndarray], options: ZedoOptions, device: torch.device
+        cls,
+        prior: Prior,
+        initial_poses: Mapping[int, ndarray],
+        options: ZedoOptions,
+        device: torch.device,
+        regressor: ErdLifter | None = None,
     ) -> ZedoLifter:
         """A lifter with everything moved to the device."""
         poses = {size: torch.from_numpy(array).to(device) for size, array in initial_poses.items()}
-        return cls(replace(prior, net=prior.net.to(device)), poses, options, device)
+        return cls(replace(prior, net=prior.net.to(device)), poses, options, device, regressor)
 
     @property
     def skeleton(self) -> Skeleton:
@@ -130,7 +139,8 @@ class ZedoLifter:
         """`lift` from arrays: undistorted pixels, confidences, and the matrix K of each row."""
         if not 1 <= hypotheses <= MAX_HYPOTHESES:
             raise InputError(f"expected 1 to {MAX_HYPOTHESES} hypotheses, got {hypotheses}")
-        count = max(hypotheses, self.options.candidates)
+        others = self.options.regressed + self.options.average
+        count = max(hypotheses - others, self.options.candidates)
         lift_batch, recorded = self._batch_functions(count, hypotheses, seed)
         people, j = len(xy), len(self.skeleton)
         sizes = ((hypotheses, j, 3), (hypotheses, 3), (hypotheses,), (j,))
@@ -162,6 +172,10 @@ class ZedoLifter:
         return DenoisingSteps.from_prior(self.prior, self.options)
 
     @cached_property
+    def _late(self) -> DenoisingSteps | None:
+        return DenoisingSteps.from_prior(self.prior, self.options.late) if self.options.uses_regressor else None
+
+    @cached_property
     def _residual_network(self) -> TabulatedScore | FusedScore:
         return residual_network(self.prior)
 
@@ -190,12 +204,12 @@ class ZedoLifter:
         tried = min(self.options.initial_poses, max(self.initial_poses)) if self._uses_grid else 0
         initial_poses = poses_for(self.initial_poses, max(count, tried))
         residual = DenoisingResidual.from_prior(self.prior, self._residual_network, seed)
-        model = _Model(initial_poses, self._denoise, residual)
+        model = _Model(initial_poses, self._denoise, self._late, residual)
 
         def lift_batch(*pixels: Tensor) -> tuple[Tensor, ...]:
             return self._select(*self._lift(Observations.from_pixels(*pixels), model, count), hypotheses)
 
-        recordable = self.device.type == "cuda" and self._uses_grid
+        recordable = self.device.type == "cuda" and self._uses_grid and not self.options.uses_regressor
         return lift_batch, Recorded(lift_batch, capture) if recordable else lift_batch
 
     def _select(
@@ -204,7 +218,13 @@ class ZedoLifter:
         """The `count` best candidates, and the spread of all candidates about the best, in the order of `Lifted`."""
         root = self.skeleton.root
         weights = posterior_weights(plausible)
+        if self.options.average:
+            mean, T_mean = ((weights[..., None, None] * x).sum(1, keepdim=True) for x in (pose, T))
+            pose, T = torch.cat([mean, pose], dim=1), torch.cat([T_mean, T], dim=1)
+            weights = torch.nn.functional.pad(weights, (1, 0))
         score = -expected_error(pose, weights, root)
+        if self.options.average:  # the weights are too certain to say that a single pose is better than the mean
+            score[:, 0] = score.amax(1)
         best = score.argsort(dim=1, descending=True, stable=True)[:, :count]
         row = torch.arange(len(pose), device=pose.device)[:, None]
         selected, origin = pose[row, best], T[row, best]
@@ -214,15 +234,47 @@ class ZedoLifter:
         self, observed: Observations, model: _Model, count: int
     ) -> tuple[Float[Tensor, "b n j 3"], Float[Tensor, "b n 1 3"], Float[Tensor, "b n"]]:
         """Poses, translations and log plausibility of all candidates: initial poses, the loop, then the body size."""
+        if self.options.exchange is not None:
+            observed = self._exchange(observed, model)
         bounds = depth_bounds(observed, self.options.spread_m)
         rows = observed.repeat(count)
         pose, T = self._place(observed, rows, model.initial_poses, bounds, count)
         pose, T = optimise_in_loop(model.denoise, rows, pose, T, bounds.repeat_interleave(count, 0), self.options)
+        if self.options.regressed:
+            more, T_more = self._refine_regressed(observed, self.options.regressed, model)
+            pose, T = (_join(a, b, len(observed)) for a, b in ((pose, more), (T, T_more)))
+            count += self.options.regressed
+            rows = observed.repeat(count)
+        pose, T, plausible = self._judge(rows, pose, T, model)
+        return pose.unflatten(0, (-1, count)), T.unflatten(0, (-1, count)), plausible.unflatten(0, (-1, count))
+
+    def _judge(
+        self, rows: Observations, pose: Float[Tensor, "n j 3"], T: Float[Tensor, "n 1 3"], model: _Model
+    ) -> tuple[Float[Tensor, "n j 3"], Float[Tensor, "n 1 3"], Float[Tensor, " n"]]:
+        """The poses in the body size, their translations and log plausibility."""
         if self.options.fix_size:
             factor = bone_length(model.initial_poses, self.skeleton).mean() / bone_length(pose, self.skeleton)
             pose, T = pose * factor[:, None, None], T * factor[:, None, None]
-        plausible = plausibility(model.residual, rows, pose, T)
-        return pose.unflatten(0, (-1, count)), T.unflatten(0, (-1, count)), plausible.unflatten(0, (-1, count))
+        return pose, T, plausibility(model.residual, rows, pose, T)
+
+    def _refine_regressed(
+        self, observed: Observations, count: int, model: _Model
+    ) -> tuple[Float[Tensor, "n j 3"], Float[Tensor, "n 1 3"]]:
+        """`count` poses lifted by ERD and their translations, after the loop at late times."""
+        assert self.regressor is not None and model.late is not None
+        pose = self.regressor.hypotheses(self.regressor.predict(observed), count).flatten(0, 1)
+        rows = observed.repeat(count)
+        bounds = depth_bounds(rows, self.options.spread_m)
+        T = bounded_translation(pose, rows.slopes, rows.weights, bounds)
+        return optimise_in_loop(model.late, rows, pose, T, bounds, self.options.late)
+
+    def _exchange(self, observed: Observations, model: _Model) -> Observations:
+        """The observations with left and right limbs exchanged where that is more plausible."""
+        assert self.options.exchange is not None
+        every = exchanges(observed, self.skeleton)
+        plausible = self._judge(every, *self._refine_regressed(every, 1, model), model)[2]
+        plausible = plausible.view(-1, number_of(self.skeleton))
+        return best_exchange(every, plausible, self.options.exchange, self.skeleton)
 
     def _place(
         self, observed: Observations, rows: Observations, poses: Tensor, bounds: Tensor, count: int
@@ -238,3 +290,8 @@ class ZedoLifter:
     @property
     def _uses_grid(self) -> bool:
         return self.options.init == "headings"
+
+
+def _join(first: Float[Tensor, "n *x"], second: Float[Tensor, "m *x"], people: int) -> Float[Tensor, "k *x"]:
+    """The candidates of each person from both, one after the other."""
+    return torch.cat([x.unflatten(0, (people, -1)) for x in (first, second)], dim=1).flatten(0, 1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from zedo_core.errors import WeightsError
+from zedo_core.methods.erd.loading import load as load_regressor
+from zedo_core.methods.erd.options import ErdOptions
 from zedo_core.methods.zedo.initial_poses import INITIAL_POSES_FILE, load_initial_poses
 from zedo_core.methods.zedo.lifter import ZedoLifter
 from zedo_core.methods.zedo.options import ZedoOptions
@@ -14,6 +16,7 @@ from zedo_core.nets.device import find_device
 from zedo_core.weights import find_weights
 
 PACKAGED = "prior"
+REGRESSOR = "erd"  # weights of ERD for the presets that start from its poses
 
 
 def load(
@@ -43,4 +46,13 @@ def load(
             f"{clusters or folder}: expected initial poses of {expected} joints ({prior.skeleton.name}), found "
             f"{min(sizes)}; make them with `zedo train clusters --out {folder}`"
         )
-    return ZedoLifter.from_prior(prior, sets, options or preset_of(preset or "default", iterations), torch_device)
+    chosen = options or preset_of(preset or "default", iterations)
+    regressor = None
+    if chosen.uses_regressor:
+        regressor = load_regressor(REGRESSOR, device, options=ErdOptions(exchange=None))
+        if regressor.skeleton != prior.skeleton:
+            raise WeightsError(
+                f"{prior.name}: expected a prior for the joints of the regressor, {regressor.skeleton.name}, found "
+                f"{prior.skeleton.name}; use a preset without it"
+            )
+    return ZedoLifter.from_prior(prior, sets, chosen, torch_device, regressor)

@@ -50,10 +50,11 @@ METHOD = Method(
     most_hypotheses=MAX_HYPOTHESES,
     load=_load,
     variants=_variants,
-    ablations=("ro", "wu", "ra", "init", "iterations"),
+    ablations=("ro", "wu", "ra", "init", "regressed", "iterations"),
     titles={
         "parts": "Ablation: rotation optimisation (RO), warm-up (WU), rotation augmentation (RA); paper Table 4",
         "init": "Ablation: initial poses; paper Table 6",
+        "regressed": "Ablation: start from poses lifted by ERD",
         "iterations": "Ablation: network calls; paper Figure 5",
         "hypo": "Ablation: number of hypotheses; paper Table 5",
     },

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from zedo_core.diffusion.schedule import geometric_times, linear_times, relaxed_steps, reverse_schedule
-from zedo_core.methods.zedo.observations import Observations, bounded_translation, solve_translation
+from zedo_core.methods.observations import Observations, bounded_translation, solve_translation
 from zedo_core.methods.zedo.options import ZedoOptions
 from zedo_core.methods.zedo.prior import Prior
 from zedo_core.nets.fused import FusedScore, fused_or_tabulated

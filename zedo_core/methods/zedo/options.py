@@ -17,7 +17,15 @@ MAX_HYPOTHESES = 200
 ALL_JOINTS: tuple[str, ...] = ()
 
 # Integer options and their smallest values.
-_MINIMUMS = {"iterations": 1, "headings": 1, "initial_poses": 1, "candidates": 1, "adam_steps": 0}
+_MINIMUMS = {
+    "iterations": 1,
+    "headings": 1,
+    "initial_poses": 1,
+    "candidates": 1,
+    "adam_steps": 0,
+    "regressed": 0,
+    "late_iterations": 1,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +64,17 @@ class ZedoOptions:
     depth_m: float = 3.0  # distance along the pelvis ray at scale 1 (`adam`)
     scale: tuple[float, float] = (0.5, 2.0)  # range of the factor on that distance (`adam`)
 
+    # Poses lifted by ERD as further initial poses (not in the paper). Near the solution, late times suffice.
+    regressed: int = 0  # number of them: ERD's mean pose, then its modes
+    late_iterations: int = 8  # of their loop, without a warm-up
+    late_start: float = 0.05  # its diffusion time of the first iteration
+    late_end: float = 0.02  # its diffusion time of the last iteration
+    late_outlier_rad: float = 0.003  # its `outlier_rad`, smaller since these poses say which keypoints are wrong
+    # Log odds against the detections of left and right arms being exchanged, or of the legs; None never exchanges them
+    # back. The pose lifted by ERD, after its loop, decides.
+    exchange: float | None = None
+    average: bool = False  # the first hypothesis is the mean of all, weighted by their plausibility (not in the paper)
+
     # Body size (not in the paper)
     spread_m: tuple[float, float] | None = (0.2, 0.6)  # bounds the depth: spread of the joints across the line of sight
     fix_size: bool = True  # scale pose and translation to the bone lengths of the initial poses; the projection stays
@@ -77,19 +96,21 @@ class ZedoOptions:
             _is_finite(self.momentum) and 0 <= self.momentum < 1, "momentum to be from 0 to below 1", self.momentum
         )
         _require(_is_finite(self.warm_up) and 0 <= self.warm_up <= 1, "warm_up to be from 0 to 1", self.warm_up)
-        times = (self.t_end, self.t_start)
-        _require(
-            all(map(_is_finite, times)) and 0 < times[0] <= times[1] <= 1,
-            "diffusion times 0 < t_end <= t_start <= 1",
-            times,
-        )
+        for times in ((self.t_end, self.t_start), (self.late_end, self.late_start)):
+            _require(
+                all(map(_is_finite, times)) and 0 < times[0] <= times[1] <= 1,
+                "diffusion times 0 < t_end <= t_start <= 1",
+                times,
+            )
         _require(_is_range(self.scale), "scale to be two numbers 0 <= low < high", self.scale)
         spread = self.spread_m
         _require(spread is None or _is_range(spread), "spread_m to be two numbers 0 <= low < high, or None", spread)
-        outlier = self.outlier_rad
-        _require(
-            outlier is None or (_is_finite(outlier) and outlier > 0), "outlier_rad to be above 0, or None", outlier
-        )
+        odds = self.exchange
+        _require(odds is None or (_is_finite(odds) and odds >= 0), "exchange to be at least 0, or None", odds)
+        for outlier in (self.outlier_rad, self.late_outlier_rad):
+            _require(
+                outlier is None or (_is_finite(outlier) and outlier > 0), "outlier_rad to be above 0, or None", outlier
+            )
         _require(_is_finite(self.diversity) and self.diversity >= 0, "diversity to be at least 0", self.diversity)
         self._check_search()
 
@@ -117,7 +138,27 @@ class ZedoOptions:
         if relaxation is not None:
             first, last = (min(share * factor, max(share, _MAX_RELAXATION)) for share in relaxation)
             relaxation = first, last
-        return replace(self, iterations=iterations, step=self.step * factor, relaxation=relaxation)
+        late = max(1, round(self.late_iterations / factor))
+        return replace(
+            self, iterations=iterations, step=self.step * factor, relaxation=relaxation, late_iterations=late
+        )
+
+    @property
+    def uses_regressor(self) -> bool:
+        """Whether poses lifted by ERD are needed."""
+        return self.regressed > 0 or self.exchange is not None
+
+    @property
+    def late(self) -> ZedoOptions:
+        """The settings of the loop from poses lifted by ERD."""
+        return replace(
+            self,
+            iterations=self.late_iterations,
+            t_start=self.late_start,
+            t_end=self.late_end,
+            outlier_rad=self.late_outlier_rad,
+            warm_up=0.0,
+        )
 
 
 def _require(holds: bool, expected: str, value: object) -> None:
@@ -168,6 +209,10 @@ def _paper(**settings: Any) -> ZedoOptions:
 _TORSO = ("pelvis", "right_hip", "left_hip")
 PRESETS: dict[str, ZedoOptions] = {
     "default": ZedoOptions(),
+    # Also from poses lifted by ERD, which was trained on pairs of poses and their noisy projections; better, above all
+    # on detections, and as fast.
+    "regressed": ZedoOptions(regressed=6, candidates=2, outlier_rad=0.006, exchange=3.0, average=True),
+    "zero-shot-prior-only": ZedoOptions(),  # no pairs of any kind, not even synthetic ones
     # A quarter of the time with one hypothesis, half with ten, at 15 or 5 % more error.
     "fast": replace(ZedoOptions().with_iterations(12), candidates=3),
     # The paper's numerics for initial poses that face the camera, as ours do: the heading turns about the vertical.

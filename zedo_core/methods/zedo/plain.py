@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from zedo_core.methods.zedo.observations import Observations
+from zedo_core.methods.observations import Observations
 from zedo_core.methods.zedo.options import ZedoOptions
 from zedo_core.methods.zedo.prior import Prior
 from zedo_core.nets.score_mlp import Layer, ScoreMLP, sinusoid

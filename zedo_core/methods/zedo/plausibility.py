@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from zedo_core.methods.zedo.observations import Observations
+from zedo_core.methods.observations import Observations
 from zedo_core.methods.zedo.prior import Prior
 from zedo_core.nets.fused import FusedScore, fused_or_tabulated
 from zedo_core.nets.tabulated import TabulatedScore

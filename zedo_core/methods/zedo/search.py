@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from zedo_core.methods.zedo.observations import NEAR_M, Observations, bounded_translation
+from zedo_core.methods.observations import NEAR_M, Observations, bounded_translation
 from zedo_core.methods.zedo.options import ZedoOptions
 from zedo_core.methods.zedo.plausibility import pose_distances
 

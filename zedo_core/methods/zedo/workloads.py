@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from zedo_core.data.mocap_clips import CAMERA, sample_keypoints
 from zedo_core.methods.benchmark import PACKAGED, Bench, BenchRequest, Measurement, Ratio, Run, Target, Work, Workloads
+from zedo_core.methods.observations import Observations, depth_bounds
 from zedo_core.methods.protocol import Lifter
 from zedo_core.methods.zedo.initial_poses import poses_for
 from zedo_core.methods.zedo.ipo import descend
 from zedo_core.methods.zedo.lifter import ROWS_CPU, ROWS_GPU, ZedoLifter
-from zedo_core.methods.zedo.observations import Observations, depth_bounds
 from zedo_core.methods.zedo.oil import DenoisingSteps, optimise_in_loop
 from zedo_core.methods.zedo.options import ZedoOptions, preset
 from zedo_core.methods.zedo.plain import plain_loop

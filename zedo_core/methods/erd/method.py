@@ -1,0 +1,45 @@
+"""ERD's entry in the registry of methods. Heavy modules are imported only when its functions are called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from zedo_core.errors import InputError
+from zedo_core.methods.erd.options import MAX_HYPOTHESES, PRESETS
+from zedo_core.methods.method import Method, Trial, Variant
+from zedo_core.methods.protocol import Lifter
+
+
+def _load(weights: str | Path, device: str, **settings: Any) -> Lifter:
+    from zedo_core.methods.erd.loading import load
+
+    try:
+        signature(load).bind(weights, device, **settings)
+    except TypeError as error:
+        raise InputError(f"erd: {error}; expected settings of this method") from None
+    return load(weights, device, **settings)
+
+
+def _variants(trial: Trial, joints: int) -> Sequence[Variant]:
+    from zedo_core.methods.erd.evaluation import variants
+
+    return variants(trial)
+
+
+METHOD = Method(
+    name="erd",
+    summary="lifts in one pass with networks trained on noisy keypoints; fast, and withstands wrong detections",
+    weights="erd",
+    presets=tuple(PRESETS),
+    most_hypotheses=MAX_HYPOTHESES,
+    load=_load,
+    variants=_variants,
+    ablations=("descent", "mirror"),
+    titles={
+        "descent": "Ablation: network calls; the first is the lifter alone",
+        "mirror": "Ablation: mean with the mirror image",
+    },
+)
