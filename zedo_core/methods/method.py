@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import signature
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from zedo_core.camera import Camera
+from zedo_core.errors import InputError
 from zedo_core.methods.benchmark import BenchRequest, Workloads
 from zedo_core.methods.protocol import Lifter
 
@@ -75,3 +77,14 @@ class Method:
     titles: Mapping[str, str] = field(default_factory=dict)  # titles of the ablations' tables
     estimate_focal: Callable[..., FocalEstimate] | None = None
     workloads: Callable[[Lifter, BenchRequest], Workloads] = Workloads
+
+
+def call_load(
+    load: Callable[..., Lifter], name: str, weights: str | Path, device: str, settings: Mapping[str, Any]
+) -> Lifter:
+    """The lifter that `load` of the method `name` gives; InputError when it does not take one of the settings."""
+    try:
+        signature(load).bind(weights, device, **settings)
+    except TypeError as error:
+        raise InputError(f"{name}: {error}; expected settings of this method") from None
+    return load(weights, device, **settings)

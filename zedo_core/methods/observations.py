@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from numpy import ndarray
 from torch import Tensor
 from torch.nn import functional as F
+
+from zedo_core.camera import Camera
+from zedo_core.types import Keypoints
 
 # Smallest confidence in the closed-form translation (official code), which is then defined with all joints missing.
 _MIN_CONFIDENCE = 1e-4
@@ -51,6 +57,13 @@ class Observations:
     def weights(self) -> Float[Tensor, "b j"]:
         """Weight of each joint in the closed-form translation: confidence to the fourth power."""
         return self.confidence.clamp(_MIN_CONFIDENCE, 1.0) ** 4
+
+
+def matrices_of(cameras: Sequence[Camera], rows: Keypoints) -> Float[ndarray, "b 3 3"]:
+    """The matrix K of each row, from one camera for all frames or one per frame."""
+    if len(cameras) == 1:
+        return np.broadcast_to(cameras[0].matrix, (len(rows), 3, 3))
+    return np.stack([camera.matrix for camera in cameras])[rows.frame]
 
 
 def weighted_mean(values: Float[Tensor, "*#b j d"], weights: Float[Tensor, "*#b j"]) -> Float[Tensor, "... 1 d"]:

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from zedo_core.data.mixture import Mixture
 from zedo_core.storage.files import atomic_write
 from zedo_core.version import __version__
 
@@ -89,3 +90,14 @@ def code_sha256(task: type) -> str:
     for path in sorted(path for folder in folders for path in folder.glob("*.py")):
         digest.update(f"{path.parent.name}/{path.name}\n".encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def data_record(training: Mixture, held_out: Mixture, sha256: str, sources: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What the record says of the data; `sha256` is that of both parts together."""
+    return {
+        "sha256": sha256,
+        "frames": len(training),
+        "held_out_frames": len(held_out),
+        "sequences": len(training.motions.names),
+        "sources": list(sources),
+    }

@@ -18,7 +18,7 @@ from zedo_core.methods.erd.features import SPREAD_M
 from zedo_core.methods.erd.options import MAX_HYPOTHESES, ErdOptions
 from zedo_core.methods.erd.prediction import Prediction, predict
 from zedo_core.methods.erd.weights import ErdWeights
-from zedo_core.methods.observations import Observations, bounded_translation, depth_bounds
+from zedo_core.methods.observations import Observations, bounded_translation, depth_bounds, matrices_of
 from zedo_core.methods.protocol import OnRows
 from zedo_core.skeleton import Skeleton
 from zedo_core.types import Keypoints, Lifted
@@ -72,10 +72,7 @@ class ErdLifter:
     ) -> Lifted:
         """See `protocol.Lifter.lift`: first the mean pose, then the modes by their weights, then mean poses of
         keypoints with noise, which is determined by `seed`."""
-        if len(cameras) == 1:
-            K = np.broadcast_to(cameras[0].matrix, (len(rows), 3, 3))
-        else:
-            K = np.stack([camera.matrix for camera in cameras])[rows.frame]
+        K = matrices_of(cameras, rows)
         return self.lift_rows(rows.xy, rows.confidence, K, hypotheses, on_rows, seed)
 
     @torch.inference_mode()

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from zedo_core.errors import InputError
 from zedo_core.methods.erd.options import MAX_HYPOTHESES, PRESETS
-from zedo_core.methods.method import Method, Trial, Variant
+from zedo_core.methods.method import Method, Trial, Variant, call_load
 from zedo_core.methods.protocol import Lifter
 
 
 def _load(weights: str | Path, device: str, **settings: Any) -> Lifter:
     from zedo_core.methods.erd.loading import load
 
-    try:
-        signature(load).bind(weights, device, **settings)
-    except TypeError as error:
-        raise InputError(f"erd: {error}; expected settings of this method") from None
-    return load(weights, device, **settings)
+    return call_load(load, "erd", weights, device, settings)
 
 
 def _variants(trial: Trial, joints: int) -> Sequence[Variant]:

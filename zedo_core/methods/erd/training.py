@@ -24,6 +24,7 @@ from zedo_core.skeleton.files import skeleton_json
 from zedo_core.train.augment import AugmentOptions, PoseSource
 from zedo_core.train.noise import TRAINING, DetectorNoise, NoiseOptions
 from zedo_core.train.options import LoopOptions
+from zedo_core.train.record import data_record
 from zedo_core.train.views import ViewOptions
 
 _LOSS_POSES = 2048
@@ -139,13 +140,7 @@ class LifterTask:
             "augment_used": asdict(self.pairs.source.options),
             "skeleton": skeleton_json(self.skeleton),
             "start": {"name": self.start.name, "sha256": self.start.sha256} if self.start else None,
-            "data": {
-                "sha256": self.data_sha256,
-                "frames": len(self.training_data),
-                "held_out_frames": len(self.held_out_data),
-                "sequences": len(self.training_data.motions.names),
-                "sources": list(self.sources),
-            },
+            "data": data_record(self.training_data, self.held_out_data, self.data_sha256, self.sources),
         }
 
     @cached_property

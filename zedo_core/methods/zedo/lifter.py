@@ -18,7 +18,7 @@ from zedo_core.camera import Camera
 from zedo_core.errors import DeviceError, InputError
 from zedo_core.methods.erd.lifter import ErdLifter
 from zedo_core.methods.exchange import best_exchange, exchanges, number_of
-from zedo_core.methods.observations import Observations, bounded_translation, depth_bounds
+from zedo_core.methods.observations import Observations, bounded_translation, depth_bounds, matrices_of
 from zedo_core.methods.protocol import OnRows
 from zedo_core.methods.zedo.calibration import expected_joint_error, expected_pose_error
 from zedo_core.methods.zedo.initial_poses import bone_length, poses_for
@@ -120,10 +120,7 @@ class ZedoLifter:
 
         `seed` is for the noise with which the plausibility of poses is computed.
         """
-        if len(cameras) == 1:
-            K = np.broadcast_to(cameras[0].matrix, (len(rows), 3, 3))
-        else:
-            K = np.stack([camera.matrix for camera in cameras])[rows.frame]
+        K = matrices_of(cameras, rows)
         return self.lift_rows(rows.xy, rows.confidence, K, hypotheses, on_rows, seed)
 
     @torch.inference_mode()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from zedo_core.errors import InputError
 from zedo_core.methods.benchmark import BenchRequest, Workloads
-from zedo_core.methods.method import FocalEstimate, Method, Trial, Variant
+from zedo_core.methods.method import FocalEstimate, Method, Trial, Variant, call_load
 from zedo_core.methods.protocol import Lifter
 from zedo_core.methods.zedo.options import MAX_HYPOTHESES, PRESETS
 
@@ -17,11 +15,7 @@ from zedo_core.methods.zedo.options import MAX_HYPOTHESES, PRESETS
 def _load(weights: str | Path, device: str, **settings: Any) -> Lifter:
     from zedo_core.methods.zedo.loading import load
 
-    try:
-        signature(load).bind(weights, device, **settings)
-    except TypeError as error:
-        raise InputError(f"zedo: {error}; expected settings of this method") from None
-    return load(weights, device, **settings)
+    return call_load(load, "zedo", weights, device, settings)
 
 
 def _variants(trial: Trial, joints: int) -> Sequence[Variant]:

@@ -21,7 +21,7 @@ from zedo_core.nets.score_mlp import ScoreMLP, ScoreMLPConfig
 from zedo_core.skeleton.files import skeleton_json
 from zedo_core.train.augment import AugmentOptions, PoseSource
 from zedo_core.train.options import LoopOptions
-from zedo_core.train.record import TrainProgress
+from zedo_core.train.record import TrainProgress, data_record
 from zedo_core.train.training import train
 
 SIZES = ("width", "blocks", "time_width")  # options that are also in the network's config
@@ -166,13 +166,7 @@ class PriorTask:
             "augment_used": asdict(self.source.options),
             "skeleton": skeleton_json(self.training_data.skeleton),
             "start": {"name": self.start.name, "sha256": self.start.sha256} if self.start else None,
-            "data": {
-                "sha256": self.data_sha256,
-                "frames": len(self.training_data),
-                "held_out_frames": len(self.held_out_data),
-                "sequences": len(self.training_data.motions.names),
-                "sources": list(self.sources),
-            },
+            "data": data_record(self.training_data, self.held_out_data, self.data_sha256, self.sources),
         }
 
     @cached_property
