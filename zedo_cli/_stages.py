@@ -47,6 +47,8 @@ def summarise(report: InferReport) -> None:
         table.add_row("detections", f"{report.reused} of {report.frames} frames from an earlier run (see --redetect)")
     table.add_row("people", str(report.people))
     table.add_row("poses", f"{report.poses} ({report.doubtful} doubtful, {report.filled} interpolated in gaps)")
+    if report.mended:
+        table.add_row("sides", f"left and right exchanged back in {report.mended} poses (see --sides)")
     table.add_row("hypotheses", str(report.hypotheses))
     table.add_row("camera", f"f = {report.focal_px:.0f} px, {report.camera}")
     table.add_row("reprojection", f"{report.reprojection_px:.1f} px" if report.people else "no people found")

@@ -138,6 +138,15 @@ def infer(
     weights: Weights = None,
     device: Device = InferRequest.device,
     seed: Seed = InferRequest.seed,
+    sides: Annotated[
+        str,
+        typer.Option(
+            "--sides",
+            help="Left and right that the detector exchanged for some frames: mend or keep.",
+            metavar="WORD",
+            rich_help_panel=MOTION,
+        ),
+    ] = InferRequest.sides,
     choose: Annotated[
         str,
         typer.Option(
@@ -147,12 +156,16 @@ def infer(
             rich_help_panel=MOTION,
         ),
     ] = InferRequest.choice,
-    smooth: Annotated[
+    motion: Annotated[
         str,
         typer.Option(
-            "--smooth", help="Smoothing over time: off, light or strong.", metavar="NAME", rich_help_panel=MOTION
+            "--motion",
+            "--smooth",
+            help="Over time: full (one body of fixed bones and one trajectory), light or strong (smoothing), or off.",
+            metavar="NAME",
+            rich_help_panel=MOTION,
         ),
-    ] = InferRequest.smooth,
+    ] = InferRequest.motion,
     fill: Annotated[
         float,
         typer.Option(
@@ -209,8 +222,9 @@ def infer(
         weights=weights,
         device=device,
         seed=seed,
+        sides=sides,
         choice=choose,
-        smooth=smooth,
+        motion=motion,
         fill_s=fill,
         focal=focal,
         heights=None if height is None else parse_heights(height),

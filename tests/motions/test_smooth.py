@@ -230,7 +230,7 @@ def test_the_stated_sum_is_minimised():
 
 
 def test_infer_smooths_and_records_the_strength(tmp_path):
-    """`zedo infer` smooths lightly by default; `--smooth off` leaves the lifted poses unchanged."""
+    """`zedo infer` fits the motion by default; `--smooth light` smooths, `--motion off` leaves the lifted poses."""
     from infer_cases import demo_keypoints
 
     found = {}
@@ -242,8 +242,9 @@ def test_infer_smooths_and_records_the_strength(tmp_path):
         )
         assert result.exit_code == 0, result.stderr
         found[strength] = zedo.load(out / "poses.npz")
-    np.testing.assert_array_equal(found[None].joints, found["light"].joints)
-    assert found[None].provenance.options["smooth"] == "light"
+    assert found[None].provenance.options["motion"] == "full"
+    assert found[None].contact is not None and found["light"].contact is None
+    assert found["light"].provenance.options["smooth"] == "light"
     expected = zedo.smooth(found["off"])
     np.testing.assert_allclose(found["light"].joints, expected.joints, atol=1e-6)
     assert np.abs(found["off"].joints - expected.joints).max() > 1e-3

@@ -45,7 +45,7 @@ def test_the_steps_one_after_another_give_the_same(images: list[ndarray]) -> Non
     keypoints = zedo.detect(images, fps=60)
     assert len(keypoints) == 8 and keypoints.image_sizes == ((1088, 1920),)
     lifter = zedo.load_lifter(iterations=5)
-    poses = zedo.motion(zedo.lift(keypoints, camera, hypotheses=2, lifter=lifter))
+    poses = zedo.motion(zedo.lift(keypoints, camera, hypotheses=2, lifter=lifter), keypoints)
     expected = zedo.infer(images, camera=camera, fps=60, **FEW)
     np.testing.assert_allclose(poses.best, expected.best, atol=1e-6)
 

@@ -28,7 +28,7 @@ AXES = "camera: x right, y down, z forward"
 _KINDS = {
     **dict.fromkeys(("joints", "score", "spread", "times_s"), "f"),
     **dict.fromkeys(("chosen", "track", "frame_numbers"), "iu"),
-    "filled": "b",
+    **dict.fromkeys(("filled", "contact"), "b"),
 }
 _LARGEST_M = 1e6
 

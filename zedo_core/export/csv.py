@@ -1,7 +1,8 @@
 """The chosen poses as a table with a row per frame, person and joint, in metres and camera axes as in npz and JSON.
 
 Absent people and unknown joints have no row; an unknown spread, score or time is an empty cell. `filled` is 1 for
-poses that were interpolated in a gap, `doubtful` for unreliable poses.
+poses that were interpolated in a gap, `doubtful` for unreliable poses, `contact` (where known) for ankles of feet that
+stand.
 """
 
 from __future__ import annotations

@@ -116,6 +116,7 @@ def _frame(poses: Poses, t: int, doubtful: ndarray) -> dict[str, Any]:
                 "track": int(poses.track[row]),
                 "chosen": int(poses.chosen[row]),
                 "filled": bool(poses.filled[row]),
+                **({} if poses.contact is None else {"contact": poses.contact[row].tolist()}),
                 "doubtful": bool(doubtful[row]),
                 "score": _with_nulls(poses.score[row]),
                 "spread": _with_nulls(poses.spread[row], _DECIMALS),
@@ -153,14 +154,14 @@ def _camera(table: dict[str, Any]) -> Camera:
 
 
 def _rows(document: dict[str, Any]) -> dict[str, ndarray]:
-    """The fields of the rows; older files lack `filled`."""
+    """The fields of the rows; older files lack `filled` and `contact`."""
     frames, h, j = document["frames"], document["hypotheses"], len(document["skeleton"]["joints"])
     people = [(t, person) for t, frame in enumerate(frames) for person in frame["people"]]
     tracks = [person["track"] for _, person in people]
     if unknown := set(tracks) - set(document["track_ids"]):
         raise ValueError(f"{unknown.pop()!a:.40} is not among the track ids")
     shapes = {"joints": (h, j, 3), "score": (h,), "chosen": (), "spread": (j,)}
-    fields = {
+    fields: dict[str, Any] = {
         name: np.zeros((len(people), *shape), int if name == "chosen" else float) for name, shape in shapes.items()
     }
     for row, (t, person) in enumerate(people):
@@ -170,6 +171,8 @@ def _rows(document: dict[str, Any]) -> dict[str, ndarray]:
                 raise ValueError(f"frame {frames[t]['number']}: {name} has shape {value.shape}, not {shapes[name]}")
             array[row] = value
     filled = _column([person.get("filled", False) for _, person in people], bool)
+    known = bool(people) and all("contact" in person for _, person in people)
+    fields["contact"] = _column([person["contact"] for _, person in people], bool) if known else None
     return in_order(frame=_column([t for t, _ in people], int), track=_column(tracks, int), filled=filled, **fields)
 
 

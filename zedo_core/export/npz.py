@@ -5,6 +5,7 @@ t frames, p people, h hypotheses, j joints, c cameras (1 for all frames, or t):
     joints                  (t, p, h, j, 3) m in camera axes with the root's translation, NaN where absent
     score, chosen, spread   (t, p, h); (t, p), -1 where absent; (t, p, j) m
     filled, doubtful        (t, p): interpolated in a gap; unreliable, which is only for readers of the file
+    contact                 (t, p, 2): whether the left and the right foot stand; left out if unknown
     K, image_size           (c, 3, 3) px; (c, 2) width and height in px, 0 where unknown
     distortion              (c, n) in OpenCV's order, NaN beyond a camera's last coefficient
     R_cam_from_world, t_cam_from_world   (c, 3, 3); (c, 3) m; NaN where unknown
@@ -51,7 +52,15 @@ from zedo_core.types import Poses, Provenance, in_order
 SUFFIX = ".npz"
 
 # Values where a person is absent.
-_ABSENT = {"joints": np.nan, "score": np.nan, "chosen": -1, "spread": np.nan, "filled": False, "doubtful": False}
+_ABSENT = {
+    "joints": np.nan,
+    "score": np.nan,
+    "chosen": -1,
+    "spread": np.nan,
+    "filled": False,
+    "doubtful": False,
+    "contact": False,
+}
 _LARGE = ("joints", "score", "spread")  # read row by row
 _EXTRINSICS = ("R_cam_from_world", "t_cam_from_world")
 _PROVENANCE = ("method", "weights", "weights_sha256", "version")
@@ -64,8 +73,9 @@ def write(poses: Poses, path: Path) -> None:
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 npy.write_array(file, np.asanyarray(entry), allow_pickle=False)
         for name, absent in _ABSENT.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                write_rows(file, poses, getattr(poses, name), absent)
+            if (values := getattr(poses, name)) is not None:
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                    write_rows(file, poses, values, absent)
 
 
 def read(path: Path) -> Poses:
@@ -94,15 +104,16 @@ def read(path: Path) -> Poses:
 
 
 def _rows(entries: Mapping[str, ndarray], path: Path) -> dict[str, ndarray]:
-    """The fields of the rows; older files lack `filled`."""
+    """The fields of the rows; older files lack `filled` and `contact`."""
     chosen, ids = entries["chosen"], entries["track_ids"]
     if chosen.shape != entries["frame_numbers"].shape + ids.shape or chosen.min(initial=-1) < -1:
         raise ValueError("frame_numbers, track_ids and chosen do not match")
     present = np.asarray(chosen >= 0)
     frame, person = np.nonzero(present)
     filled = entries.get("filled", np.zeros(present.shape, bool))[present]
+    contact = entries["contact"][present] if "contact" in entries else None
     values = read_rows(path, _LARGE, present)
-    return in_order(frame=frame, track=ids[person], chosen=chosen[present], filled=filled, **values)
+    return in_order(frame=frame, track=ids[person], chosen=chosen[present], filled=filled, contact=contact, **values)
 
 
 def _clip_entries(poses: Poses) -> dict[str, Any]:

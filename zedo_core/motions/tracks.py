@@ -85,14 +85,14 @@ def fill_gaps(poses: Poses, longest_gap_s: float = FILL_S) -> Poses:
         for rows in (track.start + np.flatnonzero(known[track]),)
         for i in np.flatnonzero(_fillable(poses.frame, rows, times_s, longest_gap_s)).tolist()
     ]
-    fields = {name: getattr(poses, name) for name in poses.PER_ROW}
+    fields = {name: array for name in poses.PER_ROW if (array := getattr(poses, name)) is not None}
     rows = {name: np.concatenate([array, *(gap[name] for gap in gaps)]) for name, array in fields.items()}
     return replace(poses, **in_order(**rows))
 
 
 def _fillable(
     frame: Int[ndarray, " n"], rows: Int[ndarray, " k"], times_s: Float[ndarray, " t"], longest_gap_s: float
-) -> Bool[ndarray, " k-1"]:
+) -> Bool[ndarray, " g"]:
     """After which of a track's known rows there is a short gap that contains no rows with unknown joints."""
     is_gap, is_short = np.diff(frame[rows]) > 1, np.diff(times_s[frame[rows]]) <= longest_gap_s
     return np.asarray(is_gap & is_short & (np.diff(rows) == 1))  # rows with unknown joints are not replaced
@@ -120,6 +120,7 @@ def _fill(
         "chosen": np.zeros(len(frame), poses.chosen.dtype),
         "spread": np.tile(spread, (len(frame), 1)),
         "filled": np.ones(len(frame), bool),
+        "contact": np.zeros((len(frame), 2), bool),
     }
 
 

@@ -62,7 +62,7 @@ def infer(
 
     `camera` is a Camera, a matrix K or a calibration file, `fov` the horizontal field of view in degrees; without both,
     EXIF data or a guess tell the focal length. `fps` is the rate of frames in memory. `options` are fields of
-    `InferRequest`, such as `hypotheses`, `detector`, `method`, `smooth` and `heights`, with its defaults. Files are
+    `InferRequest`, such as `hypotheses`, `detector`, `method`, `motion` and `heights`, with its defaults. Files are
     written into the folder `out` only; see `zedo infer`. InputError for an unknown option; for the others see
     `zedo_core.pipeline.run.infer`.
     """

@@ -265,5 +265,9 @@ def recorded(frames: list[LiveFrame], fps: float | None) -> tuple[Poses, Keypoin
 
 def _one_below_the_other(clips: list[Poses] | list[Keypoints]) -> dict[str, ndarray]:
     """The rows of clips of one frame each as those of one clip."""
-    rows = {name: np.concatenate([getattr(clip, name) for clip in clips]) for name in clips[0].PER_ROW}
+    rows = {
+        name: np.concatenate([getattr(clip, name) for clip in clips])
+        for name in clips[0].PER_ROW
+        if getattr(clips[0], name) is not None
+    }
     return in_order(**rows | {"frame": np.repeat(np.arange(len(clips)), [len(clip) for clip in clips])})

@@ -11,12 +11,12 @@ from zedo_core.keypoints.filters import check_people
 from zedo_core.lifting import load_lifter
 from zedo_core.methods import Lifter, get_method
 from zedo_core.motions.height import check_heights
+from zedo_core.motions.motion import check_motion
 from zedo_core.motions.select import check_choice
-from zedo_core.motions.smooth import strength_of
 from zedo_core.motions.tracks import check_fill
 from zedo_core.motions.upright import parse_up
 from zedo_core.nets.device import find_device
-from zedo_core.pipeline.request import FOCAL_WAYS, PosesRequest, Settings
+from zedo_core.pipeline.request import FOCAL_WAYS, SIDES, PosesRequest, Settings
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,10 @@ def check_request(request: PosesRequest) -> None:
         raise InputError(f"expected 1 to {most} hypotheses, got {request.hypotheses}")
     if request.focal not in FOCAL_WAYS:
         raise InputError(f"expected a focal length by {' or '.join(FOCAL_WAYS)}, got '{request.focal}'")
+    if request.sides not in SIDES:
+        raise InputError(f"expected sides to {' or '.join(SIDES)}, got '{request.sides}'")
     check_choice(request.choice)
-    strength_of(request.smooth)
+    check_motion(request.motion)
     check_fill(request.fill_s)
     if request.heights is not None:
         check_heights(request.heights)

@@ -15,6 +15,7 @@ from zedo_core.errors import InputError
 from zedo_core.keypoints import holds_keypoints, read_keypoints
 from zedo_core.keypoints.filters import filter_frames, filter_numbers, filter_people
 from zedo_core.motions.height import check_ids
+from zedo_core.motions.sides import mend_sides
 from zedo_core.motions.tracks import join_tracks
 from zedo_core.pipeline.models import Models
 from zedo_core.pipeline.request import PosesRequest
@@ -34,6 +35,7 @@ class Observed:
     keypoints: Keypoints
     detected: Detected | None = None
     follows: bool = True  # whether an id is the same person in all frames
+    mended: int = 0  # rows whose left and right were exchanged
 
 
 def open_input(request: PosesRequest) -> Source | None:
@@ -71,7 +73,10 @@ def observe(
     keypoints = filter_people(keypoints, request.person, request.max_people)
     if request.heights is not None:
         check_ids(request.heights, keypoints.track_ids)
-    return replace(observed, keypoints=keypoints)
+    if not observed.follows or request.sides == "keep":
+        return replace(observed, keypoints=keypoints)
+    keypoints, mended = mend_sides(keypoints)
+    return replace(observed, keypoints=keypoints, mended=int(mended.sum()))
 
 
 def cameras_of(request: PosesRequest, keypoints: Keypoints, source: Source | None) -> tuple[Camera, ...]:

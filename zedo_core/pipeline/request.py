@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zedo_core.methods import DEFAULT_METHOD
-from zedo_core.motions import DEFAULT_CHOICE, DEFAULT_SMOOTHING, FILL_S
+from zedo_core.motions import DEFAULT_CHOICE, DEFAULT_MOTION, FILL_S
 
 if TYPE_CHECKING:
     from zedo_core.camera import CameraChoice
     from zedo_core.motions.height import Heights
     from zedo_core.source.cut import Cut
 
+SIDES = ("mend", "keep")
 FOCAL_WAYS = ("guess", "estimate")  # of what to do where nothing tells the focal length
 
 
@@ -47,8 +48,9 @@ class PosesRequest(Settings):
     keypoints: Path | None = None  # saved keypoints of the pictures in `input`, instead of the detector
     redetect: bool = False  # make stored detections anew
     image_size: tuple[int, int] | None = None  # (width, height) in pixels, for keypoint files that do not say it
+    sides: str = "mend"  # left and right that the detector exchanged for some frames: mend, or keep
     choice: str = DEFAULT_CHOICE  # among the hypotheses: best, track or mean
-    smooth: str = DEFAULT_SMOOTHING  # over time: off, light or strong
+    motion: str = DEFAULT_MOTION  # over time: off, light, strong or full; see zedo_core.motions.motion
     fill_s: float = FILL_S  # longest gap of a track in which poses are made up
     focal: str = "guess"  # where nothing tells it: guess, or estimate it from the people
     heights: Heights | None = None  # of the people in metres, where known
@@ -78,6 +80,7 @@ class InferReport:
     """What came out of one input. Times in seconds, errors in pixels.
 
     `poses` counts people in frames, of which `doubtful` are not to be trusted and `filled` were made up in gaps;
+    `mended` counts people in frames whose left and right were exchanged;
     `reused` counts frames whose detections were there before (None where no detector was asked), `damaged` says which
     pictures were left out and why.
     """
@@ -90,6 +93,7 @@ class InferReport:
     poses: int
     doubtful: int
     filled: int
+    mended: int
     camera: str
     focal_px: float
     reprojection_px: float

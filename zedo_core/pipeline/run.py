@@ -89,10 +89,12 @@ def lifted(
             cameras = _with_focal(request, observed.keypoints, cameras, models.lifter, on_progress)
     with clock("lift"):
         poses = _lifted(request, observed.keypoints, cameras, models.lifter, on_progress)
+    with clock("motion"):
         moving = motion(
             poses,
+            observed.keypoints,
+            mode=request.motion,
             choice=request.choice,
-            smooth=request.smooth,
             fill_s=request.fill_s,
             heights=request.heights,
             up=request.up,
@@ -211,6 +213,7 @@ def _report(
         poses=len(poses),
         doubtful=int(poses.doubtful.sum()),
         filled=int(poses.filled.sum()),
+        mended=observed.mended,
         camera=_sources(poses.cameras),
         focal_px=float(np.mean([camera.fx for camera in poses.cameras])),
         reprojection_px=mean_reprojection_px(poses, observed.keypoints),

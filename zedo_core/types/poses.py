@@ -57,6 +57,7 @@ class DensePoses:
     chosen: Int[ndarray, "t p"]
     spread: Float[ndarray, "t p j"]
     filled: Bool[ndarray, "t p"]
+    contact: Bool[ndarray, "t p 2"] | None
     best: Float[ndarray, "t p j 3"]
     track_ids: Int[ndarray, " p"]
 
@@ -74,7 +75,7 @@ class Poses(Rows):
     error of each hypothesis in metres (higher is better), `chosen` the index of the selected one, `spread` the expected
     error of each joint in metres (root mean square, relative to the root); score and spread are NaN where a method does
     not estimate them. `cameras` holds one camera for all frames or one per frame. `filled` marks poses that were
-    interpolated across a gap.
+    interpolated across a gap. `contact` tells whether the left and the right foot stand; None where nobody asked.
     """
 
     joints: Float[ndarray, "n h j 3"]
@@ -84,8 +85,9 @@ class Poses(Rows):
     filled: Bool[ndarray, " n"]
     cameras: tuple[Camera, ...]
     provenance: Provenance
+    contact: Bool[ndarray, "n 2"] | None = None
 
-    PER_ROW: ClassVar[tuple[str, ...]] = ("frame", "track", "joints", "score", "chosen", "spread", "filled")
+    PER_ROW: ClassVar[tuple[str, ...]] = ("frame", "track", "joints", "score", "chosen", "spread", "filled", "contact")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -94,6 +96,8 @@ class Poses(Rows):
         shapes = [array.shape for array in (self.joints, self.score, self.chosen, self.spread, self.filled)]
         if shapes != [(n, h, j, 3), (n, h), (n,), (n, j), (n,)]:
             raise InputError(f"poses: arrays of shapes {shapes} do not fit {n} rows of {self.skeleton.name}")
+        if self.contact is not None and self.contact.shape != (n, 2):
+            raise InputError(f"poses: expected contacts ({n}, 2), got {self.contact.shape}")
         if len(self.cameras) not in (1, t):
             raise InputError(f"poses: expected 1 or {t} cameras, got {len(self.cameras)}")
         if n and not 0 <= self.chosen.min() <= self.chosen.max() < h:
@@ -137,6 +141,7 @@ class Poses(Rows):
             chosen=self.scatter(self.chosen, -1),
             spread=self.scatter(self.spread, np.nan),
             filled=self.scatter(self.filled, False),
+            contact=None if self.contact is None else self.scatter(self.contact, False),
             best=self.scatter(self.best, np.nan),
             track_ids=self.track_ids,
         )
@@ -152,6 +157,10 @@ class Poses(Rows):
             "filled": self.filled.astype(int),
             "doubtful": self.doubtful.astype(int),
         }
+        if self.contact is not None:
+            feet = [[name.startswith(f"{side}_") for name in self.skeleton.joints] for side in ("left", "right")]
+            ankles = [name.endswith("_ankle") for name in self.skeleton.joints]
+            columns["contact"] = (self.contact.astype(int) @ np.array(feet, int)) * np.array(ankles, int)
         return long_table(self, np.asarray(np.isfinite(best).all(-1)), columns)
 
     def to_dataframe(self) -> pandas.DataFrame:
