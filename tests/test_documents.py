@@ -25,6 +25,7 @@ QUICK_OPTIONS = {
     "sample": ("--count", "4", "--steps", "3"),
     "train prior": ("--steps", "2", "--batch", "8", "--check-every", "0"),
     "train erd": ("--steps", "2", "--batch", "8", "--regressors", "1", "--regressor-steps", "2", "--check-every", "0"),
+    "train diff3dhpe": ("--steps", "2", "--batch", "2", "--width", "8", "--depth", "1", "--check-windows", "2"),
     "train clusters": ("--hypo", "1,10"),
     "demo": ("--hypo", "1"),
 }

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 from infer_cases import demo_keypoints
+from train_cases import synthetic_motions
 
 import zedo_core as zedo
 
@@ -34,6 +36,22 @@ def test_motion_accuracy(shared: Path) -> None:
     light, full = (float(error) for error in re.findall(r"px, \w+ +([\d.]+)", output))
     assert full < light
     assert output.count("bones 0.0 %") == 1
+
+
+def test_erd_table(tmp_path: Path) -> None:
+    """A line for each lifter, features and root, with the errors of P_0 to P_K, of which one is the best."""
+    file, motions = tmp_path / "motions.npz", synthetic_motions()
+    np.savez(file, positions=motions.positions, offsets=[0, 20, 40, 60], split=["train", "train", "test"])
+    (tmp_path / "cameras.json").write_text('{"a": {"fx": 900, "fy": 900, "cx": 320, "cy": 240}}')
+    sizes = ("--steps", 2, "--batch", 8, "--regressors", 2, "--regressor-steps", 2, "--poses", 5)
+    words = ("--paper", "--features", "delta,cat", "--cameras", tmp_path / "cameras.json", "--noise", "1", *sizes)
+    output = run("erd_table.py", file, *words)
+    rows = re.findall(r"linear pca 0 noise 1 (\w+) root (\w+): ([\d.*]+) ([\d.*]+) ([\d.*]+)\n", output)
+    assert [row[:2] for row in rows] == [(f, r) for f in ("delta", "cat") for r in ("known", "fitted")]
+    assert all(sum(error.endswith("*") for error in row[2:]) == 1 for row in rows)
+    assert len({row[2].rstrip("*") for row in rows}) == 1  # the same lifter
+    row = run("erd_table.py", file, "--from", "erd", "--noise", "0", "--root", "fitted", *sizes)
+    assert 10 < float(row.split(": ")[1].split()[0].rstrip("*")) < 200  # poses unlike those that it was trained on
 
 
 def test_compare_with_reference(shared: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from zedo_core.camera import Camera
 from zedo_core.diffusion.sde import SubVP
 from zedo_core.errors import CameraError, DeviceError, InputError, WeightsError, ZedoError
 from zedo_core.lifting import lift, load_lifter
-from zedo_core.methods.zedo.calibration import expected_joint_error, expected_pose_error
+from zedo_core.methods.zedo.calibration import PRIOR_ALONE
 from zedo_core.methods.zedo.initial_poses import load_initial_poses, save_initial_poses
 from zedo_core.methods.zedo.lifter import ZedoLifter
 from zedo_core.methods.zedo.loading import load as load_zedo
@@ -373,9 +373,9 @@ def test_a_person_with_three_joints_is_dropped(lifter: ZedoLifter) -> None:
 )
 def test_the_spread_is_the_expected_error_of_a_joint(seen: bool, measured: dict[float, float]) -> None:
     """Measured root mean square errors of joints by the spread of their hypotheses, on held-out motions (mm)."""
-    found = expected_joint_error(np.array([list(measured)]) / 1000, np.full((1, len(measured)), seen))
+    found = PRIOR_ALONE.joint_error(np.array([list(measured)]) / 1000, np.full((1, len(measured)), seen))
     np.testing.assert_allclose(found[0], np.array(list(measured.values())) / 1000, rtol=0.12)
-    assert expected_joint_error(np.zeros((1, 2)), np.full((1, 2), seen)).tolist() == [[0, 0]]
+    assert PRIOR_ALONE.joint_error(np.zeros((1, 2)), np.full((1, 2), seen)).tolist() == [[0, 0]]
 
 
 @pytest.mark.parametrize(
@@ -390,5 +390,5 @@ def test_the_spread_is_the_expected_error_of_a_joint(seen: bool, measured: dict[
 def test_the_score_is_the_expected_error_of_a_pose(unseen: int, measured: dict[float, float]) -> None:
     """Measured mean joint errors of chosen poses by quantiles of their residuals, on held-out motions (mm)."""
     seen = np.arange(17)[None] >= unseen
-    found = expected_pose_error(np.array([list(measured)]) / 1000, seen)
+    found = PRIOR_ALONE.pose_error(np.array([list(measured)]) / 1000, seen)
     np.testing.assert_allclose(found[0], np.array(list(measured.values())) / 1000, rtol=0.1)

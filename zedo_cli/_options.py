@@ -82,7 +82,7 @@ Seed = Annotated[
 ]
 Method = Annotated[
     str,
-    typer.Option("--method", help="Lifting method: zedo or erd.", metavar="NAME", rich_help_panel=LIFTING),
+    typer.Option("--method", help="Lifting method: zedo, erd or diff3dhpe.", metavar="NAME", rich_help_panel=LIFTING),
 ]
 Weights = Annotated[
     str | None,

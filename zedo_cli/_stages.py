@@ -49,8 +49,14 @@ def summarise(report: InferReport) -> None:
     table.add_row("poses", f"{report.poses} ({report.doubtful} doubtful, {report.filled} interpolated in gaps)")
     if report.mended:
         table.add_row("sides", f"left and right exchanged back in {report.mended} poses (see --sides)")
+    if report.cuts:
+        table.add_row("views", f"{report.cuts + 1} shots; nobody keeps their id from one to the next")
+    if report.camera_moves:
+        table.add_row("ground", "the camera moves, so feet are not held (see --ground)")
     table.add_row("hypotheses", str(report.hypotheses))
     table.add_row("camera", f"f = {report.focal_px:.0f} px, {report.camera}")
+    if report.people:
+        table.add_row("up", report.up)
     table.add_row("reprojection", f"{report.reprojection_px:.1f} px" if report.people else "no people found")
     table.add_row("time", ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items()))
     console.print(table)

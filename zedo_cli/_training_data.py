@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +13,7 @@ from zedo_core.errors import InputError
 
 if TYPE_CHECKING:
     from zedo_core.data.mixture import Mixture
+    from zedo_core.data.pairs import Pairs
     from zedo_core.data.training import DataSource
     from zedo_core.skeleton import Skeleton
 
@@ -41,11 +44,9 @@ def read_data(
     data: list[str], skeleton: Skeleton, split: str | None, scale: float | None, up: str | None
 ) -> tuple[Mixture, tuple[DataSource, ...]]:
     """Read all data with its weights, and print a note for each source."""
-    from zedo_core.data.training import load_mixture, parse_weighted_path
+    from zedo_core.data.training import load_mixture
 
-    if "" in data:
-        raise InputError("--data: expected a path, got an empty string")
-    parts = [parse_weighted_path(text) for text in data]
+    parts = _weighted(data, "--data")
     with progress() as bars:
         bar = bars.add_task("reading", total=None, unit="files")
         mixture, sources = load_mixture(
@@ -56,8 +57,31 @@ def read_data(
             up=up,
             on_file=lambda done, total: bars.update(bar, completed=done, total=total),
         )
+    _say_sources(sources)
+    return mixture, sources
+
+
+def read_pairs(pairs: list[str], skeleton: Skeleton, split: str | None) -> tuple[Pairs, tuple[DataSource, ...]]:
+    """Read all pairs with their weights, and print a note for each source."""
+    from zedo_core.data.pairs import load_pairs
+
+    recorded, sources = load_pairs(_weighted(pairs, "--pairs"), skeleton, split)
+    _say_sources(sources)
+    return recorded, sources
+
+
+def _weighted(texts: list[str], option: str) -> list[tuple[Path, float]]:
+    from zedo_core.data.training import parse_weighted_path
+
+    if "" in texts:
+        raise InputError(f"{option}: expected a path, got an empty string")
+    return [parse_weighted_path(text, option) for text in texts]
+
+
+def _say_sources(sources: Sequence[DataSource]) -> None:
     for source in sources:
-        skipped = f", {source.damaged} damaged files left out" if source.damaged else ""
+        what = "files" if source.kind == "bvh" else "frames without finite values"
+        skipped = f", {source.damaged} {what} left out" if source.damaged else ""
+        skipped += f", {source.note}" if source.note else ""
         counts = f"{source.frames} poses in {source.sequences} sequences{skipped}"
         say(f"{source.path} ({source.kind}): {counts}, weight {source.weight:g}")
-    return mixture, sources

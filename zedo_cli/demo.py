@@ -33,6 +33,7 @@ def demo(
         device=device,
         seed=seed,
         figure=True,
+        formats=(*InferRequest.formats, "html"),
     )
     with shown_stages() as on_progress:
         report = infer(request, on_progress)

@@ -77,7 +77,7 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Measure accuracy on a data set with ground truth, and write tables, plots and JSON to --out."""
-    from zedo_core.evaluate import EvalRequest, as_json, tables, write_report
+    from zedo_core.evaluate import EvalRequest, as_json, left_out, tables, write_report
     from zedo_core.evaluate import evaluate as run
 
     noise_px, detector_noise = _parse_noise(noise)
@@ -115,8 +115,8 @@ def evaluate(
         alert("info", f"part {shard} is done; the last part writes the report (or run again with --resume)")
         return
     files = write_report(result, out)
-    if result.samples.left_out:
-        alert("info", f"{result.samples.left_out} samples were left out: values missing or not finite")
+    for note in left_out(result):
+        alert("info", note)
     for table in tables(result):
         print_table(table)
     for file in files:

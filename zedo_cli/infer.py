@@ -52,8 +52,9 @@ def infer(
         list[Path],
         typer.Argument(
             metavar="INPUT",
-            help="Pictures, videos, folders of pictures, files or folders of keypoints, patterns such as "
-            "'clips/*.mp4', or - for keypoints from standard input. With several inputs, the results of each are in "
+            help="Pictures, videos, folders of pictures, files or folders of keypoints, FOLDER:PATTERN for one of "
+            "several sequences, patterns such as 'clips/*.mp4', or - for keypoints from standard input. With several "
+            "inputs, the results of each are in "
             "OUT/NAME.",
             parser=parse_path,
         ),
@@ -90,8 +91,17 @@ def infer(
         str | None,
         typer.Option(
             "--image-size",
-            help="Size of the pictures, for keypoint files without it.",
+            help="Size of the pictures, for keypoint files that do not state it.",
             metavar="WxH",
+            rich_help_panel=INPUT,
+        ),
+    ] = None,
+    skeleton: Annotated[
+        str | None,
+        typer.Option(
+            "--skeleton",
+            help="Joint set of keypoint files that do not say it: a name such as coco-17, or a JSON file.",
+            metavar="NAME|FILE",
             rich_help_panel=INPUT,
         ),
     ] = None,
@@ -131,6 +141,15 @@ def infer(
             rich_help_panel=PEOPLE,
         ),
     ] = None,
+    body: Annotated[
+        Path | None,
+        typer.Option(
+            "--body",
+            help="TOML or JSON file with measured segments in metres, such as thigh = 0.43.",
+            metavar="FILE",
+            rich_help_panel=PEOPLE,
+        ),
+    ] = None,
     method: Method = InferRequest.method,
     hypo: Hypo = InferRequest.hypotheses,
     preset: Preset = None,
@@ -166,6 +185,15 @@ def infer(
             rich_help_panel=MOTION,
         ),
     ] = InferRequest.motion,
+    ground: Annotated[
+        str,
+        typer.Option(
+            "--ground",
+            help="Hold standing feet still on level floors: auto (unless the camera moves), on or off.",
+            metavar="WORD",
+            rich_help_panel=MOTION,
+        ),
+    ] = InferRequest.ground,
     fill: Annotated[
         float,
         typer.Option(
@@ -204,6 +232,7 @@ def infer(
     """
     from zedo_core.export import parse_formats
     from zedo_core.motions.height import parse_heights
+    from zedo_core.motions.segments import read_segments
     from zedo_core.pipeline.batch import expand
 
     request = InferRequest(
@@ -219,15 +248,18 @@ def infer(
         redetect=redetect,
         camera=camera_choice(camera, fx, fy, cx, cy, fov),
         image_size=_parse_size(image_size),
+        skeleton=skeleton,
         weights=weights,
         device=device,
         seed=seed,
         sides=sides,
         choice=choose,
         motion=motion,
+        ground=ground,
         fill_s=fill,
         focal=focal,
         heights=None if height is None else parse_heights(height),
+        segments=None if body is None else read_segments(body),
         up=up,
         formats=parse_formats(format),
         method=method,

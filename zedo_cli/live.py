@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zedo_cli._options import (
+    MOTION,
     OUTPUT,
     Camera,
     Cx,
@@ -68,6 +69,15 @@ def live(
     weights: Weights = None,
     device: Device = LiveRequest.device,
     seed: Seed = LiveRequest.seed,
+    motion: Annotated[
+        str,
+        typer.Option(
+            "--motion",
+            help="Over time: full (bodies of about fixed bones, as far as the frames before tell) or off.",
+            metavar="NAME",
+            rich_help_panel=MOTION,
+        ),
+    ] = LiveRequest.motion,
     show: Annotated[bool, typer.Option("--show", help="Show a window; q stops.", rich_help_panel=OUTPUT)] = False,
     record: Annotated[
         Path | None,
@@ -101,6 +111,7 @@ def live(
         iterations=iterations,
         device=device,
         seed=seed,
+        motion=motion,
         seconds=seconds,
         record=record,
     )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zedo_cli._options import Json, Quiet, parse_path
 from zedo_cli._output import print_json, say
 from zedo_core.errors import InputError
+
+if TYPE_CHECKING:
+    from zedo_core.methods.method import Publication
 
 
 def publish(
@@ -38,39 +42,40 @@ def publish(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Check a weights folder and upload prior.safetensors, prior.json, clusters.npz and a model card.
+    """Check a weights folder and upload a prior with its initial poses, or networks of ERD, and a model card.
 
     The card is the folder's README.md, or is generated from the record of the training.
     """
     from zedo_core import weights as hub
-    from zedo_core.methods.zedo.card import model_card
-    from zedo_core.methods.zedo.initial_poses import INITIAL_POSES_FILE, load_initial_poses
-    from zedo_core.methods.zedo.prior import CONFIG_FILE, PRIOR_FILE, load_prior
 
-    if not folder.is_dir():
-        raise InputError(f"{folder}: expected a weights folder from 'zedo train prior'")
-    prior, sets = load_prior(folder), load_initial_poses(folder)
+    contents = _publication_of(folder)(folder, licence or "other", terms)
     existing = hub.read_card(folder)
     if existing is not None and (licence or terms):
         raise InputError(
             f"{folder / hub.CARD_FILE}: is used as the model card; give licence and terms there, or remove it"
         )
-    card = existing or model_card(
-        name=prior.name,
-        joints=prior.skeleton.name,
-        weights=sum(value.numel() for value in prior.net.parameters()),
-        initial_poses=tuple(sets),
-        training=hub.read_training(folder),
-        licence=licence or "other",
-        terms=terms,
-    )
+    card = existing or contents.card
     if dry_run:
         typer.echo(card, nl=False)
         return
-    files = [folder / name for name in (PRIOR_FILE, CONFIG_FILE, INITIAL_POSES_FILE)]
-    done = hub.publish(files, card, repo, private=private, endpoint=endpoint, token=token)
+    done = hub.publish(list(contents.files), card, repo, private=private, endpoint=endpoint, token=token)
     say(f"published to {done.repo} at {done.commit}")
     if as_json:
         print_json(done)
     else:
         typer.echo(done.url)
+
+
+def _publication_of(folder: Path) -> Callable[[Path, str, str | None], Publication]:
+    """The function of the method whose weights lie in the folder."""
+    from zedo_core.methods import methods
+
+    known = [method for method in methods().values() if method.publication]
+    found = [method.publication for method in known if (folder / method.weights_file).exists()]
+    if len(found) != 1 or found[0] is None:
+        names = ", ".join(method.weights_file for method in known)
+        raise InputError(
+            f"{folder}: expected a weights folder from 'zedo train' with one of {names}, found "
+            f"{'several' if found else 'none'}"
+        )
+    return found[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,15 +12,18 @@ import typer
 from zedo_cli._options import Device, Json, OutDir, Quiet
 from zedo_cli._output import print_json, progress, say, set_quiet
 from zedo_cli._training_data import DATA, Data, Joints, Scale, Split, Up, read_data
+from zedo_cli.train_diff3dhpe import diff3dhpe
+from zedo_cli.train_erd import erd
 from zedo_core.errors import InputError
 
 if TYPE_CHECKING:
     from zedo_core.methods.zedo.prior import Prior
     from zedo_core.methods.zedo.training import TrainOptions
-    from zedo_core.nets.lifter import LifterConfig
     from zedo_core.train.record import TrainProgress
 
-app = typer.Typer(no_args_is_help=True, help="Train a pose prior, choose its initial poses, or train ERD.")
+app = typer.Typer(no_args_is_help=True, help="Train a pose prior, choose its initial poses, or train ERD or Diff3DHPE.")
+app.command()(erd)
+app.command()(diff3dhpe)
 
 
 @dataclass(frozen=True)
@@ -153,128 +156,6 @@ def prior(
     say(f"prior written to {out}")
     if as_json and is_main:
         print_json({"out": out, **record})
-
-
-@app.command()
-def erd(
-    data: Data,
-    out: OutDir,
-    net: Annotated[str, typer.Option(help="Lifting network.", metavar="linear|lcn|semgcn")] = "linear",
-    paper: Annotated[
-        bool, typer.Option("--paper", help="Its sizes and normalisation as published: a single pose, no mixture.")
-    ] = False,
-    width: Annotated[
-        int | None,
-        typer.Option(help="Width of the hidden layers, or channels of a joint.", min=1),
-    ] = None,
-    blocks: Annotated[int | None, typer.Option(help="Residual blocks of two layers.", min=1)] = None,
-    modes: Annotated[int | None, typer.Option(help="Poses of the mixture.", min=1)] = None,
-    pca: Annotated[
-        int, typer.Option(help="Principal components of the 2D input of linear; 0 for none, 30 in the paper.", min=0)
-    ] = 0,
-    noise: Annotated[
-        float, typer.Option(help="Strength of the noise: 1 is like a detector's, 0 is exact.", min=0, max=10)
-    ] = 1.0,
-    steps: Annotated[int, typer.Option(help="Number of steps of the lifter.", min=1)] = 60_000,
-    batch: Annotated[int, typer.Option(help="Poses per step and process.", min=2)] = 256,
-    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.", min=0)] = 8e-4,
-    precision: Annotated[
-        str, typer.Option(help="fp32, or bf16 for a GPU or a CPU that computes in it.", metavar="NAME")
-    ] = "fp32",
-    regressors: Annotated[int, typer.Option(help="Residual regressors to train; the best number is kept.")] = 10,
-    features: Annotated[
-        str, typer.Option(help="What the regressors see.", metavar="delta|proj|cat|catproj|ori")
-    ] = "delta",
-    regressor_steps: Annotated[int, typer.Option(help="Number of steps of each regressor.", min=1)] = 2000,
-    check_every: Annotated[int, typer.Option(help="Steps between validations by lifting; 0 for none.", min=0)] = 4000,
-    check_poses: Annotated[int, typer.Option(help="Held-out poses to lift for validation.", min=1)] = 1000,
-    held_out: Annotated[float, typer.Option(help="Fraction of the sequences held out.", min=0.0, max=1.0)] = 0.06,
-    seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same result.", min=0)] = 0,
-    start: Annotated[
-        str | None,
-        typer.Option("--from", help="Start from these weights, which need the same sizes.", metavar="NAME|PATH"),
-    ] = None,
-    split: Split = None,
-    skeleton: Joints = None,
-    scale: Scale = None,
-    up: Up = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Resume the same run in --out.")] = False,
-    save_every: Annotated[float, typer.Option("--save-every", help="Seconds between saved states.", min=0)] = 120.0,
-    device: Device = "auto",
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
-    """Train lifting networks for --method erd and write erd.safetensors, erd.json, curves and a record to --out.
-
-    They learn from poses under random cameras, with noise like that of detectors. For several GPUs:
-    torchrun --nproc-per-node N -m zedo_cli train erd ...
-    """
-    from zedo_core import weights as hub
-    from zedo_core.methods.erd.regressors import DescentOptions
-    from zedo_core.methods.erd.stages import steps_of, train_erd
-    from zedo_core.methods.erd.training import LifterOptions
-    from zedo_core.methods.erd.weights import load_weights
-    from zedo_core.nets.device import find_device
-    from zedo_core.skeleton import H36M17
-    from zedo_core.skeleton.files import find_skeleton
-    from zedo_core.train.noise import TRAINING
-    from zedo_core.train.ranks import Ranks
-
-    is_main = Ranks.from_environment().is_main
-    if not is_main:
-        set_quiet(True)
-    common: dict[str, Any] = {"batch": batch, "precision": precision, "seed": seed, "learning_rate": learning_rate}
-    lifter = LifterOptions(
-        **common,
-        lifter=_lifter_sizes(net, paper, width=width, blocks=blocks, modes=modes, components=pca),
-        noise=replace(TRAINING, strength=noise),
-        steps=steps,
-        held_out=held_out,
-        check_every=check_every,
-        check_poses=check_poses,
-    )
-    descent = DescentOptions(**common, regressors=regressors, features=features, steps=regressor_steps)
-    torch_device = find_device(device)
-    mixture, sources = read_data(data, find_skeleton(skeleton) if skeleton else H36M17, split, scale, up)
-    with progress() as bars:
-        bar = bars.add_task("training", total=steps_of(lifter, descent), unit="steps")
-
-        def show(network: str, row: TrainProgress) -> None:
-            text = f"{network}: loss {row.loss:.4f}, held out {row.validation:.4f}"
-            bars.update(bar, description=text)
-            if row.task:
-                errors = ", ".join(f"{row.task[name]:.1f}" for name in row.task)
-                say(f"{text}, step {row.step}: MPJPE and PA-MPJPE {errors} mm (exact, then with noise)")
-
-        record = train_erd(
-            mixture,
-            out,
-            lifter,
-            descent,
-            device=torch_device,
-            start=load_weights(hub.find_weights(start, "lifter")) if start is not None else None,
-            sources=[asdict(source) for source in sources],
-            resume=resume,
-            save_every_s=save_every,
-            on_row=show,
-            on_step=lambda step: bars.update(bar, completed=step),
-        )
-    say(f"weights written to {out}")
-    if as_json and is_main:
-        print_json({"out": out, **record})
-
-
-def _lifter_sizes(net: str, paper: bool, **sizes: int | None) -> LifterConfig:
-    """The sizes of a network, as published or ours, with others where given."""
-    from zedo_core.nets.lifter import OURS, PAPER
-
-    table = PAPER if paper else OURS
-    if net not in table:
-        raise InputError(f"--net: expected one of {', '.join(table)}, got '{net}'")
-    try:
-        return replace(table[net], **{name: size for name, size in sizes.items() if size is not None})
-    except ValueError as error:
-        raise InputError(f"--net {net}: {error}") from None
 
 
 @app.command()

@@ -54,13 +54,16 @@ def view(
     json: Json = False,
 ) -> None:
     """Create a web page with a 3D player of a result; it needs no network and works on phones."""
-    from zedo_core.export.html import page_video, write_page
+    from zedo_core.export.html import kept_video, page_video, write_page
     from zedo_core.motions.upright import upright
 
     file = find_poses(result)
     page = _page_path(file, out)
     included = None if video is None else page_video(video, page)
     poses = load_poses(file, up)
+    if included is None and (included := kept_video(poses, page)) is not None:
+        video = included.file
+        say(f"keeps the video {video.name} of the page before")
     write_page(poses, page, ghosts=hypo, video=included, title=_title(file, video))
     location = included and ("in the page" if included.embedded else f"at {included.path}")
     if included is not None and not included.embedded:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zedo_core.camera import Camera
+from zedo_core.camera import Camera, CameraChoice
 from zedo_core.errors import CameraError
 
 LENS = (-0.12, 0.05, 0.001, -0.002, 0.01)
@@ -148,3 +148,84 @@ def test_invalid_fields_are_refused(fields, match):
 def test_invalid_fields_of_view_are_refused(fov):
     with pytest.raises(CameraError, match="field of view of 1 to 170 degrees"):
         Camera.from_fov(fov, (640, 480))
+
+
+FISHEYE = replace(
+    PINHOLE, distortion=(-0.03, 0.02, -0.01, 0.003), lens="fisheye", fx=500.0, fy=510.0, cx=640.0, cy=480.0
+)
+
+
+def test_a_fisheye_lens_is_that_of_opencv():
+    rng = np.random.default_rng(0)
+    points = rng.uniform((-3, -3, 0.5), (3, 3, 2), (200, 3))
+    K, k = FISHEYE.matrix, np.array(FISHEYE.distortion)
+    expected = cv2.fisheye.projectPoints(points[:, None], np.zeros(3), np.zeros(3), K, k)[0].reshape(-1, 2)
+    np.testing.assert_allclose(FISHEYE.project(points), expected, atol=1e-6)
+    straight = FISHEYE.undistort(expected)
+    pinhole = points[:, :2] / points[:, 2:] * (500.0, 510.0) + (640.0, 480.0)
+    np.testing.assert_allclose(straight, pinhole, rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize("distortion", [(), (0.0, 0.0, 0.0, 0.0), FISHEYE.distortion])
+def test_a_fisheye_lens_is_undone_up_to_89_degrees(distortion):
+    lens = replace(FISHEYE, distortion=distortion)
+    angles = np.radians([0, 1e-6, 10, 45, 80, 88, 95, 170])
+    radius = angles * (1 + sum(k * angles ** (2 * i + 2) for i, k in enumerate(distortion)))
+    found = lens.undistort(np.stack([640 + 500 * radius, np.full_like(radius, 480)], -1))
+    expected = np.where(angles < np.radians(89), np.tan(angles), np.nan)
+    np.testing.assert_allclose((found[:, 0] - 640) / 500, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_a_fisheye_lens_has_four_coefficients():
+    with pytest.raises(CameraError, match="4 distortion coefficients of a fisheye lens, got 5"):
+        replace(FISHEYE, distortion=(0.1,) * 5)
+
+
+@pytest.mark.parametrize(
+    ("calibrated", "pictures", "axis"),
+    [
+        ((1920, 1088), (1920, 1080), "rows"),
+        ((1920, 1080), (1920, 1088), "rows"),
+        ((640, 368), (640, 360), "rows"),
+        ((1088, 1920), (1080, 1920), "columns"),
+        ((1920, 1088), (960, 540), "rows"),
+    ],
+)
+def test_the_padding_of_a_codec_does_not_count(calibrated, pictures, axis):
+    camera = Camera(fx=1500.0, fy=1500.0, cx=950.0, cy=530.0, size=calibrated, source="c.toml")
+    found = camera.resized(pictures)
+    assert found.size == pictures and f"{axis} for" in found.source and "padding of a codec" in found.source
+    factor = 0.5 if pictures == (960, 540) else 1.0
+    assert found.fx == 1500 * factor and found.cx == pytest.approx((950 + 0.5) * factor - 0.5)
+
+
+@pytest.mark.parametrize("pictures", [(1920, 1070), (1920, 1072), (1920, 1104), (1900, 1088), (1280, 1024)])
+def test_other_sizes_are_still_refused(pictures):
+    with pytest.raises(CameraError, match="expected pictures of 1920x1088 px"):
+        Camera(fx=1500.0, fy=1500.0, cx=950.0, cy=530.0, size=(1920, 1088)).resized(pictures)
+
+
+def test_an_inverse_lens_model_becomes_that_of_opencv():
+    from zedo_core.camera.calibrations._lens import inverted
+
+    truth = Camera(fx=900.0, fy=910.0, cx=640.0, cy=360.0, size=(1280, 720), distortion=(0.1, -0.05, 0.001, 0.002, 0.0))
+    grid = np.stack(np.meshgrid(np.linspace(0, 1279, 9), np.linspace(0, 719, 9)), -1).reshape(-1, 2)
+
+    def straighten(seen):
+        pixels = seen * (900.0, 910.0) + (640.0, 360.0)
+        return (truth.undistort(pixels) - (640.0, 360.0)) / (900.0, 910.0)
+
+    found = inverted(straighten, truth.matrix, truth.size, "c")
+    np.testing.assert_allclose(found, truth.distortion, atol=1e-6)
+    np.testing.assert_allclose(replace(truth, distortion=found).undistort(grid), truth.undistort(grid), atol=0.01)
+
+
+def test_a_camera_of_the_stored_size_is_stretched_with_its_pictures():
+    stored = Camera(fx=1200.0, fy=1600.0, cx=719.5, cy=539.5, size=(1440, 1080), source="c.toml")
+    (found,) = CameraChoice(camera=stored).cameras(((1920, 1080),), (), (1440, 1080))
+    assert (found.fx, found.fy, found.cx, found.cy) == (1600, 1600, 959.5, 539.5)
+    assert found.source == "c.toml, pixels made square"
+    shown = replace(stored, size=(1920, 1080), fx=1600.0, cx=959.5)
+    assert CameraChoice(camera=shown).cameras(((1920, 1080),), (), (1440, 1080)) == (shown,)
+    with pytest.raises(CameraError, match="expected pictures of 1440x1080"):
+        CameraChoice(camera=stored).cameras(((1920, 1080),))

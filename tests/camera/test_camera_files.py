@@ -122,8 +122,7 @@ def test_pose2sim_toml(write):
     # A quarter turn about z maps x to y; OpenCV's Rodrigues is exact to rounding.
     np.testing.assert_allclose(np.array(camera.R_cam_from_world), [[0, -1, 0], [1, 0, 0], [0, 0, 1]], atol=1e-15)
     assert camera.t_cam_from_world == (1.0, 2.0, 3.0)
-    with pytest.raises(CameraError, match="fisheye"):
-        read_camera(write(TOML), "cam_b")
+    assert read_camera(write(TOML), "cam_b").lens == "fisheye"
 
 
 def test_real_toml(shared):
@@ -189,8 +188,9 @@ def test_npz(tmp_path):
         ({"K": K, "size": [0, 480]}, "image size above 0"),
         ({"K": K, "width": 640}, "image size"),
         ({"K": K, "dist": [1, 2, 3]}, "distortion coefficients"),
-        ({"K": K, "distortion_model": "equidistant"}, "fisheye"),
-        ({"K": K, "fisheye": True}, "fisheye"),
+        ({"K": K, "distortion_model": "omni"}, "lens model 'omni' is not supported"),
+        ({"K": K, "fisheye": True, "dist": [0.1, 0, 0, 0, 0.2]}, "4 distortion coefficients of a fisheye lens, got 5"),
+        ({"K": K, "k4": 0.1}, "k4 without k5 and k6"),
         ({"K": K, "rotation": [1, 2], "translation": [0, 0, 0]}, "rotation: expected 3"),
         ({"K": K, "rotation": [[2, 0, 0], [0, 1, 0], [0, 0, 1]], "translation": [0, 0, 0]}, "rotation matrix"),
         ({"K": K, "rotation": [0, 0, 0], "translation": [0, 0]}, "translation: expected 3"),

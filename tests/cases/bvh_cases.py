@@ -110,6 +110,127 @@ CONVENTIONS: dict[str, tuple[Sequence[str], tuple[str, str]]] = {
         ],
         ("L", "R"),
     ),
+    "Character Creator": (
+        [
+            *("CC_Base_Hip", "CC_Base_Waist", "CC_Base_Spine02", "CC_Base_NeckTwist01", "CC_Base_Head"),
+            *(
+                f"CC_Base_{{}}_{part}"
+                for part in ("Clavicle", "Upperarm", "Forearm", "Hand", "Thigh", "Calf", "Foot", "ToeBase")
+            ),
+        ],
+        ("L", "R"),
+    ),
+    "Rigify": (
+        [
+            *("DEF-spine", "DEF-spine.001", "DEF-spine.003", "DEF-spine.004", "DEF-spine.006"),
+            *(
+                f"DEF-{part}.{{}}"
+                for part in ("shoulder", "upper_arm", "forearm", "hand", "thigh", "shin", "foot", "toe")
+            ),
+        ],
+        ("L", "R"),
+    ),
+    "VRoid": (
+        [
+            *("J_Bip_C_Hips", "J_Bip_C_Spine", "J_Bip_C_Chest", "J_Bip_C_Neck", "J_Bip_C_Head"),
+            *(
+                f"J_Bip_{{}}_{part}"
+                for part in ("Shoulder", "UpperArm", "LowerArm", "Hand", "UpperLeg", "LowerLeg", "Foot", "ToeBase")
+            ),
+        ],
+        ("L", "R"),
+    ),
+    "GENEA": (
+        [
+            *("b_root", "b_spine0", "b_spine2", "b_neck0", "b_head"),
+            *(f"b_{{}}_{part}" for part in ("shoulder", "arm", "forearm", "wrist", "upleg", "leg", "foot", "toes")),
+        ],
+        ("l", "r"),
+    ),
+    "SMPL": (
+        [
+            *("m_avg_Pelvis", "m_avg_Spine1", "m_avg_Spine2", "m_avg_Neck", "m_avg_Head"),
+            *(
+                f"m_avg_{{}}_{part}"
+                for part in ("Collar", "Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle", "Foot")
+            ),
+        ],
+        ("L", "R"),
+    ),
+    "Daz": (
+        [
+            *("hip", "abdomenLower", "chestLower", "neckLower", "head"),
+            *(
+                f"{{}}{part}"
+                for part in ("Collar", "ShldrBend", "ForearmBend", "Hand", "ThighBend", "Shin", "Foot", "Toe")
+            ),
+        ],
+        ("l", "r"),
+    ),
+    "Daz Genesis 9": (
+        [
+            *("hip", "spine1", "spine3", "neck1", "head"),
+            *(f"{{}}_{part}" for part in ("shoulder", "upperarm", "forearm", "hand", "thigh", "shin", "foot", "toes")),
+        ],
+        ("l", "r"),
+    ),
+    "MakeHuman": (
+        [
+            *("root", "spine05", "spine02", "neck01", "head"),
+            *(
+                f"{part}.{{}}"
+                for part in (
+                    "clavicle",
+                    "upperarm01",
+                    "lowerarm01",
+                    "wrist",
+                    "upperleg01",
+                    "lowerleg01",
+                    "foot",
+                    "toe1-1",
+                )
+            ),
+        ],
+        ("L", "R"),
+    ),
+    "Motive": (
+        [
+            *("Skeleton_Hip", "Skeleton_Ab", "Skeleton_Chest", "Skeleton_Neck", "Skeleton_Head"),
+            *(f"Skeleton_{{}}{part}" for part in ("Shoulder", "UArm", "FArm", "Hand", "Thigh", "Shin", "Foot", "Toe")),
+        ],
+        ("L", "R"),
+    ),
+    "Kinect": (
+        [
+            *("HipCenter", "SpineMid", "SpineShoulder", "Neck", "Head"),
+            *(f"{part}{{}}" for part in ("Clavicle", "Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle", "Foot")),
+        ],
+        ("Left", "Right"),
+    ),
+    "Azure Kinect": (
+        [
+            *("PELVIS", "SPINE_NAVEL", "SPINE_CHEST", "NECK", "HEAD"),
+            *(f"{part}_{{}}" for part in ("CLAVICLE", "SHOULDER", "ELBOW", "WRIST", "HIP", "KNEE", "ANKLE", "FOOT")),
+        ],
+        ("LEFT", "RIGHT"),
+    ),
+    "Source": (
+        [
+            *(f"ValveBiped.Bip01_{part}" for part in ("Pelvis", "Spine", "Spine2", "Neck1", "Head1")),
+            *(
+                f"ValveBiped.Bip01_{{}}_{part}"
+                for part in ("Clavicle", "UpperArm", "Forearm", "Hand", "Thigh", "Calf", "Foot", "Toe0")
+            ),
+        ],
+        ("L", "R"),
+    ),
+    "lower case": (
+        [
+            *("pelvis", "spine", "chest", "neck", "head"),
+            *(f"{{}}{part}" for part in ("clavicle", "upperarm", "forearm", "hand", "thigh", "calf", "foot", "toe")),
+        ],
+        ("l", "r"),
+    ),
     "Poser": (
         [
             "hip",

@@ -14,6 +14,7 @@ import av
 import numpy as np
 from bvh_cases import person, rest_pose
 from datasets_h36m import dump, entries, make_studio
+from pair_cases import pair_arrays
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -47,9 +48,13 @@ def write_files(folder: Path, shared: Path) -> None:
     picture.save(folder / "clips" / "one.jpg")
     picture.save(folder / "folder" / "two.png")
     shutil.copy(balance / "calibration.toml", folder)
+    (folder / "body.toml").write_text("thigh = 0.43\nshank = 0.41\n")
     keypoints = _keypoints()
     for name in ("keypoints.json", "saved.json"):
         (folder / name).write_text(json.dumps(keypoints))
+    people = [frame["people"][0]["keypoints"] for frame in keypoints["frames"]]
+    entries_coco = [{"image_id": t, "category_id": 1, "keypoints": values} for t, values in enumerate(people)]
+    (folder / "coco.json").write_text(json.dumps(entries_coco))
     body = np.array(keypoints["frames"][0]["people"][0]["keypoints"]).reshape(1, 17, 3)
     motion = np.empty((), object)
     motion[()] = {"S1": {"walking": [body[..., :2]]}}
@@ -61,6 +66,7 @@ def write_files(folder: Path, shared: Path) -> None:
     values = rest_pose(rig, 40)
     values[:, 3:] += np.random.default_rng(0).normal(0, 10, values[:, 3:].shape)
     (folder / "my_bvh_folder" / "walk.bvh").write_text(rig.text(values))
+    np.savez(folder / "my_pairs.npz", **pair_arrays())
     shutil.copy(GOLDEN / "checkpoint_tiny.pth", folder / "checkpoint_1500.pth")
     np.save(folder / "clusters.npy", np.random.default_rng(0).normal(0, 0.3, (10, 17, 3)).astype(np.float32))
     (folder / "DIR").mkdir()

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import torch
 
+from zedo_core.methods.calibration import Calibration
 from zedo_core.methods.erd.descent import Descent
 from zedo_core.methods.erd.regressors import DescentOptions
 from zedo_core.methods.erd.training import LifterOptions
-from zedo_core.methods.erd.weights import Calibration, save_weights
+from zedo_core.methods.erd.weights import save_weights
 from zedo_core.nets.lifter import Lifter2D, LifterConfig
 from zedo_core.skeleton import H36M17, Skeleton
 

@@ -31,7 +31,15 @@ def targets() -> dict[str, Target]:
     """All readers by name."""
     from fuzz_seeds_more import more_targets  # which imports this module
 
-    all_targets = (*_keypoints(), *_cameras(), *_results(), *_weights(), *_data_sets(), *more_targets())
+    all_targets = (
+        *_keypoints(),
+        *_cameras(),
+        *_calibrations(),
+        *_results(),
+        *_weights(),
+        *_data_sets(),
+        *more_targets(),
+    )
     return {target.name: target for target in all_targets}
 
 
@@ -66,6 +74,17 @@ def _keypoints() -> tuple[Target, ...]:
         pose,
         two_frames,
     )
+    from keypoint_kin import normalised_documents, pixel_documents  # pyright: ignore[reportMissingImports]
+    from keypoint_tables import (  # pyright: ignore[reportMissingImports]
+        deeplabcut_csv,
+        long_csv,
+        npy,
+        pixel_trc,
+        sleap_csv,
+        wide_csv,
+        write_deeplabcut,
+        write_sleap,
+    )
 
     from zedo_core.keypoints import read_keypoints, write_keypoints
     from zedo_core.skeleton import BLAZEPOSE33, BODY25, COCO18
@@ -93,6 +112,17 @@ def _keypoints() -> tuple[Target, ...]:
     metadata = {"layout_name": "h36m", "num_joints": 17, "video_metadata": {"S9": {"w": 9, "h": 9}}}
     videopose = npz(positions_2d=np.array(one, object), metadata=np.array(metadata, object))
 
+    kin = [document for document, _ in pixel_documents().values()]
+    dataset = {"images": [{"id": 1, "file_name": "1.png", "width": 9, "height": 9}], "categories": [],
+               "annotations": [{"image_id": 1, "keypoints": flat(pose())}]}  # fmt: skip
+    people, frames = np.stack([pose(), pose(x=110)]), [pose(), pose(x=110)]
+    tables = [deeplabcut_csv(frames), wide_csv(frames), long_csv(frames), sleap_csv([[pose()], [pose()]])]
+    tables.append(deeplabcut_csv([people, people], individuals=("a", "b")))
+    hdf5 = [
+        _written(lambda path: write_sleap(path, people[:, None]), "clip.h5"),
+        _written(lambda path: write_deeplabcut(path, people[:, None]), "clip.h5"),
+    ]
+
     def read(path: Path) -> Any:
         return read_keypoints(path, picture_size=(640, 480))
 
@@ -101,6 +131,40 @@ def _keypoints() -> tuple[Target, ...]:
         Target(name="keypoints-txt", files=(("f_1.txt", label_row(pose()).encode()),), read=read),
         Target(name="keypoints-npz", files=(("clip.npz", arrays),), read=read),
         Target(name="keypoints-videopose", files=(("clip.npz", videopose),), read=read),
+        Target(
+            name="keypoints-kin", files=_json("clip.json", dataset, *kin, *normalised_documents().values()), read=read
+        ),
+        Target(name="keypoints-csv", files=tuple(("clip.csv", text.encode()) for text in tables), read=read),
+        Target(name="keypoints-trc", files=(("clip.trc", pixel_trc([pose()] * 2).encode()),), read=read),
+        Target(name="keypoints-hdf5", files=tuple(("clip.h5", content) for content in hdf5), read=read, slow=True),
+        Target(
+            name="keypoints-npy",
+            files=(("clip.npy", npy(people)), ("clip.npz", npz(keypoints=people[..., :2], scores=people[..., 2]))),
+            read=lambda path: read_keypoints(path, skeleton="coco-17"),
+        ),
+    )
+
+
+def _calibrations() -> tuple[Target, ...]:
+    """The forms of all tools; a case is read by the name of its first camera."""
+    from calibration_cases import files
+
+    from zedo_core.camera import read_camera
+    from zedo_core.camera.calibrations import find_cameras
+    from zedo_core.camera.calibrations._parsing import parse
+
+    def read(path: Path) -> Any:
+        names = [entry.names[0] for entry in find_cameras(parse(path), path) if entry.names]
+        return read_camera(path, names[0] if names else None)
+
+    by_suffix: dict[str, list[tuple[str, bytes]]] = {}
+    for case in files().values():
+        name, content = next(iter(case.contents.items()))
+        by_suffix.setdefault(name.rpartition(".")[2], []).append((name, content.encode()))
+    images = files()["COLMAP OPENCV"].contents["images.txt"].encode()
+    return tuple(
+        Target(name=f"calibration-{suffix}", files=tuple(seeds), read=read, companions=(("images.txt", images),))
+        for suffix, seeds in by_suffix.items()
     )
 
 

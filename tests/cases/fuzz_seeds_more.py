@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fuzz_seeds import Target
+from fuzz_seeds import Target, npz
 
 _SIZE = (64, 48)  # px, of pictures and videos
 
@@ -22,8 +22,10 @@ def more_targets() -> tuple[Target, ...]:
 
 def _motions() -> tuple[Target, ...]:
     from bvh_cases import person, rest_pose
+    from pair_cases import pair_arrays
 
     from zedo_core.data import bvh_motions
+    from zedo_core.data.pairs import load_pairs
     from zedo_core.skeleton.files import load_skeleton
 
     rigs = [person(name)[0] for name in ("Mixamo", "Biovision", "3ds Max Biped")]
@@ -38,6 +40,11 @@ def _motions() -> tuple[Target, ...]:
             name="bvh",
             files=tuple(("m.bvh", rig.text(rest_pose(rig)).encode()) for rig in rigs),
             read=bvh_motions.load,
+        ),
+        Target(
+            name="pairs",
+            files=(("p.npz", npz(**pair_arrays(6), offsets=[0, 4, 6])),),
+            read=lambda path: load_pairs([(path, 1.0)]),
         ),
         Target(
             name="skeleton-json",

@@ -106,6 +106,55 @@ class TestJoints:
         for name, point in expected.items():
             np.testing.assert_allclose(joint(motions.positions, name), [point / 100] * 2, atol=1e-6, err_msg=name)
 
+    @pytest.mark.parametrize(
+        ("convention", "above", "below", "name"),
+        [
+            ("Daz", "left_hip", "left_knee", "lThighTwist"),
+            ("Daz", "right_shoulder", "right_elbow", "rShldrTwist"),
+            ("Character Creator", "left_hip", "left_knee", "CC_Base_L_ThighTwist01"),
+            ("Rigify", "left_shoulder", "left_elbow", "DEF-upper_arm.L.001"),
+            ("MakeHuman", "right_hip", "right_knee", "upperleg02.R"),
+            ("GENEA", "left_elbow", "left_wrist", "b_l_wrist_twist"),
+            ("Mixamo", "left_hip", "left_knee", "mixamorig:LeftUpLegRoll"),
+        ],
+    )
+    def test_bones_in_two_parts(self, tmp_path: Path, convention: str, above: str, below: str, name: str) -> None:
+        """A second bone in the middle of a limb is no joint."""
+        rig, node_of = person(convention)
+        half = rig.offsets[node_of[below]] / 2
+        rig.parents[name], rig.offsets[name] = node_of[above], half
+        rig.parents[node_of[below]], rig.offsets[node_of[below]] = name, half
+        motions, _ = bvh_motions.load(write_bvh(tmp_path, rig))
+        plain, _ = bvh_motions.load(write_bvh(tmp_path / "plain", person(convention)[0]))
+        np.testing.assert_allclose(motions.positions, plain.positions, atol=1e-6)
+
+    @pytest.mark.parametrize("part", ["hip", "knee", "ankle", "shoulder", "elbow", "wrist"])
+    def test_one_unknown_joint_of_a_limb_is_found_from_the_tree(self, tmp_path: Path, part: str) -> None:
+        rig, node_of = person("Mixamo")
+        _rename(rig, node_of[f"left_{part}"], "Bone_42")
+        motions, _ = bvh_motions.load(write_bvh(tmp_path, rig))
+        np.testing.assert_allclose(joint(motions.positions, f"left_{part}")[0], position(part, 0) / 100, atol=1e-6)
+
+    def test_files_that_do_not_fit_stop_no_folder(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """A dog, and a person of unknown unit, beside a person."""
+        write_bvh(tmp_path, person("Mixamo")[0], name="a.bvh")
+        rig, node_of = person("Mixamo")
+        for k, part in enumerate(("left_hip", "left_knee", "right_hip", "right_knee", "left_shoulder", "left_elbow")):
+            _rename(rig, node_of[part], f"Paw_{k}")
+        write_bvh(tmp_path, rig, name="dog.bvh")
+        write_bvh(tmp_path, person("CMU", 30.0)[0], name="unit.bvh")
+        motions, left_out = bvh_motions.load(tmp_path)
+        assert left_out == 2 and motions.names == ("a.bvh",)
+        assert "could not match left_hip" in caplog.text and "give the metres per unit by --scale" in caplog.text
+        assert "2 of 3 BVH files cannot be used and were left out" in caplog.text
+
+    def test_units_and_heights_are_said(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """176 cm to the top of the head; a file scaled to a child is pointed out."""
+        motions, _ = bvh_motions.load(write_bvh(tmp_path, person("Mixamo")[0]))
+        assert motions.note == "0.01 m per unit, y up, people of 1.75 to 1.75 m" and "adult" not in caplog.text
+        bvh_motions.load(write_bvh(tmp_path, person("Mixamo")[0]), scale=0.006)
+        assert "people of 1.08 to 1.08 m; 1 of 1 files have no adult, check --scale and --up" in caplog.text
+
     def test_an_exported_file_reads_back(self, tmp_path: Path) -> None:
         """Bone lengths are constant in the clip, so only rounding to 5 decimals (degrees, centimetres) is lost."""
         world = world_clip(1)
@@ -135,10 +184,10 @@ class TestJoints:
 
     def test_unmatched_joints_are_named(self, tmp_path: Path) -> None:
         rig, node_of = person("Mixamo")
-        for part in ("left_knee", "right_wrist"):
+        for part in ("left_hip", "left_knee", "right_wrist", "right_elbow"):
             _rename(rig, node_of[part], f"Bone_{part[-3:]}")
         with pytest.raises(
-            FormatError, match=r"a\.bvh: .*could not match left_knee, right_wrist among .*Hips"
+            FormatError, match=r"a\.bvh: .*could not match left_hip, left_knee, right_elbow, right_wrist among .*Hips"
         ) as caught:
             bvh_motions.load(write_bvh(tmp_path, rig))
         assert "\n" not in str(caught.value)
@@ -194,7 +243,7 @@ class TestDamagedFiles:
         with caplog.at_level(logging.WARNING):
             motions, skipped = bvh_motions.load(tmp_path)
         assert skipped == 2 and motions.names == ("a.bvh",) and len(motions) == 9
-        assert "CUT.BVH" in caplog.text and "2 of 3 BVH files are damaged" in caplog.text
+        assert "CUT.BVH" in caplog.text and "2 of 3 BVH files cannot be used" in caplog.text
 
     def test_truncated_files_are_refused(self, tmp_path: Path) -> None:
         """Only truncation within the very last number can go unnoticed."""
@@ -240,7 +289,7 @@ class TestDamagedFiles:
 
     def test_a_folder_of_only_damaged_files(self, tmp_path: Path) -> None:
         (tmp_path / "a.bvh").write_text("HIERARCHY")
-        with pytest.raises(FormatError, match="found 1, of which 1 are damaged"):
+        with pytest.raises(FormatError, match="expected a BVH file with HIERARCHY and MOTION"):
             bvh_motions.load(tmp_path)
 
 

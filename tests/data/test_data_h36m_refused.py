@@ -159,10 +159,6 @@ MISSING: dict[str, tuple[str, str, str, str]] = {
         *("videopose", "data_2d_h36m_cpn_ft_h36m_dbb.npz", "detected"),
         r"expected data_2d_h36m_cpn_ft_h36m_dbb\.npz with positions_2d, found data_2d_h36m_gt\.npz",
     ),
-    "no subject": (
-        *("hdf5", "S11/MyPoses", "gt"),
-        r"expected S11/MyPoses/3D_positions/\*\.h5, for the test split \(S9, S11\), found none",
-    ),
     "no folder of detections": (
         *("hdf5", "S*/StackedHourglass", "detected"),
         r"expected detections in S9/StackedHourglass/\*\.h5, S11/StackedHourglass/\*\.h5, found none",

@@ -130,8 +130,8 @@ BAD_TABLES: dict[str, tuple[Callable[[Tables], Tables], str]] = {
         r"data_2d_h36m_gt\.npz: expected keypoints of S9/Photo, as in the 3D file, found none",
     ),
     "no subject": (
-        lambda t: ({"S9": t[0]["S9"]}, t[1]),
-        r"subjects of the test split \(S9, S11\), found S9; S11 is mis",
+        lambda t: ({"S1": t[0]["S9"]}, t[1]),
+        r"subjects of the test split \(S9, S11\), found S1; S9, S11 is mis",
     ),
     "HumanEva": (lambda t: ({"Train/S1": t[0]["S9"]}, t[1]), r"found Train/S1; S9, S11 is missing"),
     "an unknown action": (

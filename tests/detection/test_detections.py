@@ -18,6 +18,7 @@ from zedo_core.errors import InputError
 from zedo_core.skeleton import COCO17, H36M17
 from zedo_core.source import open_source
 from zedo_core.source.cut import WHOLE, Cut, Moment
+from zedo_core.source.scene import Scene
 from zedo_core.types import Frame, Keypoints
 
 FRAMES = 14
@@ -50,12 +51,16 @@ def clip(tmp_path: Path) -> Path:
     return write(tmp_path / "clip.mp4")
 
 
-def write(path: Path, seed: int = 0) -> Path:
-    noise = np.random.default_rng(seed).integers(0, 256, (FRAMES, 48, 64, 3), np.uint8)
+def write(path: Path, seed: int = 0, cuts: Sequence[int] = ()) -> Path:
+    """A view with some noise in each frame, and another one from each cut on."""
+    rng = np.random.default_rng(seed)
+    views = rng.integers(30, 226, (1 + len(cuts), 12, 16, 3)).repeat(4, 1).repeat(4, 2)
+    noise = rng.integers(-30, 30, (FRAMES, 48, 64, 3))
+    pictures = (views[np.searchsorted(cuts, np.arange(FRAMES), side="right")] + noise).astype(np.uint8)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for picture in noise:
+        for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
     return path
@@ -78,6 +83,30 @@ def assert_same(a: Keypoints, b: Keypoints) -> None:
     for name in ("frame", "track", "xy", "confidence", "frame_numbers", "times_s"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
     assert (a.image_sizes, a.fps) == (b.image_sizes, b.fps)
+
+
+def test_nobody_keeps_their_id_where_another_shot_begins(run, tmp_path: Path) -> None:
+    path = write(tmp_path / "cut.mp4", cuts=(6,))
+    first = run(Walkers(), path=path)
+    assert first.scene == Scene(cuts=(6,))
+    for _, rows in first.keypoints.tracks:
+        frames = first.keypoints.frame[rows]
+        assert (frames < 6).all() or (frames >= 6).all()
+    again = run(Never(), path=path)
+    assert again.scene == first.scene
+    assert_same(again.keypoints, first.keypoints)
+    part = run(Walkers(), path=path, cut=Cut(start=Moment(8, "frame")))
+    assert part.scene == Scene() and part.reused == FRAMES - 8
+    assert run(Never(), path=path, cut=Cut(every=4)).scene == Scene(cuts=(8,))
+    assert run(Never(), path=path).scene == first.scene
+
+
+def test_files_of_earlier_versions_tell_nothing_of_views(run, tmp_path: Path) -> None:
+    run(Walkers())
+    *lines, last = (tmp_path / "out" / NAME).read_text().splitlines()
+    done = {name: value for name, value in json.loads(last).items() if name in ("done", "damaged")}
+    (tmp_path / "out" / NAME).write_text("\n".join([*lines, json.dumps(done)]) + "\n")
+    assert run(Never()).scene == Scene()
 
 
 class Never(Walkers):

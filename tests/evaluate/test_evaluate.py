@@ -296,7 +296,7 @@ class TestRows:
         own = {"joints": [f"j{i}" for i in range(17)], "parents": [None, *["j0"] * 16]}
         (folder / "prior.json").write_text(json.dumps({**config, "skeleton": {"name": "own", **own}}))
         with pytest.raises(InputError, match="for the joints of the data sets, h36m-17, found own"):
-            evaluate(replace(QUICK, weights=str(folder)), tmp_path / "out")
+            evaluate(replace(QUICK, weights=str(folder), preset="zero-shot-prior-only"), tmp_path / "out")
 
 
 class TestWithoutScores:
@@ -354,7 +354,7 @@ def test_the_command_prints_tables_and_json(tmp_path: Path) -> None:
         (["--dataset", "h36m"], "give the path of your copy by --data DIR"),
         (["--protocol", "paper"], "protocol 'paper': expected one of the data sets"),
         (["--input", "detected"], "mocap has no detected 2D"),
-        (["--method", "magic"], "no method 'magic'; expected one of erd, zedo"),
+        (["--method", "magic"], "no method 'magic'; expected one of diff3dhpe, erd, zedo"),
         (["--ablate", "ro,xx"], "no ablation 'xx'"),
         (["--preset", "x"], "no preset 'x'"),
         (["--hypo", "0"], "from 1 to 200"),
@@ -382,3 +382,108 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
 def test_folder_of_motion_capture(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="expected one npz of motion capture in the folder, found none"):
         load_samples("mocap", tmp_path)
+
+
+def without_detections(samples: Samples, rows: list[int]) -> Samples:
+    """The samples, of which some have no detection, as in the published ones of Human3.6M."""
+    confidence, xy = samples.confidence.copy(), samples.xy.copy()
+    confidence[rows], xy[rows] = 0, 0
+    confidence[rows[0], :3] = 1  # three keypoints do not tell the size of a person
+    return replace(samples, confidence=confidence, xy=xy)
+
+
+def test_samples_without_a_detection_are_counted_and_left_out(tmp_path, monkeypatch, samples) -> None:
+    few = samples.take(slice(0, 40))
+    monkeypatch.setattr("zedo_core.evaluate.samples.load_samples", lambda *words: without_detections(few, [3, 7, 20]))
+    result = CliRunner().invoke(app, ["eval", "--out", str(tmp_path), "--json", "--hypo", "1", "--iterations", "3"])
+    assert result.exit_code == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert report["dataset"]["undetected"] == 3 and report["dataset"]["samples"] == 37
+    assert "3 samples were left out of all means: no detection" in result.stderr
+    assert "3 samples were left out of all means: no detection" in (tmp_path / "results.md").read_text()
+    for name in ("results.json", "results.csv"):
+        assert "NaN" not in (tmp_path / name).read_text() and "nan" not in (tmp_path / name).read_text()
+    rest = few.take(np.delete(np.arange(40), [3, 7, 20]))
+    monkeypatch.setattr("zedo_core.evaluate.samples.load_samples", lambda *words: rest)
+    request = EvalRequest(hypotheses=(1,), iterations=3)
+    alone = evaluate(request, tmp_path / "alone")
+    assert alone is not None and report["rows"][0]["numbers"] == as_json(alone)["rows"][0]["numbers"]
+
+
+def test_samples_of_which_none_has_a_detection_are_refused(monkeypatch, samples) -> None:
+    few = samples.take(slice(0, 3))
+    monkeypatch.setattr("zedo_core.evaluate.samples.load_samples", lambda *words: without_detections(few, [0, 1, 2]))
+    with pytest.raises(InputError, match="expected people with 4 keypoints, found none among 3"):
+        samples_of(EvalRequest())
+
+
+@pytest.fixture
+def fragile(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Lifting that fails, or gives NaN for some samples, where a test says so."""
+    import zedo_core.evaluate.run as run
+
+    behaviour: dict[str, Any] = {}
+    original = run.lift_samples
+
+    def lift(lifter: Any, part: Samples, hypotheses: int, seed: int) -> Lifted:
+        if hypotheses == behaviour.get("fails"):
+            raise ValueError("a fault of a method")
+        lifted = original(lifter, part, hypotheses, seed)
+        if hypotheses != behaviour.get("nan"):
+            return lifted
+        joints = lifted.joints.copy()
+        joints[: behaviour.get("count", len(joints))] = np.nan
+        return replace(lifted, joints=joints)
+
+    monkeypatch.setattr(run, "lift_samples", lift)
+    return behaviour
+
+
+SHORT = EvalRequest(every=20, hypotheses=(1, 2), iterations=3)
+
+
+@pytest.mark.parametrize("fault", ["fails", "nan"])
+def test_a_variant_that_fails_does_not_lose_the_others(tmp_path, fragile, fault) -> None:
+    whole = evaluate(SHORT, tmp_path / "whole")
+    fragile[fault] = 2
+    found = evaluate(SHORT, tmp_path / "out")
+    assert found is not None and whole is not None
+    assert found.rows[0].numbers == whole.rows[0].numbers
+    assert found.rows[1].numbers is None and found.rows[1].variant.missing
+    files = write_report(found, tmp_path / "out")
+    assert {file.name for file in files} >= {"results.json", "results.csv", "results.md"}
+    why = "failed: a fault of a method" if fault == "fails" else "no result is finite"
+    assert f"not run, {why}" in (tmp_path / "out" / "results.md").read_text()
+    fragile.clear()
+    if fault == "fails":  # a later run goes on where it failed
+        mended = evaluate(SHORT, tmp_path / "out", resume=True)
+        assert mended is not None and mended.rows[1].numbers == whole.rows[1].numbers
+
+
+def test_when_all_variants_fail_the_first_error_is_raised(tmp_path, fragile) -> None:
+    fragile["fails"] = 1
+    with pytest.raises(ValueError, match="a fault of a method"):
+        evaluate(replace(SHORT, hypotheses=(1,)), tmp_path / "out")
+
+
+def test_results_that_are_not_finite_are_counted_and_left_out_of_all_variants(tmp_path, fragile) -> None:
+    fragile |= {"nan": 2, "count": 4}
+    found = evaluate(SHORT, tmp_path / "out")
+    assert found is not None and found.samples.failed == 4
+    assert [(row.numbers or {})["samples"] for row in found.rows] == [len(found.samples)] * 2
+    text = json.dumps(as_json(found), allow_nan=False)
+    assert '"failed": 4' in text
+
+
+def test_a_part_of_the_report_that_fails_does_not_lose_the_others(tmp_path, monkeypatch, caplog) -> None:
+    found = evaluate(SHORT, tmp_path)
+    assert found is not None
+
+    def broken(*words: Any) -> Any:
+        raise ValueError("a fault of a plot")
+
+    monkeypatch.setattr("zedo_core.evaluate.report.save_plots", broken)
+    monkeypatch.setattr("zedo_core.evaluate.report.tidy", broken)
+    files = write_report(replace(found, request=replace(SHORT, gallery=1)), tmp_path)
+    assert {file.name for file in files} == {"results.json", "timings.json", "results.md", "gallery.html"}
+    assert "plots: failed, the others are written (a fault of a plot)" in caplog.text

@@ -48,7 +48,7 @@ def test_all_formats_next_to_the_result(result, monkeypatch):
     assert done.exit_code == 0, done.stderr
     assert names(result.parent) == sorted(f"poses{suffix}" for suffix in formats())
     assert done.stdout == ""
-    assert "up: estimated from 25 standing poses" in done.stderr
+    assert "up: estimated from 20 standing poses" in done.stderr
 
 
 def test_the_output_folder_is_created_and_the_files_reported(result, tmp_path):

@@ -295,3 +295,40 @@ def test_view_errors(tmp_path):
 def test_a_page_of_one_frame(tmp_path):
     data = page_data(poses_of(in_camera(t_pose())[None, None], fps=None), tmp_path)
     assert data["frames"] == 1 and data["summary"] == "1 frame · 1 person"
+
+
+@pytest.mark.parametrize("embedded", [True, False])
+@pytest.mark.parametrize("source", ["there", "gone"])
+def test_a_page_keeps_its_video(tmp_path, embedded, source, caplog):
+    """When it is written again by `zedo view` or `zedo convert`, with the video still there or not."""
+    poses = with_hypotheses()
+    save(poses, tmp_path / "poses.npz")
+    (tmp_path / "clip.mp4").write_bytes(b"moving pictures")
+    video = replace(page_video(tmp_path / "clip.mp4", tmp_path / "poses.html"), embedded=embedded)
+    write_page(poses, tmp_path / "poses.html", video=video)
+    if source == "gone":
+        (tmp_path / "clip.mp4").unlink()
+    for words in (("convert", str(tmp_path), "--to", "html"), ("view", str(tmp_path))):
+        result = CliRunner().invoke(app, list(words))
+        assert result.exit_code == 0, result.stderr
+        page = Page((tmp_path / "poses.html").read_text(encoding="utf-8"))
+        assert page.data["video"] == {"embedded": embedded, "path": "clip.mp4", "name": "clip.mp4", "type": "video/mp4"}
+        assert page.texts["h1"] == "clip.mp4"
+        content = base64.b64decode(page.texts.get("video-data", ""))
+        assert content == (b"moving pictures" if embedded else b"")
+    assert "keeps the video clip.mp4" in result.stderr
+
+
+def test_a_page_does_not_keep_a_video_of_other_frames(tmp_path, caplog):
+    (tmp_path / "clip.mp4").write_bytes(b"moving pictures")
+    video = page_video(tmp_path / "clip.mp4", tmp_path / "poses.html")
+    write_page(with_hypotheses(), tmp_path / "poses.html", video=video)
+    save(with_hypotheses(frames=20), tmp_path / "poses.html")
+    assert Page((tmp_path / "poses.html").read_text(encoding="utf-8")).data["video"] is None
+    assert "the video of the page before, clip.mp4, has other frames and is left out" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["", "<html>", '<script type="application/json" id="data">[1]</script>'])
+def test_a_page_that_is_not_ours_is_replaced(tmp_path, text):
+    (tmp_path / "poses.html").write_text(text)
+    assert page_data(with_hypotheses(), tmp_path)["video"] is None

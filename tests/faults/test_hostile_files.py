@@ -39,21 +39,21 @@ class TestVideos:
     """Offsets are from the QuickTime and AVI specifications."""
 
     @pytest.mark.parametrize(
-        ("mark", "offset", "words"),
+        ("mark", "offset", "words", "size"),
         [
-            (b"stts", 12, (2**31 - 1,)),  # number of frames in the time table
-            (b"tkhd", 80, (60000 << 16, 60000 << 16)),  # display size
-            (b"mvhd", 20, (2**32 - 1,)),  # duration
+            (b"stts", 12, (2**31 - 1,), (64, 48)),  # number of frames in the time table
+            (b"tkhd", 80, (60000 << 16, 60000 << 16), (48, 48)),  # display size, of which the aspect counts
+            (b"mvhd", 20, (2**32 - 1,), (64, 48)),  # duration
         ],
     )
     def test_wrong_headers_do_not_affect_the_frames(
-        self, tmp_path: Path, mark: bytes, offset: int, words: tuple[int, ...]
+        self, tmp_path: Path, mark: bytes, offset: int, words: tuple[int, ...], size: tuple[int, int]
     ) -> None:
         path = tmp_path / "v.mp4"
         path.write_bytes(patch(video("mp4", "mpeg4", FRAMES), mark, offset, *words))
         source = open_source(path)
-        assert source.size == (64, 48)
-        assert [frame.size for frame in source] == [(64, 48)] * FRAMES
+        assert source.size == size
+        assert [frame.size for frame in source] == [size] * FRAMES
 
     @pytest.mark.parametrize(("scale", "rate"), [(1, 10**9), (2**32 - 1, 1)])
     def test_an_implausible_rate_is_refused(self, tmp_path: Path, scale: int, rate: int) -> None:

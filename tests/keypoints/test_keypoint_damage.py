@@ -15,7 +15,7 @@ from zedo_core.keypoints import read_keypoints, write_keypoints
 from zedo_core.skeleton import BLAZEPOSE33, BODY25, COCO18
 from zedo_core.types import Keypoints
 
-INVALID_VALUES = [None, "1", True, [], [1.0], {}, -1.0, 1e300, float("nan"), float("inf"), 10**400]
+INVALID_VALUES = [None, "1", True, [], [1.0], {}, -1e7, 1e300, float("nan"), float("inf"), 10**400]
 
 
 @pytest.mark.parametrize("invalid", INVALID_VALUES, ids=lambda value: str(value)[:8])
@@ -101,7 +101,7 @@ def test_other_files_are_refused(tmp_path, content):
 def test_the_error_for_an_unknown_format_describes_the_file_and_lists_the_known_formats(write, tmp_path):
     with pytest.raises(
         FormatError,
-        match=r"a list of 1.*an object with the keys 'a', 'b'; known.*COCO.*npz.*OpenPose.*zedo-keypoints-1",
+        match=r"list of 1.*with the keys 'a', 'b'.*nearest is.*COCO.*npz.*OpenPose.*zedo.s own keypoints.json",
     ):
         read_keypoints(write([{"a": 1, "b": 2}]))
     with pytest.raises(FormatError, match="no such file"):

@@ -97,14 +97,16 @@ def test_mmpose_errors_name_the_instance(write):
         "instance 1, keypoint_scores: expected 17 .* found 5": good | {"keypoint_scores": scores[:5]},
         "instance 1: expected an object with 'keypoint_scores'": {"keypoints": points},
         "instance 1, joint nose: x nan": good | {"keypoints": [[float("nan"), 1.0], *points[1:]]},
-        "instance 1, joint nose.*confidence -0.1": good | {"keypoint_scores": [-0.1, *scores[1:]]},
+        "instance 1, joint nose: x 1e.07": good | {"keypoints": [[1e7, 5.0], *points[1:]]},
     }
     for match, bad in cases.items():
         with pytest.raises(FormatError, match=match):
             read_keypoints(write([good, bad]))
         with pytest.raises(FormatError, match=f"entry 0, {match}"):
             read_keypoints(write([{"frame_id": 0, "instances": [good, bad]}]))
-    with pytest.raises(FormatError, match=r"expected 17 \(coco-17\) or 26 \(halpe-26\) values, found 133"):
+    with pytest.raises(FormatError, match=r"expected 17 \(coco-17\) or 26 \(halpe-26\) values, found 100"):
+        read_keypoints(write([good | {"keypoints": [[1, 1]] * 100}]))
+    with pytest.raises(FormatError, match="keypoint_scores: expected 133 as keypoints, found 17"):
         read_keypoints(write([good | {"keypoints": [[1, 1]] * 133}]))
     with pytest.raises(FormatError, match="entry 0, frame_id: expected a whole number from 1"):
         read_keypoints(write({"instance_info": [{"frame_id": 0, "instances": [good]}]}))
@@ -277,9 +279,11 @@ def test_videopose_executes_nothing(tmp_path, capsys):
 
 
 def test_a_part_of_another_format_is_refused(write):
-    path = write([{"image_id": 0, "keypoints": flat(pose())}])
+    path = write({"instance_info": [{"frame_id": 1, "instances": [mmpose_instance(pose())]}]})
     with pytest.raises(FormatError, match="contains only one clip, found ':S1' after its name"):
         read_keypoints(f"{path}:S1")
+    with pytest.raises(FormatError, match="has no pictures whose names fit 'S1'"):
+        read_keypoints(f"{write([{'image_id': 0, 'keypoints': flat(pose())}])}:S1")
 
 
 # MediaPipe

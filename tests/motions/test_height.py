@@ -61,5 +61,5 @@ def test_parsing_heights():
 
 
 def test_an_unknown_id_is_refused():
-    with pytest.raises(InputError, match=r"height of person 5: expected the id of a person who appears \(3, 8\)"):
+    with pytest.raises(InputError, match=r"person 5: expected the id of a person who appears \(3, 8\)"):
         with_heights(couple_with_gaps(), {5: 1.8})

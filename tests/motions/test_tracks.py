@@ -61,6 +61,13 @@ def test_tracks_that_are_not_joined(case, second):
     assert join_tracks(people((range(30), 0), second)).track_ids.tolist() == [1, 2], case
 
 
+def test_nobody_is_joined_across_a_cut():
+    two = people((range(30), 0), (range(35, 90), 0))
+    assert join_tracks(two, cuts=(32,)).track_ids.tolist() == [1, 2]
+    assert join_tracks(two, cuts=(30, 60)).track_ids.tolist() == [1, 2]
+    assert join_tracks(two, cuts=(60,)).track_ids.tolist() == [1]
+
+
 def test_the_nearer_of_two_candidates_is_joined():
     found = join_tracks(people((range(30), 0), (range(35, 60), 60), (range(36, 60), 5)))
     assert found.track_ids.tolist() == [1, 2]
@@ -175,7 +182,7 @@ def test_infer_joins_fills_and_scales(tmp_path):
     assert standing_heights_m(poses)[4] == pytest.approx(1.7, abs=0.01)  # smoothing follows the scaling
     assert poses.camera(0).source.startswith(("estimated from 17 poses", "guess"))
     refused = CliRunner().invoke(app, ["infer", str(tmp_path / "keypoints.json"), *words[:2], "--height", "7=1.7"])
-    assert refused.exit_code != 0 and "height of person 7" in refused.stderr
+    assert refused.exit_code != 0 and "person 7: expected the id" in refused.stderr
 
 
 @pytest.mark.parametrize(

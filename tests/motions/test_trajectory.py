@@ -13,12 +13,13 @@ from zedo_core.camera import Camera
 from zedo_core.data.mocap_clips import clips, motions
 from zedo_core.errors import InputError
 from zedo_core.metrics import bone_lengths, pa_mpjpe
-from zedo_core.motions import trajectory
+from zedo_core.motions import fit
 from zedo_core.motions.body import Body, body_lengths
 from zedo_core.motions.contact import contacts
 from zedo_core.motions.fit import Observations, _solve_banded, fit_motion
 from zedo_core.motions.height import standing_heights_m
 from zedo_core.motions.motion import motion
+from zedo_core.motions.segments import Segments
 from zedo_core.skeleton import H36M17
 from zedo_core.types import Keypoints, Poses, Provenance
 
@@ -153,6 +154,18 @@ def test_a_camera_that_moves_knows_no_standing_feet(walk):
     assert error_mm(found, walk) < 20
 
 
+def test_without_a_ground_no_foot_is_held(walk):
+    found = motion(lifted(walk), seen(walk), ground=False)
+    assert found.contact is None
+    assert error_mm(found, walk) < 20
+
+
+def test_measured_segments_hold(walk):
+    found = motion(lifted(walk), seen(walk), segments=Segments({"thigh": 0.5, "trunk": 0.6}))
+    bones = [(H36M17.index(a), H36M17.index(b)) for a, b in (("left_hip", "left_knee"), ("right_hip", "right_knee"))]
+    np.testing.assert_allclose(bone_lengths(found.best, bones), 0.5, atol=1e-4)
+
+
 def test_given_heights_hold(walk):
     found = motion(lifted(walk), seen(walk), heights=1.6)
     assert standing_heights_m(found)[0] == pytest.approx(1.6, abs=1e-3)
@@ -241,6 +254,6 @@ def test_contacts_of_a_step():
 def test_windows_of_long_motions_fit_together(walk, monkeypatch):
     poses, keypoints = lifted(walk), seen(walk)
     whole = motion(poses, keypoints).best
-    monkeypatch.setattr(trajectory, "_WINDOW", 10)
-    monkeypatch.setattr(trajectory, "_OVERLAP", 8)
+    monkeypatch.setattr(fit, "_WINDOW", 10)
+    monkeypatch.setattr(fit, "_OVERLAP", 8)
     assert np.linalg.norm(motion(poses, keypoints).best - whole, axis=-1).mean() < 0.02

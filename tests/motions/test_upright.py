@@ -11,6 +11,7 @@ from animation_readers import animated
 from export_cases import CAMERA, LEVEL, clip, in_camera, poses_of, t_pose, world_clip
 from scipy.spatial.transform import Rotation
 
+from zedo_core.camera import Camera
 from zedo_core.errors import InputError
 from zedo_core.export import load, save
 from zedo_core.motions.upright import upright
@@ -185,3 +186,69 @@ def test_up_is_the_cameras_for_joint_sets_without_a_head_or_feet():
     found = upright(poses_of(in_camera(t_pose())[None, None], skeleton=mine))
     np.testing.assert_allclose(found.R_up_from_cam[0], LEVEL.T)
     assert found.points[..., 1].min() == pytest.approx(0)
+
+
+def calibrated(R_world_from_upright: np.ndarray, R: np.ndarray = LEVEL, **fields) -> tuple[Camera, np.ndarray]:
+    """A camera in a world whose axes are turned from upright ones, and its rotation from upright axes."""
+    rows = tuple(map(tuple, (R @ R_world_from_upright.T).tolist()))
+    return replace(CAMERA, R_cam_from_world=rows, t_cam_from_world=(0.0, 0.2, 5.0), **fields), R
+
+
+@pytest.mark.parametrize("tilt_deg", [4, 26, 70])
+def test_people_decide_where_the_calibration_is_far_from_upright(tilt_deg):
+    tilt = Rotation.from_euler("x", tilt_deg, degrees=True).as_matrix()
+    camera, R = calibrated(Z_UP @ tilt)
+    poses = poses_of(np.stack([in_camera(t_pose(), R)] * 3)[:, None], cameras=(camera,))
+    found = upright(poses)
+    off = angle_deg(found.R_up_from_cam[0] @ R @ (0, 1, 0), np.array((0.0, 1, 0)))
+    if tilt_deg < 10:
+        assert found.source.startswith("calibration") and off == pytest.approx(tilt_deg)
+        return
+    assert off < 4.1  # the lean that people usually have, which a T-pose lacks
+    assert found.source.startswith("estimated from 3 standing poses, since the calibration (")
+    kept = upright(poses, "calibration")
+    assert kept.source.startswith("calibration, ")
+    # 70 degrees from z is nearer to another axis of the world
+    axis = min((tilt_deg, 90 - tilt_deg))
+    off = angle_deg(kept.R_up_from_cam[0] @ R @ (0, 1, 0), np.array((0.0, 1, 0)))
+    assert off == pytest.approx(axis)
+    said = float(found.source.partition(") is ")[2].partition(" degrees off")[0])
+    assert abs(said - axis) < 4.6  # the same lean, and rounding
+    np.testing.assert_allclose(found.R_up_from_cam[0], upright(poses, "people").R_up_from_cam[0], atol=1e-9)
+
+
+def test_people_decide_for_a_moving_camera_in_its_world():
+    tilt = Rotation.from_euler("x", 30, degrees=True).as_matrix()
+    turns = [Rotation.from_euler("y", 5 * t, degrees=True).as_matrix() @ LEVEL for t in range(4)]
+    cameras, joints = [], []
+    for R in turns:
+        camera, _ = calibrated(tilt, R)
+        cameras.append(camera)
+        joints.append(in_camera(t_pose(), R, camera.t_cam_from_world))
+    found = upright(poses_of(np.array(joints)[:, None], cameras=tuple(cameras)))
+    assert "degrees off" in found.source
+    np.testing.assert_allclose(found.points, np.broadcast_to(found.points[:1], found.points.shape), atol=1e-9)
+    for R_up, R in zip(found.R_up_from_cam, turns, strict=True):
+        assert angle_deg(R_up @ R @ (0, 1, 0), np.array((0.0, 1, 0))) < 4.1
+
+
+@pytest.mark.parametrize("marked", [False, True])
+@pytest.mark.parametrize("suffix", [".npz", ".json"])
+def test_people_decide_where_the_world_is_that_of_a_camera(tmp_path, marked, suffix):
+    """The camera itself, or another one of its file; also after the result was saved."""
+    if marked:
+        camera, R = calibrated(np.eye(3), world_is_camera=True)
+    else:
+        R = np.diag((1.0, -1.0, -1.0))
+        camera = replace(
+            CAMERA,
+            R_cam_from_world=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
+            t_cam_from_world=(0.0, 0.0, 0.0),
+        )
+    save(poses_of(in_camera(t_pose(), R)[None, None], cameras=(camera,)), tmp_path / f"poses{suffix}")
+    poses = load(tmp_path / f"poses{suffix}")
+    assert poses.cameras[0] == camera
+    assert upright(poses).source.startswith(
+        "estimated from 1 standing poses, since the calibration has the axes of a camera"
+    )
+    assert upright(poses, "calibration").source.startswith("calibration, ")

@@ -107,6 +107,17 @@ class TestKeypoints:
         assert names(tmp_path / "out") == RESULTS | {"overlay.png"}
         assert npz_form.read(tmp_path / "out" / "poses.npz").frame_numbers.tolist() == [7]
 
+    def test_results_of_an_earlier_run_are_replaced_or_named(self, clip: Path, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        infer(clip, out, "--format", "npz,json,bvh,trc")
+        (out / "notes.bvh").write_text("mine")
+        result = infer(clip, out, "--format", "json,trc", "--hypo", "3")
+        assert names(out) == {"poses.json", "poses.trc", "poses.bvh", "notes.bvh", "keypoints.json", "overlay.mp4"}
+        assert "poses.npz: removed, left from an earlier run" in result.stderr
+        assert "poses.bvh is left from an earlier run, not of this result" in " ".join(result.stderr.split())
+        again = infer(clip, out, "--format", "npz,json,bvh,trc")
+        assert "earlier run" not in again.stderr
+
     def test_npz(self, clip: Path, tmp_path: Path) -> None:
         """The same values in another file, and the K in it as the camera, give what the JSON gives."""
         values = np.array([body(t) for t in range(3)]).reshape(3, 17, 3)

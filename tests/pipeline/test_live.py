@@ -12,6 +12,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from infer_cases import demo_keypoints
 from typer.testing import CliRunner
 from zedo_cases import tiny_lifter
 
@@ -21,9 +22,10 @@ from zedo_core.detection import DetectedFrame, Detections
 from zedo_core.errors import InputError, OutputError
 from zedo_core.export import npz as npz_form
 from zedo_core.keypoints import read_keypoints
+from zedo_core.metrics import bone_lengths
 from zedo_core.pipeline.live import LatestFrame, LiveFrame, run_live
 from zedo_core.pipeline.request import LiveRequest
-from zedo_core.skeleton import COCO17
+from zedo_core.skeleton import COCO17, H36M17
 from zedo_core.source import Source
 from zedo_core.types import Frame
 
@@ -232,3 +234,51 @@ class TestCommand:
         result = CliRunner().invoke(app, ["live", "--show"])
         assert result.exit_code == 2 and result.stderr.startswith("error: --show: expected a display, found none")
         assert result.stderr.count("\n") == 1
+
+
+def test_bodies_move_as_the_frames_before_tell() -> None:
+    """Somebody stands still while their joints jitter: size and place hold, and later frames do not count."""
+    rng = np.random.default_rng(0)
+
+    keypoints = read_keypoints(demo_keypoints()[0])
+    person = np.concatenate([keypoints.xy[:1], keypoints.confidence[:1, :, None]], axis=-1)
+
+    class Jitter(StubDetector):
+        def detect(self, frame: Frame, before: Sequence[DetectedFrame] = ()) -> Detections:
+            joints = person + np.concatenate([rng.normal(0, 5, (1, 17, 2)), np.zeros((1, 17, 1))], axis=-1)
+            return Detections(boxes=np.array([[0.0, 0.0, 64.0, 96.0]]), confidence=np.ones(1), joints=joints)
+
+    def poses_of(count: int, mode: str) -> np.ndarray:
+        nonlocal rng
+        rng = np.random.default_rng(0)
+        done: list[LiveFrame] = []
+        with_frames = (frame(n) for n in range(count))
+
+        def on_frame(one: LiveFrame) -> bool:
+            done.append(one)
+            taken.set()
+            return True
+
+        taken = threading.Event()
+
+        def one_by_one() -> Iterator[Frame]:
+            for one in with_frames:
+                yield one
+                taken.wait(10)
+                taken.clear()
+
+        live(camera(one_by_one()), Jitter(), on_frame, motion=mode, camera=CameraChoice(fx=1600.0))
+        assert len(done) == count
+        return np.stack([one.poses.best[0] for one in done])
+
+    still, single = poses_of(24, "full"), poses_of(24, "off")
+    steps = [np.linalg.norm(np.diff(poses[16:, 0], axis=0), axis=-1).mean() for poses in (still, single)]
+    assert steps[0] < 0.7 * steps[1]  # the last of 16 frames that are smoothed together
+    lengths = bone_lengths(still[16:], H36M17.edges)
+    assert (lengths.std(0) < 0.01 * lengths.mean(0)).all()
+    np.testing.assert_array_equal(poses_of(12, "full"), still[:12])
+
+
+def test_an_unknown_motion() -> None:
+    with pytest.raises(InputError, match="expected a motion of full or off, got 'light'"):
+        live(camera(iter(())), StubDetector(), motion="light")

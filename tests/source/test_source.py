@@ -38,13 +38,17 @@ def assert_quadrants(image: np.ndarray, expected: tuple, tolerance: int = 25) ->
     assert np.abs(found - np.array(expected)).max() <= tolerance, found
 
 
-def write_video(path: Path, times_s=None, rotation: int | None = None, hflip: bool = False, count: int = 10) -> Path:
+def write_video(
+    path: Path, times_s=None, rotation: int | None = None, hflip: bool = False, count: int = 10, ratio: str = ""
+) -> Path:
     tick = Fraction(1, 90000)
     times_s = [i / 30 for i in range(count)] if times_s is None else times_s
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=30, options={"bf": "0", "g": "5"})
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         stream.codec_context.time_base = tick
+        if ratio:
+            stream.codec_context.sample_aspect_ratio = stream.sample_aspect_ratio = Fraction(ratio)
         if rotation is not None:
             stream.set_display_rotation(rotation, hflip=hflip)
         noise = np.random.default_rng(0).integers(-15, 16, (len(times_s), 48, 64, 3))
@@ -83,6 +87,34 @@ def test_a_video_is_rotated_upright(tmp_path, rotation, hflip, expected):
     source = open_source(write_video(tmp_path / "a.mp4", rotation=rotation, hflip=hflip, count=2))
     assert source.size == ((48, 64) if rotation in (90, -90) else (64, 48))
     assert_quadrants(next(iter(source)).image, expected)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "ratio", "rotation", "size", "stored"),
+    [
+        (".mp4", "4/3", None, (85, 48), (64, 48)),
+        (".mkv", "4/3", None, (85, 48), (64, 48)),
+        (".mp4", "16/15", None, (68, 48), (64, 48)),
+        (".mkv", "16/15", None, (68, 48), (64, 48)),
+        (".mp4", "1/2", 90, (48, 32), (48, 64)),
+    ],
+)
+def test_pixels_that_are_not_square_are_made_so(tmp_path, caplog, suffix, ratio, rotation, size, stored):
+    """Display sizes are those that FFmpeg's own tools show; a rotation applies to the picture as it is shown."""
+    path = write_video(tmp_path / f"clip{suffix}", ratio=ratio, rotation=rotation)
+    source = open_source(path)
+    frames = list(source)
+    assert source.size == size and source.stored_size == stored
+    assert {frame.size for frame in frames} == {size}
+    colours = (RED, GREEN, BLUE, WHITE) if rotation is None else (GREEN, WHITE, RED, BLUE)
+    assert_quadrants(frames[0].image, colours)
+    assert "has pixels that are not square; scaled from 64x48 to" in caplog.text
+
+
+@pytest.mark.parametrize("ratio", ["", "1/1", "1/60"])
+def test_square_and_absurd_pixels_are_left_alone(tmp_path, caplog, ratio):
+    source = open_source(write_video(tmp_path / "clip.mp4", ratio=ratio))
+    assert source.size == (64, 48) and source.stored_size is None and not caplog.messages
 
 
 def test_irregular_frame_times(tmp_path):

@@ -15,6 +15,8 @@ from train_cases import CPU
 from zedo_core.errors import WeightsError
 from zedo_core.train.loop import Run
 from zedo_core.train.options import LoopOptions
+from zedo_core.train.ranks import Ranks
+from zedo_core.train.record import TrainProgress, draw_curves
 from zedo_core.train.task import Task
 from zedo_core.train.training import train
 
@@ -94,3 +96,26 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, monkeypatch: 
         assert (whole / name).read_bytes() == (broken / name).read_bytes()
     with pytest.raises(WeightsError, match="other data"):
         train(lambda device: Line(device, "others"), broken, OPTIONS, device=CPU, resume=True)
+
+
+def test_statistics_of_normalisation_are_averaged_as_the_weights_are() -> None:
+    """Those of the last step's weights would not fit the averaged weights."""
+    line = Line(CPU)
+    line.net = torch.nn.Sequential(line.net, torch.nn.BatchNorm1d(1))  # type: ignore[assignment]
+    line.objective = SquaredError(line.net)
+    run = Run.start(line, OPTIONS, Ranks())
+    expected, mean = None, torch.zeros(1)
+    for _ in range(6):
+        run.advance()
+        mean = run.task.net.get_buffer("1.running_mean").clone()
+        expected = mean if expected is None else torch.lerp(expected, mean, 1 - OPTIONS.ema)
+    averaged = run.averaged.get_buffer("1.running_mean")
+    torch.testing.assert_close(averaged, expected)
+    assert (averaged - mean).abs() > 1e-3
+
+
+@pytest.mark.filterwarnings("error")
+def test_curves_of_losses_below_zero(tmp_path: Path) -> None:
+    """Log likelihoods have no logarithm."""
+    draw_curves(tmp_path, [TrainProgress(step, 2, -0.1 * step, -0.2) for step in (1, 2)], {}, "")
+    assert (tmp_path / "training.png").stat().st_size > 1000

@@ -106,7 +106,7 @@ class TestPrior:
         assert code == 0, stderr
         sources = json.loads(stdout)["data"]["sources"]
         assert [(one["kind"], one["weight"], one["damaged"]) for one in sources] == [("mocap", 3.0, 0), ("bvh", 1.0, 1)]
-        assert "1 damaged file" in stderr and "b.bvh" in stderr
+        assert "1 files left out, 0.01 m per unit, y up, people of" in stderr and "b.bvh" in stderr
 
     @pytest.mark.parametrize("own", [False, True], ids=["lsp-14", "own"])
     def test_another_joint_set_end_to_end(self, zedo: Zedo, data: Path, tmp_path: Path, own: bool) -> None:

@@ -55,7 +55,8 @@ def test_a_missing_and_a_changed_detector(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_damaged_weights_are_reported_with_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "_PACKAGE", tmp_path / "copy")
-    shutil.copytree(PACKAGE / "assets" / "prior", tmp_path / "copy" / "assets" / "prior")
+    for name in ("prior", "erd"):
+        shutil.copytree(PACKAGE / "assets" / name, tmp_path / "copy" / "assets" / name)
     poses = tmp_path / "copy" / "assets" / "prior" / "prior.json"
     poses.write_text(poses.read_text() + "\n")
     done, found = _doctor()

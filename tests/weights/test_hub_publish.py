@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from erd_cases import tiny_weights
 from hub_cases import SECRET
 from hub_server import COMMIT, Hub
 from typer.testing import CliRunner
@@ -112,6 +113,38 @@ def test_a_refusal_is_one_line(server: Hub, own: Path, sleeps: list[float], stat
     assert expected in done.stderr and done.stderr.count("\n") == 1
     assert SECRET not in done.output
     assert sleeps == []
+
+
+def test_lifting_networks(server: Hub, tmp_path: Path) -> None:
+    """Their files and a card with the errors of the lifter alone and with its regressors."""
+    folder, errors = tmp_path / "mine", [{"mpjpe_mm": 61.25, "mpjpe_noisy_mm": 99.0}, {"mpjpe_mm": 58.5}]
+    tiny_weights(folder)
+    record = {"descent": {"errors": errors, "regressors": 1}, "pairs": {"frames": 777}, "data": {"frames": 1234}}
+    (folder / "training.json").write_text(json.dumps(record))
+    (folder / "regressor-01").mkdir()
+    done = _publish(str(folder), "--repo", "ann/erd", "--licence", "mit", "--json", HF_ENDPOINT=server.endpoint)
+    assert done.exit_code == 0, done.output
+    stored = server.repos["ann/erd"]
+    assert set(stored) == {"erd.safetensors", "erd.json", "README.md"}
+    card = stored["README.md"].decode()
+    for part in (
+        *("license: mit", "(joints h36m-17)", "and on recorded pairs", "| frames | 1234 |"),
+        *("| residual regressors | 1, features delta |", "| frames of recorded pairs | 777 |"),
+        *("of the lifter alone, mm | 61.25 |", "alone, with noise, mm | 99 |", "of all networks, mm | 58.5 |"),
+    ):
+        assert part in card
+    (folder / "erd.json").write_text("{}")
+    done = _publish(str(folder), "--repo", "ann/erd", HF_ENDPOINT=server.endpoint)
+    assert done.exit_code == 1 and "erd.json" in done.stderr and len(server.commits) == 1
+
+
+def test_folders_without_weights_or_with_several(own: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    tiny_weights(own)
+    for folder, found in ((tmp_path / "empty", "none"), (tmp_path / "nowhere", "none"), (own, "several")):
+        done = _publish(str(folder), "--repo", "ann/prior", "--dry-run")
+        assert done.exit_code == 2 and done.stderr.count("\n") == 1
+        assert f"with one of erd.safetensors, prior.safetensors, found {found}" in done.stderr
 
 
 def test_fields_of_the_card_are_escaped() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -18,15 +19,20 @@ _FOCAL_PX = (1e-2, 1e7)  # valid range
 _MAX_CENTRE_PX = 1e7  # distance of the principal point from the corner of the picture
 _UNDISTORT_STEPS = 20  # of Newton's method; common lenses need four
 _MAX_UNDISTORT_ERROR_PX = 0.01  # after distorting the result again
+_MAX_ANGLE = math.radians(89)  # from the axis of a fisheye lens; beyond there is no pixel without distortion
+_PADDED = 16  # codecs round the height of a video up to a multiple of this
+
+Lens = Literal["brown", "fisheye"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Camera:
-    """A pinhole camera with OpenCV's lens distortion.
+    """A camera with OpenCV's lens distortion.
 
     `fx, fy, cx, cy` in pixels, `size` (width, height) in pixels, `distortion` (k1, k2, p1, p2[, k3 ...]) in OpenCV's
-    order, `R_cam_from_world` (3, 3) and `t_cam_from_world` (3,) in metres where known (as nested tuples); `source`
-    describes where the intrinsics come from.
+    order, or (k1, k2, k3, k4) where the `lens` is `fisheye` (Kannala-Brandt, equidistant where all are 0);
+    `R_cam_from_world` (3, 3) and `t_cam_from_world` (3,) in metres where known (as nested tuples); `world_is_camera` if
+    the world has the axes of a camera and is thus not upright; `source` describes where the intrinsics come from.
     """
 
     fx: float
@@ -38,6 +44,8 @@ class Camera:
     R_cam_from_world: tuple[tuple[float, ...], ...] | None = None
     t_cam_from_world: tuple[float, ...] | None = None
     source: str = "given"
+    lens: Lens = "brown"
+    world_is_camera: bool = False
 
     def __post_init__(self) -> None:
         values = (self.fx, self.fy, self.cx, self.cy, *self.distortion)
@@ -57,6 +65,13 @@ class Camera:
             raise CameraError(
                 f"camera ({self.source}): expected a centre within {_MAX_CENTRE_PX:g} px, got cx={self.cx:g} "
                 f"cy={self.cy:g}"
+            )
+        if self.lens not in ("brown", "fisheye"):
+            raise CameraError(f"camera ({self.source}): expected the lens brown or fisheye, got '{self.lens}'")
+        if self.lens == "fisheye" and len(self.distortion) not in (0, 4):
+            raise CameraError(
+                f"camera ({self.source}): expected 4 distortion coefficients of a fisheye lens, got "
+                f"{len(self.distortion)}"
             )
         if len(self.distortion) not in (0, 4, 5, 8, 12, 14):
             raise CameraError(
@@ -78,6 +93,7 @@ class Camera:
         size: tuple[int, int] | None = None,
         distortion: tuple[float, ...] = (),
         source: str = "given",
+        lens: Lens = "brown",
     ) -> Camera:
         """Camera with the intrinsic matrix K; CameraError when K is not valid or has skew."""
         K = np.asarray(matrix, dtype=float)
@@ -98,6 +114,7 @@ class Camera:
             size=size,
             distortion=tuple(float(d) for d in distortion),
             source=source,
+            lens=lens,
         )
 
     @classmethod
@@ -121,24 +138,52 @@ class Camera:
         )
 
     def resized(self, size: tuple[int, int]) -> Camera:
-        """The camera for its pictures resized to (width, height); CameraError when the aspect ratio differs."""
+        """The camera for its pictures resized to (width, height); CameraError when the aspect ratio differs.
+
+        Rows or columns that a codec added or cut off, up to 15, do not count.
+        """
         if self.size is None or self.size == size:
             return replace(self, size=size)
         factor = size[0] / self.size[0]
         if abs(self.size[1] * factor - size[1]) > 1.0:
+            if (padded := self._padded(size)) is not None:
+                return padded
             raise CameraError(
                 f"camera ({self.source}): expected pictures of {self.size[0]}x{self.size[1]} px, got "
                 f"{size[0]}x{size[1]}; give the camera that took these pictures"
             )
+        return self._scaled(size, factor, factor, "resized")
+
+    def stretched(self, size: tuple[int, int]) -> Camera:
+        """The camera for its pictures resized to (width, height) of any aspect ratio; CameraError without a size."""
+        if self.size is None:
+            raise CameraError(f"camera ({self.source}): expected an image size, found none; state it")
+        return self._scaled(size, size[0] / self.size[0], size[1] / self.size[1], "pixels made square")
+
+    def _scaled(self, size: tuple[int, int], x: float, y: float, how: str) -> Camera:
         return replace(
             self,
-            fx=self.fx * factor,
-            fy=self.fy * factor,
-            cx=(self.cx + 0.5) * factor - 0.5,
-            cy=(self.cy + 0.5) * factor - 0.5,
+            fx=self.fx * x,
+            fy=self.fy * y,
+            cx=(self.cx + 0.5) * x - 0.5,
+            cy=(self.cy + 0.5) * y - 0.5,
             size=size,
-            source=f"{self.source}, resized",
+            source=f"{self.source}, {how}",
         )
+
+    def _padded(self, size: tuple[int, int]) -> Camera | None:
+        """The same camera for pictures with another padding to multiples of 16 px; None if it is not that."""
+        assert self.size is not None
+        for axis, name in ((1, "rows"), (0, "columns")):
+            factor = size[1 - axis] / self.size[1 - axis]
+            cut = size[axis] / factor  # of the pictures, in pixels of the calibration
+            least, most = sorted((round(cut), self.size[axis]))
+            if least < most == -(-least // _PADDED) * _PADDED and abs(round(cut) * factor - size[axis]) <= 1.0:
+                source = f"{self.source}, of {self.size[axis]} {name} for {round(cut)} (padding of a codec)"
+                whole = list(self.size)
+                whole[axis] = round(cut)
+                return replace(self, size=(whole[0], whole[1]), source=source).resized(size)
+        return None
 
     @property
     def matrix(self) -> Float[ndarray, "3 3"]:
@@ -148,7 +193,7 @@ class Camera:
     @property
     def is_distorted(self) -> bool:
         """Whether the lens has any distortion."""
-        return any(self.distortion)
+        return self.lens == "fisheye" or any(self.distortion)
 
     def project(self, points_cam: Float[ndarray, "... 3"]) -> Float[ndarray, "... 2"]:
         """Pixels of points in metres, including lens distortion; NaN for points not in front of the camera."""
@@ -161,6 +206,8 @@ class Camera:
         """Normalised image coordinates to pixels."""
         if not self.is_distorted or xy.size == 0:
             return xy * (self.fx, self.fy) + (self.cx, self.cy)
+        if self.lens == "fisheye":
+            return _bent(xy, self._coefficients) * (self.fx, self.fy) + (self.cx, self.cy)
         import cv2
 
         flat = np.concatenate([xy.reshape(-1, 2), np.ones((xy.size // 2, 1))], axis=1)
@@ -172,6 +219,9 @@ class Camera:
         points = np.asarray(pixels, dtype=float)
         if not self.is_distorted or points.size == 0:
             return points
+        if self.lens == "fisheye":
+            xy = _straightened((points - (self.cx, self.cy)) / (self.fx, self.fy), self._coefficients)
+            return xy * (self.fx, self.fy) + (self.cx, self.cy)
         solution = points.copy()
         for _ in range(_UNDISTORT_STEPS):
             error = points - self._distort(solution)
@@ -197,3 +247,31 @@ class Camera:
     @property
     def _coefficients(self) -> Float[ndarray, " n"]:
         return np.asarray(self.distortion, dtype=float)
+
+
+# Fisheye lenses (Kannala and Brandt 2006, as in OpenCV): a ray at the angle a from the axis is seen at the distance
+# a (1 + k1 a^2 + k2 a^4 + k3 a^6 + k4 a^8) from the centre.
+
+
+def _bent(xy: Float[ndarray, "... 2"], k: Float[ndarray, " n"]) -> Float[ndarray, "... 2"]:
+    """Normalised image coordinates of a pinhole camera to those of a fisheye lens."""
+    radius = np.linalg.norm(xy, axis=-1, keepdims=True)
+    seen = _distance(np.arctan(radius), k)
+    return xy * np.where(radius > 1e-9, seen / np.maximum(radius, 1e-9), 1.0)
+
+
+def _straightened(xy: Float[ndarray, "... 2"], k: Float[ndarray, " n"]) -> Float[ndarray, "... 2"]:
+    """The inverse of `_bent`; NaN where the lens model has no inverse, or for rays across the axis."""
+    seen = np.linalg.norm(xy, axis=-1, keepdims=True)
+    angle = np.minimum(seen, _MAX_ANGLE)
+    for _ in range(_UNDISTORT_STEPS):
+        powers = (1, *(2 * i + 3 for i in range(len(k))))
+        slope = sum(p * c * angle ** (p - 1) for p, c in zip(powers, (1.0, *k), strict=True))
+        angle = np.clip(angle - (_distance(angle, k) - seen) / np.where(slope > 1e-3, slope, np.nan), 0, _MAX_ANGLE)
+    solved = (np.abs(_distance(angle, k) - seen) < 1e-6) & (angle < _MAX_ANGLE)
+    factor = np.where(seen > 1e-9, np.tan(angle) / np.maximum(seen, 1e-9), 1.0)
+    return np.where(solved, xy * factor, np.nan)
+
+
+def _distance(angle: Float[ndarray, "*n"], k: Float[ndarray, " n"]) -> Float[ndarray, "*n"]:
+    return angle * (1 + sum(c * angle ** (2 * i + 2) for i, c in enumerate(k)))

@@ -53,9 +53,15 @@ class CameraChoice:
         """The camera itself, where the user has it."""
         return self.camera if self.file is None else read_calibration(self.file, self.name)
 
-    def cameras(self, sizes: tuple[Size, ...] | None, exif_cameras: Sequence[Camera | None] = ()) -> tuple[Camera, ...]:
+    def cameras(
+        self,
+        sizes: tuple[Size, ...] | None,
+        exif_cameras: Sequence[Camera | None] = (),
+        stored_size: Size | None = None,
+    ) -> tuple[Camera, ...]:
         """One camera per image size, or one per frame if any frame has a camera from its EXIF data (None if not).
 
+        `stored_size` is that of pictures whose pixels were not square; a camera of that size is stretched like them.
         CameraError when the camera cannot be determined without the image size.
         """
         if sizes is None:
@@ -66,7 +72,7 @@ class CameraChoice:
             raise CameraError("the image size is unknown; give --image-size, a camera file, or fx, cx and cy")
         if not self.is_given and any(camera is not None for camera in exif_cameras):
             return self._from_exif(sizes, exif_cameras)
-        by_size = {size: self._camera(size) for size in dict.fromkeys(sizes)}
+        by_size = {size: self._camera(size, stored_size) for size in dict.fromkeys(sizes)}
         return tuple(by_size[size] for size in sizes)
 
     def _from_exif(self, sizes: tuple[Size, ...], exif_cameras: Sequence[Camera | None]) -> tuple[Camera, ...]:
@@ -77,9 +83,10 @@ class CameraChoice:
         cameras = [camera or self._camera(size) for camera, size in zip(exif_cameras, per_frame, strict=True)]
         return tuple(cameras) if len(set(cameras)) > 1 else (cameras[0],)
 
-    def _camera(self, size: Size) -> Camera:
+    def _camera(self, size: Size, stored_size: Size | None = None) -> Camera:
         if self._known is not None:
-            return self._known.resized(size)
+            is_stored = stored_size is not None and self._known.size == stored_size
+            return self._known.stretched(size) if is_stored else self._known.resized(size)
         if self.fx is not None:
             return self._from_intrinsics(size)
         return Camera.guess(size) if self.fov_deg is None else Camera.from_fov(self.fov_deg, size)

@@ -24,6 +24,7 @@ from zedo_core.data._h36m_sequences import (
     parse_take,
     sort_takes,
     true_sequence,
+    warn_of_missing,
     with_keypoints,
 )
 from zedo_core.data._hdf5 import floats, read_hdf5, summarize_folder
@@ -56,7 +57,10 @@ def read(root: Path, split: str, input: str) -> Samples:
         raise FormatError(f"{root}: expected S*/MyPoses/{_POSITIONS}/*.h5, found {summarize_folder(root)}")
     files = {subject: sorted(_folder_3d(folder, subject).glob("*.h5")) for subject in SPLITS[split]}
     missing = [subject for subject, paths in files.items() if not paths]
-    if missing:
+    if missing and len(missing) < len(files):
+        warn_of_missing(folder, missing, split)
+        files = {subject: paths for subject, paths in files.items() if paths}
+    elif missing:
         where = ", ".join(f"{subject}/MyPoses/{_POSITIONS}/*.h5" for subject in missing)
         raise FormatError(
             f"{folder}: expected {where}, for {describe_split(split)}, found none; there is {summarize_folder(folder)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from zedo_core.data._h36m_files import describe, files_with_fields
-from zedo_core.data._h36m_sequences import ACTIONS, FIRST_ACTION, NAME, SPLITS, describe_split
+from zedo_core.data._h36m_sequences import ACTIONS, FIRST_ACTION, NAME, SPLITS, describe_split, warn_of_missing
 from zedo_core.data._hdf5 import floats, summarize
 from zedo_core.data._samples import Samples, pinhole_matrices
 from zedo_core.errors import FormatError
@@ -26,13 +27,23 @@ _MM = 1e-3
 # As in s_09_act_02_subact_01_ca_01/s_09_act_02_subact_01_ca_01_000001.jpg: the sequence, its subject, the frame.
 _IMAGE = re.compile(r"(s_(\d+)_act_\d+_subact_\d+_ca_\d+)_(\d+)\.\w+$")
 _INTRINSICS = ("fx", "fy", "cx", "cy")
+_Image = tuple[str, str, str]  # sequence, subject and frame of an entry
+
+_log = logging.getLogger(__name__)
 
 
 def read(root: Path, split: str, input: str) -> Samples:
-    """The samples of a split; 2D from the same pickle, without lens distortion, or from that of the detections."""
+    """The samples of a split; 2D from the same pickle, without lens distortion, or from that of the detections.
+
+    Entries without the usual names of pictures, of unknown subjects and frames, are all taken: a new sequence begins
+    where action or camera changes.
+    """
     path, entries, images = _read_entries(root, split)
-    subjects = [f"S{int(subject)}" for _, subject, _ in images]
-    rows = np.flatnonzero(np.isin(subjects, SPLITS[split]))
+    if images is None:
+        images, rows = _by_change(path, entries, split), np.arange(len(entries))
+    else:
+        rows = np.flatnonzero(np.isin([f"S{int(subject)}" for _, subject, _ in images], SPLITS[split]))
+        _warn_of_missing(path, images, split)
     joints = len(H36M17)
     joints_cam = _stack(path, entries, "'joint_3d_camera'", lambda entry: entry["joint_3d_camera"], (joints, 3))
     joints_cam = (joints_cam[rows] * _MM).astype(np.float32)
@@ -61,8 +72,8 @@ def read(root: Path, split: str, input: str) -> Samples:
     return samples.take(np.lexsort((frame, sequence))).drop_nonfinite()
 
 
-def _read_entries(root: Path, split: str) -> tuple[Path, list[dict[str, Any]], list[tuple[str, str, str]]]:
-    """The pickle with samples of the split, its entries, and the sequence, subject and frame of each."""
+def _read_entries(root: Path, split: str) -> tuple[Path, list[dict[str, Any]], list[_Image] | None]:
+    """The pickle with samples of the split, its entries, and sequence, subject and frame of each where known."""
     paths = files_with_fields(root, *SAMPLE_FIELDS)
     if not paths:
         raise FormatError(f"{root}: expected h36m_{split}.pkl of the official ZeDO, found {describe(root)}")
@@ -72,12 +83,35 @@ def _read_entries(root: Path, split: str) -> tuple[Path, list[dict[str, Any]], l
         entries = load_pickle(path)
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise FormatError(f"{path}: expected a list of samples, found {type(entries).__name__} or other entries")
+        if entries and not any(_IMAGE.search(str(entry.get("image_path"))) for entry in entries):
+            return path, entries, None
         images = [_image(path, i, entry) for i, entry in enumerate(entries)]
         subjects = sorted({int(subject) for _, subject, _ in images})
         if any(f"S{subject}" in SPLITS[split] for subject in subjects):
             return path, entries, images
         found.append(f"{path.name} with {', '.join(f'S{subject}' for subject in subjects) or 'nothing'}")
     raise FormatError(f"{root}: expected samples of {describe_split(split)}, found {'; '.join(found)}")
+
+
+def _by_change(path: Path, entries: list[dict[str, Any]], split: str) -> list[_Image]:
+    """Sequence and frame of entries without names of pictures, which are in the order of the videos."""
+    camera = _stack(path, entries, "'camera_param' fx, fy, cx, cy", _camera, (len(_INTRINSICS),))
+    key = np.column_stack([camera, _actions(path, entries)])
+    starts = (np.diff(key, axis=0, prepend=np.nan) != 0).any(1)
+    number = np.cumsum(starts) - 1
+    first = np.flatnonzero(starts)[number]
+    _log.warning(
+        "%s: its entries have no 'image_path' such as s_09_act_02_subact_01_ca_01_000001.jpg, so subjects and frames "
+        "are unknown; all %d are taken as the %s split, in %d sequences by action and camera",
+        path, len(entries), split, int(number[-1]) + 1,
+    )  # fmt: skip
+    return [(f"unknown {n:05d}", "", str(i - start)) for i, (n, start) in enumerate(zip(number, first, strict=True))]
+
+
+def _warn_of_missing(path: Path, images: list[_Image], split: str) -> None:
+    there = {f"S{int(subject)}" for _, subject, _ in images}
+    if missing := [subject for subject in SPLITS[split] if subject not in there]:
+        warn_of_missing(path, missing, split)
 
 
 def _image(path: Path, i: int, entry: dict[str, Any]) -> tuple[str, str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ ALL_JOINTS = 32
 # models and the errors of detections, below what wrong cameras, joints or units cause.
 _MAX_MEDIAN_PX = {"gt": 3.0, "detected": 50.0}
 _MAX_UNDISTORT_ERROR_PX = 0.01  # after distorting the result again
+_log = logging.getLogger(__name__)
 _STEPS = 20  # of OpenCV's undistortion; these lenses need about six
 
 
@@ -165,6 +167,14 @@ def concatenate(sequences: list[Sequence]) -> Samples:
         action=np.repeat([sequence.action for sequence in sequences], lengths),
         actions=ACTIONS,
     ).drop_nonfinite()
+
+
+def warn_of_missing(where: Path, missing: list[str], split: str) -> None:
+    """Say that only a part of a split is there, whose figures are not those of the whole."""
+    _log.warning(
+        "%s: %s of %s %s missing; the others are used, and figures are not comparable with those of the whole split",
+        where, ", ".join(missing), describe_split(split), "is" if len(missing) == 1 else "are",
+    )  # fmt: skip
 
 
 def describe_split(split: str) -> str:

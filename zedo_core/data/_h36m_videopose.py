@@ -15,6 +15,7 @@ from zedo_core.data._h36m_files import describe, files_with_fields, shorten
 from zedo_core.data._h36m_sequences import (
     ALL_JOINTS,
     JOINTS,
+    NAME,
     SPLITS,
     Sequence,
     Take,
@@ -23,15 +24,20 @@ from zedo_core.data._h36m_sequences import (
     parse_take,
     sort_takes,
     true_sequence,
+    warn_of_missing,
     with_keypoints,
 )
 from zedo_core.data._hdf5 import floats
 from zedo_core.data._samples import Samples
+from zedo_core.data.mocap import Motions
 from zedo_core.errors import FormatError
 from zedo_core.skeleton import COCO17, H36M17, Skeleton, conversion
 from zedo_core.storage.pickles import load_object_npz
 
 ARRAY_3D, ARRAY_2D = "positions_3d", "positions_2d"
+_FPS = 50.0
+_TRUNKS_M = (0.2, 1.0)  # from pelvis to thorax
+_Y_UP_FROM_WORLD = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])  # z is up in the studio
 _LAYOUTS = {"h36m": H36M17, "coco": COCO17}  # names in the metadata of the keypoints
 
 
@@ -45,6 +51,30 @@ def read(root: Path, split: str, input: str) -> Samples:
     keypoints = _takes(path_2d, arrays.pop(ARRAY_2D, None), split)
     cameras, source = find_cameras(path_3d.parent)
     return concatenate(list(_sequences(path_3d, positions, path_2d, keypoints, layout, cameras, source, input)))
+
+
+def motions(path: Path, split: str) -> Motions:
+    """The poses of a split in world axes, turned to y up, in metres: neither cameras nor keypoints are needed."""
+    positions = _takes(path, load_object_npz(path).get(ARRAY_3D), split)
+    takes = sort_takes(positions)
+    if not takes:
+        raise FormatError(f"{path}: expected takes of {describe_split(split)}, found none")
+    label = [f"{take.subject}/{take.name}" for take in takes]
+    points = [
+        floats(path, name, positions[take], (None, ALL_JOINTS, 3))[:, JOINTS]
+        for name, take in zip(label, takes, strict=True)
+    ]
+    finite = [part[np.isfinite(part).all((1, 2))] for part in points]
+    trunk = np.linalg.norm(np.concatenate(finite)[:, H36M17.index("thorax")] - np.concatenate(finite)[:, 0], axis=-1)
+    if not len(trunk) or not _TRUNKS_M[0] < np.median(trunk) < _TRUNKS_M[1]:
+        raise FormatError(f"{path}: expected positions of people in metres, found a trunk of {np.median(trunk):.3g}")
+    return Motions(
+        positions=(np.concatenate(finite) @ _Y_UP_FROM_WORLD.T).astype(np.float32),
+        sequence=np.repeat(np.arange(len(takes)), [len(part) for part in finite]),
+        names=tuple(label),
+        sources=(NAME,) * len(takes),
+        fps=(_FPS,) * len(takes),
+    )
 
 
 def _path_2d(root: Path, input: str) -> Path:
@@ -77,15 +107,18 @@ def _takes(path: Path, table: ndarray | None, split: str) -> dict[Take, Any]:
     if not isinstance(content, dict) or not all(isinstance(actions, dict) for actions in content.values()):
         found = "none" if table is None else f"an array {table.dtype} {table.shape}"
         raise FormatError(f"{path}: expected values by subject and action, found {found}")
-    missing = [subject for subject in SPLITS[split] if not content.get(subject)]
-    if missing:
+    there = [subject for subject in SPLITS[split] if content.get(subject)]
+    missing = [subject for subject in SPLITS[split] if subject not in there]
+    if not there:
         raise FormatError(
             f"{path}: expected subjects of {describe_split(split)}, found {shorten(content)}; "
             f"{', '.join(missing)} is missing"
         )
+    if missing:
+        warn_of_missing(path, missing, split)
     return {
         parse_take(f"{path}: {subject}", subject, str(name)): value
-        for subject in SPLITS[split]
+        for subject in there
         for name, value in content[subject].items()
     }
 

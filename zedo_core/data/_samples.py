@@ -20,7 +20,7 @@ class Samples:
     0 where a joint is missing. Sample i belongs to sequence `sequence[i]` and action `action[i]`, whose names are in
     the tuples, and is frame `frame[i]` of its sequence. `evaluated` are the joints for which the data set has ground
     truth (the others have arbitrary finite values); `left_out` counts the samples dropped because a value was not
-    finite.
+    finite, `undetected` those without a detection, `failed` those without a finite result.
     """
 
     name: str
@@ -35,6 +35,8 @@ class Samples:
     actions: tuple[str, ...]
     evaluated: tuple[str, ...] = H36M17.joints
     left_out: int = 0
+    undetected: int = 0
+    failed: int = 0
 
     def __post_init__(self) -> None:
         n = len(self.joints_cam)

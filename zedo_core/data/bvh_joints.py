@@ -1,13 +1,13 @@
 """Matching the nodes of a BVH file with the joints of a person, and guessing its unit and upward axis.
 
-Limbs are found by name, in the conventions of CMU (cgspeed), Mixamo and MotionBuilder, Biovision (also 3ds Max's own
-skeleton) and 3ds Max's Biped; Unreal, Blender and Poser use the same words. Trunk and head are found from the tree.
+Limbs are found by the words in names, after the prefix that the names of a file share (`bvh_names`); a joint of a limb
+without such a word is found on the way between its neighbours. Trunk and head are found from the tree.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,29 +15,19 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from zedo_core.data.bvh import Bvh
+from zedo_core.data.bvh_names import LIMBS, sides_and_parts
 from zedo_core.errors import FormatError
 from zedo_core.skeleton import H36M17
 
-# Words for the joints of a limb, without the side; the first that exists in a file is used. A clavicle is called
-# shoulder if the next joint is called arm, or collar if that is called shoulder.
-_LIMBS = {
-    "hip": ("upleg", "upperleg", "thigh", "hip"),
-    "knee": ("knee", "lowleg", "lowerleg", "calf", "shin", "leg"),
-    "ankle": ("ankle", "foot"),
-    "shoulder": ("arm", "uparm", "upperarm", "shldr", "shoulder"),
-    "elbow": ("elbow", "forearm", "lowarm", "lowerarm"),
-    "wrist": ("wrist", "hand"),
-}
-_SIDES = {"left": "left", "l": "left", "lft": "left", "right": "right", "r": "right", "rgt": "right"}
-_PREFIX = re.compile(r"^(mixamorig\d*|bip\d+|character\d*)[\s_.\-]*", re.IGNORECASE)
-_WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
-_HEAD_TOPS = ("headtop", "headtopend", "headend", "headnub")
+_CHAINS = (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist"))
+_HEAD_TOPS = ("headtop", "headtopend", "headend", "headnub", "headnull")
 _NECK = "neck"
 
 # Lengths relative to the leg, from hip to knee to ankle, which is 0.85 m long in an adult.
 _HEAD_PER_LEG = 0.135  # from the base of the skull to its top, for files without it
 _MIN_HEAD_PER_LEG = 0.05
 _MAX_OFFSET_PER_TRUNK = 0.25  # distance of a node from the middle of the trunk to be used as the spine
+_FOOT_M = 0.08  # from the ankle to the floor
 # Metres per unit, and the range of leg lengths in that unit: metric units, those of cgspeed's CMU files, and inches.
 _UNITS = (
     (1.0, 0.4, 1.2),
@@ -68,9 +58,9 @@ def match_person(path: Path, bvh: Bvh, nodes: Float[ndarray, "t k 3"]) -> Person
         joints = nodes[:, [by_name[joint] for joint in H36M17.joints]]
         return Person(joints, _leg({joint: joints[:, i] for i, joint in enumerate(H36M17.joints)}))
     limbs = match_limbs(bvh)
-    head, neck = _match_head_and_neck(bvh)
+    head, neck = _match_head_and_neck(bvh, limbs)
     missing = [
-        f"{side}_{part}" for part in _LIMBS for side in ("left", "right") if f"{side}_{part}" not in limbs
+        f"{side}_{part}" for part in LIMBS for side in ("left", "right") if f"{side}_{part}" not in limbs
     ] + ([] if head is not None else ["head"])  # fmt: skip
     if missing:
         raise unmatched_error(path, bvh, missing)
@@ -89,15 +79,70 @@ def match_person(path: Path, bvh: Bvh, nodes: Float[ndarray, "t k 3"]) -> Person
 def match_limbs(bvh: Bvh) -> dict[str, int]:
     """The nodes of the limbs by the joint names of H36M-17, as far as they are found."""
     by_side_and_part: dict[tuple[str, str], int] = {}
-    for k, name in enumerate(bvh.names):
-        by_side_and_part.setdefault(_side_and_part(name), k)
+    for k, side_and_part in enumerate(sides_and_parts(bvh.names)):
+        by_side_and_part.setdefault(side_and_part, k)
     limbs = {}
     for side in ("left", "right"):
-        for part, words in _LIMBS.items():
+        for part, words in LIMBS.items():
             k = next((by_side_and_part[side, word] for word in words if (side, word) in by_side_and_part), None)
-            if k is not None:
+            if k is not None and k not in limbs.values():
                 limbs[f"{side}_{part}"] = k
+        _after_clavicle(bvh, limbs, side, by_side_and_part)
+        for chain in _CHAINS:
+            _complete(bvh, limbs, [f"{side}_{part}" for part in chain])
     return limbs
+
+
+def _after_clavicle(bvh: Bvh, limbs: dict[str, int], side: str, by_side_and_part: dict[tuple[str, str], int]) -> None:
+    """Where the elbow is called forearm, `shoulder` is the clavicle: the joint of the shoulder comes after it."""
+    shoulder, elbow = f"{side}_shoulder", f"{side}_elbow"
+    if limbs.get(shoulder) != by_side_and_part.get((side, "shoulder"), -1) or elbow not in limbs:
+        return
+    between = _ancestors(bvh, limbs[elbow])
+    if (side, "elbow") not in by_side_and_part and limbs[shoulder] in between[1:]:
+        limbs[shoulder] = between[between.index(limbs[shoulder]) - 1]
+
+
+def _complete(bvh: Bvh, limbs: dict[str, int], chain: list[str]) -> None:
+    """Find the one joint of a limb (first, middle, last) that has no known name from the tree.
+
+    The middle is the node between the ends that divides the limb most evenly, the last the next joint after the middle
+    that is some way from it, and the first the joint before the middle.
+    """
+    missing = [joint for joint in chain if joint not in limbs]
+    if len(missing) != 1:
+        return
+    first, middle, last = chain
+    if missing == [middle]:
+        between = _ancestors(bvh, limbs[last])
+        between = between[: between.index(limbs[first])] if limbs[first] in between else []
+        limb = [limbs[last], *between, limbs[first]]
+        if between:
+            limbs[middle] = max(between, key=lambda k: min(_along(bvh, limb, k), _along(bvh, limb[::-1], k)))
+    elif missing == [last]:
+        far = [k for k, parent in enumerate(bvh.parents) if parent == limbs[middle] and _length(bvh, k) > 0]
+        if far:
+            limbs[last] = max(far, key=lambda k: _length(bvh, k))
+    elif bvh.parents[limbs[middle]] > 0 and _length(bvh, limbs[middle]) > 0:
+        limbs[first] = bvh.parents[limbs[middle]]
+
+
+def _ancestors(bvh: Bvh, k: int) -> list[int]:
+    found = []
+    while (k := bvh.parents[k]) >= 0:
+        found.append(k)
+    return found
+
+
+def _length(bvh: Bvh, k: int) -> float:
+    return float(np.linalg.norm(bvh.offsets[k]))
+
+
+def _along(bvh: Bvh, limb: list[int], k: int) -> float:
+    """Length of the bones from the beginning of a limb, a list of successive nodes in either direction, to a node."""
+    nodes = limb[: limb.index(k) + 1]
+    below = [a if bvh.parents[a] == b else b for a, b in pairwise(nodes)]
+    return sum(_length(bvh, node) for node in below)
 
 
 def guess_unit_m(path: Path, leg: float) -> float:
@@ -109,6 +154,14 @@ def guess_unit_m(path: Path, leg: float) -> float:
         f"{path}: expected legs of a person in m, cm, mm, inches or CMU's unit, found {leg:.4g} units; give the metres "
         "per unit by --scale"
     )
+
+
+def height_m(person: Person, unit_m: float) -> float:
+    """Standing height in metres: the bones from the ankles to the top of the head, and a foot."""
+    bones = [("pelvis", "thorax"), ("thorax", "neck_nose"), ("neck_nose", "head_top")]
+    joints = {joint: person.joints[:, i] for i, joint in enumerate(H36M17.joints)}
+    trunk = sum(float(np.median(np.linalg.norm(joints[a] - joints[b], axis=-1))) for a, b in bones)
+    return (person.leg + trunk) * unit_m + _FOOT_M
 
 
 def up_votes(person: Person) -> Float[ndarray, "3"]:
@@ -123,30 +176,42 @@ def unmatched_error(path: Path, bvh: Bvh, missing: list[str]) -> FormatError:
     names = [name for name in bvh.names if name]
     listed = ", ".join(names[:30]) + (f" and {len(names) - 30} more" if len(names) > 30 else "")
     return FormatError(
-        f"{path}: expected joints by the names of CMU, Mixamo, Biovision or 3ds Max, could not match "
+        f"{path}: expected joints by the names of CMU, Mixamo, Biovision, 3ds Max or similar, could not match "
         f"{', '.join(missing)} among {listed}; rename them, or give poses as an array"
     )
 
 
-def _side_and_part(name: str) -> tuple[str, str]:
-    """The side and part in a name, such as (left, upleg) for `mixamorig:LeftUpLeg`; the trunk has an empty side."""
-    words = [word.lower() for word in _WORDS.findall(_PREFIX.sub("", name.rsplit(":", 1)[-1].strip()))]
-    side = next((_SIDES[word] for word in words if word in _SIDES), "")
-    part = "".join(word for word in words if word not in _SIDES)
-    if not side and part.startswith(("left", "right")):
-        side = "left" if part.startswith("left") else "right"
-        part = part.removeprefix(side)
-    return side, part
-
-
-def _match_head_and_neck(bvh: Bvh) -> tuple[int | None, int | None]:
-    """The node of the head, and the lowest node of the neck."""
-    parts = [_side_and_part(name) for name in bvh.names]
+def _match_head_and_neck(bvh: Bvh, limbs: dict[str, int]) -> tuple[int | None, int | None]:
+    """The node of the head, and the lowest node of the neck; without names, those of the chain above the arms."""
+    parts = sides_and_parts(bvh.names)
     head = next((k for k, side_and_part in enumerate(parts) if side_and_part == ("", "head")), None)
     neck = next((k for k, (side, part) in enumerate(parts) if not side and part.startswith(_NECK)), None)
     if head is None and neck is not None:  # in some rigs, the child of the neck is the end site of the head
         head = next((k for k, parent in enumerate(bvh.parents) if parent == neck), None)
+    arms = [limbs[joint] for joint in ("left_shoulder", "right_shoulder") if joint in limbs]
+    if head is None and len(arms) == 2:
+        chain = _chain_above(bvh, arms)
+        return (chain[-1], chain[0] if len(chain) > 1 else None) if chain else (None, None)
     return head, neck
+
+
+def _chain_above(bvh: Bvh, arms: list[int]) -> list[int]:
+    """The named nodes from where the arms branch off up to the head, the longest branch without an arm."""
+    above = [_ancestors(bvh, arm) for arm in arms]
+    chest = next((k for k in above[0] if k in above[1]), None)
+    if chest is None:
+        return []
+    arm_side = {k for path, arm in zip(above, arms, strict=True) for k in (arm, *path[: path.index(chest)])}
+    parts = sides_and_parts(bvh.names)
+    starts = [k for k, parent in enumerate(bvh.parents) if parent == chest and k not in arm_side and bvh.names[k]]
+    starts = [k for k in starts if not parts[k][0]]
+    chains = []
+    for start in starts:
+        chain = [start]
+        while nexts := [k for k, p in enumerate(bvh.parents) if p == chain[-1] and bvh.names[k] and not parts[k][0]]:
+            chain.append(nexts[0])
+        chains.append(chain)
+    return max(chains, key=len, default=[])
 
 
 def _spine(
@@ -168,7 +233,8 @@ def _head_top(
 ) -> Float[ndarray, "t 3"]:
     """The end of the head; if the file has no plausible one, extrapolated from thorax and head."""
     children = [k for k, parent in enumerate(bvh.parents) if parent == head]
-    ends = [k for k in children if not bvh.names[k] or _side_and_part(bvh.names[k])[1] in _HEAD_TOPS]
+    parts = sides_and_parts(bvh.names)
+    ends = [k for k in children if not bvh.names[k] or parts[k][1] in _HEAD_TOPS]
     for k in ends:
         if np.linalg.norm(nodes[:, k] - nodes[:, head], axis=-1).mean() > _MIN_HEAD_PER_LEG * leg:
             return nodes[:, k]

@@ -73,17 +73,24 @@ def hold_out(mixture: Mixture, share: float, seed: int) -> tuple[Mixture, Mixtur
 
     In a data set with a single sequence, the last frames are held out. If there is only one frame, it is in both.
     """
+    training, held = held_out_frames(mixture.part, mixture.motions.sequence, share, seed)
+    return mixture.take(training), mixture.take(held)
+
+
+def held_out_frames(
+    part: Int[ndarray, " n"], sequence: Int[ndarray, " n"], share: float, seed: int
+) -> tuple[Int[ndarray, " a"], Int[ndarray, " b"]]:
+    """`hold_out` as row numbers, from the data set and the sequence of each frame."""
     rng = np.random.default_rng(seed)
-    held = np.zeros(len(mixture), bool)
-    for part in range(len(mixture.weights)):
-        rows = np.flatnonzero(mixture.part == part)
-        sequences = np.unique(mixture.motions.sequence[rows])
+    held = np.zeros(len(part), bool)
+    for rows in (np.flatnonzero(part == each) for each in range(int(part.max()) + 1)):
+        sequences = np.unique(sequence[rows])
         if len(sequences) > 1:
             count = max(1, round(share * len(sequences)))
-            held[rows] = np.isin(mixture.motions.sequence[rows], rng.permutation(sequences)[:count])
+            held[rows] = np.isin(sequence[rows], rng.permutation(sequences)[:count])
         elif len(rows) > 1:
             held[rows[-max(1, round(share * len(rows))) :]] = True
     training = ~held
     if not held.any():
-        training = held = np.ones(len(mixture), bool)
-    return mixture.take(np.flatnonzero(training)), mixture.take(np.flatnonzero(held))
+        training = held = np.ones(len(part), bool)
+    return np.flatnonzero(training), np.flatnonzero(held)

@@ -29,6 +29,7 @@ class Motions:
     sources: tuple[str, ...]
     fps: tuple[float, ...]
     skeleton: Skeleton = H36M17
+    note: str = ""  # what was taken for granted of the files, for the user
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -70,11 +71,11 @@ def load(
             f"{path}: expected an array 'positions' (n, {len(skeleton)}, 3) in metres, found "
             f"{', '.join(arrays) or 'nothing'}"
         )
-    own = _file_skeleton(path, arrays, key, skeleton)
+    own = file_skeleton(path, arrays, key, skeleton)
     return _read_motions(path, arrays, key, split, own).to_skeleton(skeleton, str(path))
 
 
-def _file_skeleton(path: Path, arrays: dict[str, ndarray], key: str, wanted: Skeleton) -> Skeleton:
+def file_skeleton(path: Path, arrays: dict[str, ndarray], key: str, wanted: Skeleton) -> Skeleton:
     """The joint set of the file."""
     if "joint_names" in arrays:
         names = tuple(str(name) for name in arrays["joint_names"].ravel())
@@ -93,7 +94,7 @@ def _file_skeleton(path: Path, arrays: dict[str, ndarray], key: str, wanted: Ske
 
 def _read_motions(path: Path, arrays: dict[str, ndarray], key: str, split: str | None, own: Skeleton) -> Motions:
     positions = _check_positions(path, key, arrays[key], own)
-    offsets = _check_offsets(path, arrays.get("offsets", np.array([0, len(positions)])), len(positions))
+    offsets = check_offsets(path, arrays.get("offsets", np.array([0, len(positions)])), len(positions))
     count = len(offsets) - 1
     names, sources, splits = (
         _per_sequence(path, arrays, name, default, count)
@@ -114,7 +115,7 @@ def _read_motions(path: Path, arrays: dict[str, ndarray], key: str, split: str |
     )
 
 
-def _check_offsets(path: Path, offsets: ndarray, frames: int) -> Int[ndarray, " count_plus_1"]:
+def check_offsets(path: Path, offsets: ndarray, frames: int) -> Int[ndarray, " count_plus_1"]:
     """The starts of the sequences and the end; FormatError when they are not valid."""
     integers = offsets.ndim == 1 and len(offsets) > 1 and offsets.dtype.kind in "iu"
     if not integers or offsets[0] != 0 or offsets[-1] != frames or (np.diff(offsets.astype(np.int64)) < 0).any():

@@ -5,6 +5,7 @@ Mehta et al., Monocular 3D Human Pose Estimation In The Wild Using Improved CNN 
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from zedo_core.skeleton import H36M17
 from zedo_core.storage.pickles import load_pickle
 
 NAME = "3dhp"
+_log = logging.getLogger(__name__)
 ACTIONS = (
     *("Standing/Walking", "Exercise", "Sitting", "Reaching/Crouching", "On the Floor", "Sports", "Miscellaneous"),
 )
@@ -47,7 +49,8 @@ def load(root: Path, split: str = "test", input: str = "gt") -> Samples:
 
     `root` is the folder of either or one such file, detected from its content (one annot_data.mat is one sequence).
     Ground truth is in the original scale (annot3, not univ_annot3). As annot_data.mat has no camera, K is fitted to
-    each sequence by least squares from annot3 to annot2. Frames that are not marked valid or have values that are not
+    each sequence by least squares from annot3 to annot2. Sequences that are missing are said in a warning.
+    Frames that are not marked valid or have values that are not
     finite are left out and counted.
     InputError for an unknown split or input, FormatError for files that are missing, damaged or of another data set.
     """
@@ -63,10 +66,11 @@ def load(root: Path, split: str = "test", input: str = "gt") -> Samples:
         wanted = "mpii3d_test.pkl or TS1/annot_data.mat to TS6/annot_data.mat of MPI-INF-3DHP"
         raise FormatError(f"{root}: expected {wanted}, found {summarize_folder(root)}")
     if missing:
-        raise FormatError(
-            f"{root}: the test set lacks {', '.join(missing)}; add them, or give a single file to read only that"
-        )
-    return _from_mats(paths)
+        _log.warning(
+            "%s: the test set lacks %s; the others are used, and figures are not comparable with those of the whole",
+            root, ", ".join(missing),
+        )  # fmt: skip
+    return _from_mats([path for path in paths if path.is_file()])
 
 
 def _from_pickle(path: Path) -> Samples:

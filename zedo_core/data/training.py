@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zedo_core.data import DATASETS, _h36m_hdf5, bvh_motions, load_samples, mocap
+from zedo_core.data import DATASETS, _h36m_hdf5, _h36m_pickle, _h36m_videopose, bvh_motions, load_samples, mocap
 from zedo_core.data._h36m_files import describe, fields, files_in_folder
 from zedo_core.data.mixture import Mixture
 from zedo_core.data.mocap import Motions
@@ -22,7 +22,7 @@ from zedo_core.skeleton import H36M17, Skeleton, conversion
 from zedo_core.storage.files import sha256_of
 
 _ARRAYS = (".npz", ".npy")
-_Y_UP_FROM_CAM = np.array([1.0, -1.0, -1.0], np.float32)
+Y_UP_FROM_CAM = np.array([1.0, -1.0, -1.0], np.float32)
 # Fields that identify the training files of the data sets; all fields of an entry must be present.
 _DATASET_FIELDS = (
     ("h36m", {"joint_3d_camera", "joint_3d_image"}),
@@ -44,8 +44,9 @@ class DataSource:
     weight: float
     sequences: int
     frames: int
-    damaged: int  # number of files left out
+    damaged: int  # number of files, or frames of pairs, left out
     sha256: str
+    note: str = ""  # units, axes and heights that were taken
 
 
 def load_mixture(
@@ -77,12 +78,13 @@ def load_mixture(
                 frames=len(motions),
                 damaged=damaged,
                 sha256=sha256_of(path) if path.is_file() else _digest(motions),
+                note=motions.note,
             )
         )
     return Mixture.from_parts(parts, [weight for _, weight in data]), tuple(sources)
 
 
-def parse_weighted_path(text: str) -> tuple[Path, float]:
+def parse_weighted_path(text: str, option: str = "--data") -> tuple[Path, float]:
     """The parts of `PATH[:WEIGHT]`; an existing path is not split. InputError for a weight of 0 or less."""
     path, colon, tail = text.rpartition(":")
     try:
@@ -92,7 +94,7 @@ def parse_weighted_path(text: str) -> tuple[Path, float]:
     if not colon or not path or Path(text).exists():
         return Path(text), 1.0
     if not 0 < weight < np.inf:
-        raise InputError(f"--data: expected a weight above 0 after the path, got '{text}'")
+        raise InputError(f"{option}: expected a weight above 0 after the path, got '{text}'")
     return Path(path), weight
 
 
@@ -142,7 +144,17 @@ def _load(
         parts = [mocap.load(file, split, skeleton=skeleton) for file in files]
         return Mixture.from_parts(parts).motions, 0
     assert kind in DATASETS
+    if kind == "h36m" and (file := _videopose_file(path)) is not None:
+        return _h36m_videopose.motions(file, split or "train").to_skeleton(skeleton, str(path)), 0
     return _load_dataset(path, kind, skeleton, split or "train"), 0
+
+
+def _videopose_file(path: Path) -> Path | None:
+    """VideoPose3D's file of positions, if Human3.6M is in that form, whose world is upright without cameras."""
+    files = [path] if path.is_file() else files_in_folder(path, (".npz", ".pkl", ".pickle"))
+    if any(fields(file) >= set(_h36m_pickle.SAMPLE_FIELDS) for file in files):
+        return None  # which `h36m` reads first
+    return next((file for file in files if _h36m_videopose.ARRAY_3D in fields(file)), None)
 
 
 def _load_dataset(path: Path, kind: str, skeleton: Skeleton, split: str) -> Motions:
@@ -155,7 +167,7 @@ def _load_dataset(path: Path, kind: str, skeleton: Skeleton, split: str) -> Moti
             "train with --skeleton lsp-14"
         )
     return Motions(
-        positions=samples.joints_cam.astype(np.float32) * _Y_UP_FROM_CAM,
+        positions=samples.joints_cam.astype(np.float32) * Y_UP_FROM_CAM,
         sequence=samples.sequence,
         names=samples.sequences,
         sources=(kind,) * len(samples.sequences),

@@ -84,6 +84,10 @@ class Tracker:
         self._tracks: list[_Track] = []
         self._last_s = -np.inf
 
+    def forget(self) -> None:
+        """Whoever comes next is somebody else."""
+        self._tracks.clear()
+
     def __call__(
         self, time_s: float, people: Float[ndarray, "n j 3"], sure: Bool[ndarray, " n"] | None = None
     ) -> dict[int, int]:

@@ -86,6 +86,7 @@ class DetectedFrame:
     time_s: float
     size: tuple[int, int]
     detections: Detections
+    begins_shot: bool = False  # another view than in the frame before
 
     @classmethod
     def from_frame(cls, frame: Frame, detections: Detections) -> DetectedFrame:

@@ -5,12 +5,13 @@
     {"format": "zedo-detections-1", "source": {"name": "clip.mp4", "sha256": "..."},
      "detector": {"name": "movenet", "sha256": "..."}, "image_px": 512, "least": 0.3, "joints": "coco-17"}
     {"frame": 0, "time_s": 0.0, "size": [1920, 1080], "people": [{"box": [...], "confidence": 0.9, "keypoints": [...]}]}
-    {"done": "--start 10 --every 2", "damaged": {}}
+    {"done": "--start 10 --every 2", "damaged": {}, "cuts": [120], "moves": false}
 
 and is called `detections.jsonl.part` until all frames of a run are in it. A line is written when its frame is done, so
 that a run that was killed loses one frame at most. The head says what the frames depend on; a file with another head is
-not used. Tracks are made anew each time, from the first frame on, by the numbers in the file: a run that was broken
-off gives what an unbroken one gives, and another part of the input needs no new detections of frames it shares.
+not used. The last line says which frames begin another shot, and whether the camera moves. Tracks are made anew each
+time, from the first frame on, by the numbers in the file: a run that was broken off gives what an unbroken one gives,
+and another part of the input needs no new detections of frames it shares.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from zedo_core.detection.tracking import follow
 from zedo_core.errors import OutputError
 from zedo_core.source import Source, ahead
 from zedo_core.source.cut import Cut
+from zedo_core.source.scene import Scene, SceneWatch
 from zedo_core.storage.files import sha256_of
 from zedo_core.types import Keypoints
 
@@ -46,11 +48,13 @@ OnFrame = Callable[[int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Detected:
-    """Tracks of a source, how many of its frames were detected before, and the pictures that could not be read."""
+    """Tracks of a source, what is known of its views, how many of its frames were detected before, and the pictures
+    that could not be read."""
 
     keypoints: Keypoints
     reused: int
     damaged: dict[str, str] = field(default_factory=dict)
+    scene: Scene = field(default_factory=Scene)
     file: Path | None
 
 
@@ -74,21 +78,27 @@ def detect_in(
         keypoints = follow(_counted(frames, on_frame), detector.skeleton, track=track and source.sequence, fps=rate)
         return replace(keypoints, fps=source.fps)
 
+    watch = SceneWatch()
     if folder is None:
-        keypoints = followed(_detected(source, detector))
-        return Detected(keypoints=keypoints, reused=0, damaged=dict(source.damaged), file=None)
+        keypoints = followed(_detected(source, detector, watch))
+        return Detected(keypoints=keypoints, reused=0, damaged=dict(source.damaged), scene=watch.scene, file=None)
     store = _Store(folder / NAME, _head(source, detector), len(detector.skeleton))
     if redetect:
         store.forget()
     known = {} if redetect else store.read()
     stored = store.all_of(known, source.cut)
-    keypoints = followed(_detected(source, detector, known, store.add) if stored is None else stored)
     if stored is None:
-        store.finish(source.cut, source.damaged)
+        keypoints = followed(_detected(source, detector, watch, known, store.add))
+        scene = watch.scene
+        store.finish(source.cut, source.damaged, scene)
+    else:
+        scene = store.scene(source.cut).within([frame.number for frame in stored])
+        keypoints = followed(replace(frame, begins_shot=frame.number in scene.cuts) for frame in stored)
     return Detected(
         keypoints=keypoints,
         reused=len(keypoints.frame_numbers) - store.added,
         damaged=dict(source.damaged if stored is None else store.damaged(source.cut) | source.damaged),
+        scene=scene,
         file=store.path,
     )
 
@@ -102,6 +112,7 @@ def _counted(frames: Iterator[DetectedFrame], on_frame: OnFrame) -> Iterator[Det
 def _detected(
     source: Source,
     detector: Detector,
+    watch: SceneWatch,
     known: Mapping[int, DetectedFrame] = MappingProxyType({}),
     on_new: Callable[[DetectedFrame], None] = lambda detected: None,
 ) -> Iterator[DetectedFrame]:
@@ -109,11 +120,16 @@ def _detected(
     before: deque[DetectedFrame] = deque(maxlen=SEEN_BEFORE if source.sequence else 0)
     with closing(ahead(source)) as frames:
         for frame in frames:
+            begins_shot = source.sequence and watch.begins(frame)
+            if begins_shot:
+                before.clear()
             detected = known.get(frame.number)
             if detected is None or detected.size != frame.size:
                 detected = DetectedFrame.from_frame(frame, detector.detect(frame, tuple(before)))
                 on_new(detected)
-            detected = replace(detected, time_s=frame.time_s)
+            if source.sequence:
+                watch.see(detected.detections.boxes)
+            detected = replace(detected, time_s=frame.time_s, begins_shot=begins_shot)
             before.append(detected)
             yield detected
 
@@ -125,7 +141,7 @@ class _Store:
         self.path, self._part = path, path.with_name(f"{path.name}.part")
         self._head, self._joints = head, joints
         self.added = 0  # frames
-        self._done: dict[str, dict[str, str]] = {}  # the damaged pictures of every cut that is complete
+        self._done: dict[str, dict[str, Any]] = {}  # the last lines of every cut that is complete
         self._complete = False  # whether what is known is in `path`
         self._is_open = False
 
@@ -137,7 +153,7 @@ class _Store:
                 self._complete = path == self.path
                 if not self._complete:
                     os.truncate(path, whole)  # a line that was cut off
-                self._done = {line["done"]: dict(line["damaged"]) for line in lines[1:] if "done" in line}
+                self._done = {line["done"]: line for line in lines[1:] if "done" in line}
                 frames = [_frame(line, self._joints) for line in lines[1:]]
                 return {frame.number: frame for frame in frames if frame is not None}
             if path == self._part:
@@ -148,15 +164,23 @@ class _Store:
         """Begin anew; the last complete file stays until there is another."""
         self._part.unlink(missing_ok=True)
 
-    def all_of(self, known: dict[int, DetectedFrame], cut: Cut) -> Iterator[DetectedFrame] | None:
+    def all_of(self, known: dict[int, DetectedFrame], cut: Cut) -> list[DetectedFrame] | None:
         """The frames of a cut when all of them are known for sure, without the pictures; else None."""
         in_order = sorted(known.values(), key=lambda frame: frame.number)
         if str(cut) in self._done or "" in self._done:
-            return cut.take(in_order, lambda frame: (frame.number, frame.time_s))
+            return list(cut.take(in_order, lambda frame: (frame.number, frame.time_s)))
         return None
 
     def damaged(self, cut: Cut) -> dict[str, str]:
         """The pictures of a complete cut that could not be read."""
+        return dict(self._last_line(cut).get("damaged", {}))
+
+    def scene(self, cut: Cut) -> Scene:
+        """The views of a complete cut, or of more; files of earlier versions tell nothing of them."""
+        line = self._last_line(cut)
+        return Scene(cuts=tuple(line.get("cuts", ())), moves=bool(line.get("moves", False)))
+
+    def _last_line(self, cut: Cut) -> dict[str, Any]:
         return self._done.get(str(cut), self._done.get("", {}))
 
     def add(self, frame: DetectedFrame) -> None:
@@ -164,10 +188,10 @@ class _Store:
         self._append(_line(frame))
         self.added += 1
 
-    def finish(self, cut: Cut, damaged: dict[str, str]) -> None:
+    def finish(self, cut: Cut, damaged: dict[str, str], scene: Scene) -> None:
         """All frames of the cut are known."""
         if self._is_open or not self.path.exists() or str(cut) not in self._done:
-            self._append({"done": str(cut), "damaged": damaged})
+            self._append({"done": str(cut), "damaged": damaged, "cuts": scene.cuts, "moves": scene.moves})
             os.replace(self._part, self.path)
 
     def _append(self, line: dict[str, Any]) -> None:

@@ -28,9 +28,9 @@ def follow(
 ) -> Keypoints:
     """The people of a clip, with ids 0, 1, ... in order of appearance.
 
-    A track of fewer than 3 frames that was never surely a person is left out as noise in a clip of more than 10
-    frames. Without `track` each frame stands for itself, its people numbered by falling size. Nobody found gives
-    keypoints without rows; no frame is an InputError.
+    Nobody keeps their id where another shot begins. A track of fewer than 3 frames that was never surely a person is
+    left out as noise in a clip of more than 10 frames. Without `track` each frame stands for itself, its people
+    numbered by falling size. Nobody found gives keypoints without rows; no frame is an InputError.
     """
     tracker, rate = Tracker(), fps or _FRAMES_A_SECOND
     people: list[DetectedFrame] = []
@@ -38,6 +38,8 @@ def follow(
     for t, frame in enumerate(frames):
         found = frame.detections
         if track:
+            if frame.begins_shot:
+                tracker.forget()
             time_s = frame.time_s if np.isfinite(frame.time_s) else t / rate
             found_ids = tracker(time_s, found.joints, found.confidence >= CONFIDENCE)
         else:

@@ -3,6 +3,6 @@
 from zedo_core.evaluate.report import as_json, write_report
 from zedo_core.evaluate.request import EvalRequest
 from zedo_core.evaluate.run import Evaluation, evaluate
-from zedo_core.evaluate.tables import Table, tables
+from zedo_core.evaluate.tables import Table, left_out, tables
 
-__all__ = ["EvalRequest", "Evaluation", "Table", "as_json", "evaluate", "tables", "write_report"]
+__all__ = ["EvalRequest", "Evaluation", "Table", "as_json", "evaluate", "left_out", "tables", "write_report"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy import ndarray
 
@@ -20,8 +22,22 @@ def measure(samples: Samples, lifted: Lifted) -> dict[str, ndarray]:
 
     `official` follows the official ZeDO code: the prediction is not made relative to its root, and Procrustes
     alignment may reflect it. `*_14` are over the joints of LSP-14. Joints without ground truth are left out. `spread`
-    and `score` are included if the method provides them.
+    and `score` are included if the method provides them. A sample with a pose that is not finite has NaN everywhere.
     """
+    finite = np.asarray(np.isfinite(lifted.joints).all((1, 2, 3)))
+    if lifted.origin is not None:
+        finite &= np.isfinite(lifted.origin).all((1, 2))
+    if finite.all():
+        return _measure(samples, lifted)
+    filled = np.where(finite[:, None, None, None], lifted.joints, samples.joints_cam[:, None])
+    origin = None if lifted.origin is None else np.where(finite[:, None, None], lifted.origin, 0.0)
+    measured = _measure(samples, replace(lifted, joints=filled.astype(lifted.joints.dtype), origin=origin))
+    nan = {name: np.where(finite.reshape(-1, *[1] * (v.ndim - 1)), v, np.nan) for name, v in measured.items()}
+    return {name: values.astype(measured[name].dtype) for name, values in nan.items()}
+
+
+def _measure(samples: Samples, lifted: Lifted) -> dict[str, ndarray]:
+    """The same for poses that are finite."""
     hypotheses, truth = lifted.joints.astype(float), samples.joints_cam
     known = H36M17.indices(samples.evaluated)
     fourteen = [joint for joint in H36M17.indices(LSP14.joints) if joint in known]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +17,58 @@ from zedo_core.evaluate.tables import markdown, tables
 from zedo_core.skeleton import H36M17
 from zedo_core.storage.files import atomic_write
 
+_log = logging.getLogger(__name__)
+
 _FIELDS: list[str] = ["table", "setting", "hypotheses", "network_calls", "metric", "kind", "value"]
 
 
 def write_report(evaluation: Evaluation, out: Path) -> tuple[Path, ...]:
     """Write `results.json`, `timings.json`, `results.csv`, `results.md`, plots and, if requested, `gallery.html`.
 
-    `results.json` is the same for every run of a request on one machine.
+    `results.json` is the same for every run of a request on one machine. If one of them fails, the others are written
+    all the same, and a warning says so; OutputError when none can be written.
     """
-    files = (out / "results.json", out / "timings.json", out / "results.csv", out / "results.md")
-    _write_json(as_json(evaluation), files[0])
-    _write_json(timings(evaluation), files[1])
-    with atomic_write(files[2]) as partial, open(partial, "w", newline="") as file:
+    stages: list[tuple[str, Callable[[], tuple[Path, ...]]]] = [
+        ("results.json", lambda: _write_json(as_json(evaluation), out / "results.json")),
+        ("timings.json", lambda: _write_json(timings(evaluation), out / "timings.json")),
+        ("results.csv", lambda: _write_csv(tidy(evaluation), out / "results.csv")),
+        ("results.md", lambda: _write_tables(evaluation, out / "results.md")),
+        ("plots", lambda: save_plots(evaluation, out)),
+    ]
+    if evaluation.request.gallery:
+        stages.append(("gallery.html", lambda: _write_cases(evaluation, out / "gallery.html")))
+    files: tuple[Path, ...] = ()
+    failures = []
+    for name, write in stages:
+        try:
+            files += write()
+        except Exception as error:  # a fault in one is no reason to lose the others
+            failures.append(error)
+            _log.debug("%s: failed", name, exc_info=True)
+            _log.warning("%s: failed, the others are written (%s)", name, " ".join(str(error).split()))
+    if not files:
+        raise failures[0]
+    return files
+
+
+def _write_csv(lines: list[dict[str, Any]], path: Path) -> tuple[Path, ...]:
+    with atomic_write(path) as partial, open(partial, "w", newline="") as file:
         writer = csv.DictWriter(file, _FIELDS)
         writer.writeheader()
-        writer.writerows(tidy(evaluation))
-    with atomic_write(files[3]) as partial:
+        writer.writerows(lines)
+    return (path,)
+
+
+def _write_tables(evaluation: Evaluation, path: Path) -> tuple[Path, ...]:
+    with atomic_write(path) as partial:
         partial.write_text("\n".join(markdown(table) for table in tables(evaluation)))
-    files += save_plots(evaluation, out)
-    if evaluation.request.gallery:
-        page = out / "gallery.html"
-        title = f"{evaluation.samples.name}: worst, median and best cases"
-        write_gallery(select_cases(evaluation), H36M17, page, title=title)
-        files += (page,)
-    return files
+    return (path,)
+
+
+def _write_cases(evaluation: Evaluation, path: Path) -> tuple[Path, ...]:
+    title = f"{evaluation.samples.name}: worst, median and best cases"
+    write_gallery(select_cases(evaluation), H36M17, path, title=title)
+    return (path,)
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
@@ -63,6 +93,8 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
             "name": samples.name,
             "samples": len(samples),
             "left_out": samples.left_out,
+            "undetected": samples.undetected,
+            "failed": samples.failed,
             "sequences": len(set(samples.sequence.tolist())),
             "joints": list(samples.evaluated),
         },
@@ -117,6 +149,7 @@ def _flat(numbers: dict[str, Any], prefix: str = "") -> list[tuple[str, str, Any
     return flat
 
 
-def _write_json(content: Any, path: Path) -> None:
+def _write_json(content: Any, path: Path) -> tuple[Path, ...]:
     with atomic_write(path) as partial:
         partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    return (path,)

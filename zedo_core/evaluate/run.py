@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -12,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from numpy import ndarray
 
 from zedo_core.data import Samples
-from zedo_core.errors import InputError
+from zedo_core.errors import InputError, OutputError
 from zedo_core.evaluate.measure import measure
 from zedo_core.evaluate.request import HYPOTHESES, EvalRequest
 from zedo_core.evaluate.samples import digest, lift_samples, samples_of
@@ -26,7 +27,10 @@ from zedo_core.skeleton import H36M17
 from zedo_core.storage.files import atomic_write
 from zedo_core.version import __version__
 
+_log = logging.getLogger(__name__)
+
 CHUNK = 100  # samples lifted between two writes
+_OPTIONAL = ("spread", "score", "seconds")  # metrics that need not be finite, or are not of samples
 COUNTS = (1, 2, 5, 10, 20, 50)  # numbers of hypotheses in their ablation
 REQUEST_FILE, CHUNKS_DIR = "request.json", "chunks"
 
@@ -102,10 +106,19 @@ def evaluate(
         "weights": {job.lifter.weights: job.lifter.weights_sha256 for job in jobs.values()},
     }
     _check_folder(out, identity, resume or shard[1] > 1)
-    _run_all(list(jobs.values()), samples, request.seed, shard, on_progress)
+    failed = _run_all(jobs, samples, request.seed, shard, on_progress)
     measured = {key: _concatenate(job.files) for key, job in jobs.items() if all(file.is_file() for file in job.files)}
-    if len(measured) < len(jobs):
+    if len(measured) + len(failed.keys() - measured.keys()) < len(jobs):
         return None
+    for key in measured:
+        if not _finite(measured[key]).any():
+            failed[key] = "no result is finite"
+    measured = {key: metrics for key, metrics in measured.items() if key not in failed}
+    if not measured:
+        why = next(iter(failed.values()))
+        raise InputError(f"{samples.name}: expected results of some variant, found none ({why})")
+    variants = [replace(v, missing=v.missing or failed.get(key_of(v), "")) for v in variants]
+    samples, measured = _finite_only(samples, measured)
     rows = tuple(_row(variant, samples, measured, request.seed) for variant in variants)
     return Evaluation(request=request, samples=samples, rows=rows, measured=measured, identity=identity)
 
@@ -172,28 +185,71 @@ def _differences(a: Any, b: Any) -> list[str]:
     return [name for name in sorted({*flat[0], *flat[1]}) if flat[0].get(name) != flat[1].get(name)]
 
 
-def _run_all(jobs: list[_Job], samples: Samples, seed: int, shard: tuple[int, int], on_progress: OnProgress) -> None:
-    """Lift and measure every missing chunk of this shard."""
+def _finite(metrics: dict[str, ndarray]) -> Bool[ndarray, " n"]:
+    """The samples whose metrics are all finite, but for those that a method need not give."""
+    needed = [values for name, values in metrics.items() if name not in _OPTIONAL]
+    return np.all([np.isfinite(values.reshape(len(values), -1)).all(1) for values in needed], axis=0)
+
+
+def _finite_only(
+    samples: Samples, measured: dict[str, dict[str, ndarray]]
+) -> tuple[Samples, dict[str, dict[str, ndarray]]]:
+    """Samples and metrics without the samples that any variant has no finite metrics of, which are counted."""
+    finite = np.all([_finite(metrics) for metrics in measured.values()], axis=0)
+    if finite.all():
+        return samples, measured
+    if not finite.any():
+        raise InputError(f"{samples.name}: expected samples with finite results of all variants, found none")
+    kept = {
+        key: {name: values if name == "seconds" else values[finite] for name, values in metrics.items()}
+        for key, metrics in measured.items()
+    }
+    return replace(samples.take(np.flatnonzero(finite)), failed=int((~finite).sum())), kept
+
+
+def _run_all(
+    jobs: dict[str, _Job], samples: Samples, seed: int, shard: tuple[int, int], on_progress: OnProgress
+) -> dict[str, str]:
+    """Lift and measure every missing chunk of this shard; return why variants failed, which does not end the others.
+
+    The error of the first one is raised when all fail.
+    """
     todo = [
         (job, chunk, file)
-        for job in jobs
+        for job in jobs.values()
         for k, (chunk, file) in enumerate(zip(job.chunks, job.files, strict=True))
         if k % shard[1] == shard[0] - 1
     ]
     costs = [job.variant.cost * (chunk.stop - chunk.start) for job, chunk, _ in todo]
     total, done = sum(costs), 0.0
+    failed: dict[str, Exception] = {}
     for (job, chunk, file), cost in zip(todo, costs, strict=True):
         on_progress(done, total, f"{job.variant.table} {job.variant.name}")
-        if not file.is_file():
-            part = samples.take(chunk)
-            start = time.perf_counter()
-            lifted = lift_samples(job.lifter, part, job.variant.hypotheses, seed)
-            seconds = time.perf_counter() - start
-            arrays: dict[str, Any] = {**measure(part, lifted), "seconds": np.array(seconds)}
-            with atomic_write(file) as partial, open(partial, "wb") as opened:
-                np.savez(opened, **arrays)
+        key = key_of(job.variant)
+        if not file.is_file() and key not in failed:
+            try:
+                _run(job, samples.take(chunk), file, seed)
+            except OutputError:
+                raise
+            except Exception as error:  # a fault in one variant is no reason to lose the others
+                failed[key] = error
+                _log.debug("%s: failed", job.variant.name, exc_info=True)
+                _log.warning("%s %s: failed (%s)", job.variant.table, job.variant.name, " ".join(str(error).split()))
         done += cost
     on_progress(total, total, "done")
+    if failed and len(failed) == len(jobs):
+        raise next(iter(failed.values()))
+    return {key: f"failed: {' '.join(str(error).split())}" for key, error in failed.items()}
+
+
+def _run(job: _Job, part: Samples, file: Path, seed: int) -> None:
+    """Lift and measure one chunk."""
+    start = time.perf_counter()
+    lifted = lift_samples(job.lifter, part, job.variant.hypotheses, seed)
+    seconds = time.perf_counter() - start
+    arrays: dict[str, Any] = {**measure(part, lifted), "seconds": np.array(seconds)}
+    with atomic_write(file) as partial, open(partial, "wb") as opened:
+        np.savez(opened, **arrays)
 
 
 def _row(variant: Variant, samples: Samples, measured: dict[str, dict[str, ndarray]], seed: int) -> Row:

@@ -11,6 +11,7 @@ from zedo_core.camera import Camera
 from zedo_core.data import Samples, load_samples
 from zedo_core.errors import InputError
 from zedo_core.evaluate.request import EvalRequest
+from zedo_core.lifting import MIN_JOINTS
 from zedo_core.methods import Lifter
 from zedo_core.skeleton import H36M17
 from zedo_core.train.noise import NoiseOptions, noisy_keypoints
@@ -33,7 +34,19 @@ def samples_of(request: EvalRequest) -> Samples:
             raise InputError(f"protocol 'paper': expected the split 'test', got '{request.split}'")
         stride = PAPER_STRIDE[request.dataset]
     samples = load_samples(request.dataset, request.data, request.split, request.input, request.seed).drop_nonfinite()
-    return corrupt(samples.take(slice(None, None, stride * request.every)), request)
+    return _detected(corrupt(samples.take(slice(None, None, stride * request.every)), request))
+
+
+def _detected(samples: Samples) -> Samples:
+    """Without the samples that have too few keypoints to be lifted, which are counted; InputError if none is left."""
+    enough = np.count_nonzero(samples.confidence > 0, axis=1) >= MIN_JOINTS
+    if not enough.any():
+        raise InputError(
+            f"{samples.name}: expected people with {MIN_JOINTS} keypoints, found none among {len(samples)}"
+        )
+    if enough.all():
+        return samples
+    return replace(samples.take(np.flatnonzero(enough)), undetected=int((~enough).sum()))
 
 
 def corrupt(samples: Samples, request: EvalRequest) -> Samples:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -116,5 +117,8 @@ def _actions(samples: Samples, measured: dict[str, ndarray]) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float:
-    """Rounded to a meaningful precision."""
-    return round(float(value), 4)
+    """Rounded to a meaningful precision; ValueError for NaN, which a report never contains."""
+    number = round(float(value), 4)
+    if not math.isfinite(number):
+        raise ValueError(f"expected a finite mean, got {number}")
+    return number

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from zedo_core.evaluate.request import HYPOTHESES
@@ -28,17 +28,37 @@ def tables(evaluation: Evaluation) -> list[Table]:
     by_table: dict[str, list[Row]] = {}
     for row in evaluation.rows:
         by_table.setdefault(row.variant.table, []).append(row)
-    main, titles = by_table.pop("main"), get_method(evaluation.request.method).titles
-    result = [_errors(main, evaluation), _other_metrics(main)]
-    for name, rows in by_table.items():
-        title = titles.get(name, "Ablation: number of hypotheses" if name == HYPOTHESES else f"Ablation: {name}")
-        result.append(_ablation(title, rows, evaluation.request.dataset))
-    last = main[-1].numbers
-    assert last is not None  # the main table always runs
+    titles = get_method(evaluation.request.method).titles
+    every = by_table.pop("main")
+    main = [row for row in every if row.numbers is not None]
+    notes = tuple(f"{row.variant.name}: not run, {row.variant.missing}." for row in every if row.numbers is None)
+    if not main:
+        return [Table("Errors", ("",), (), notes), *_ablations(by_table, titles, evaluation)]
+    result = [replace(_errors(main, evaluation), notes=(*left_out(evaluation), *notes)), _other_metrics(main)]
+    result += _ablations(by_table, titles, evaluation)
     result.append(_joints(main))
-    if 1 < len(last["actions"]) <= _MAX_ACTIONS:
+    if 1 < len((main[-1].numbers or {})["actions"]) <= _MAX_ACTIONS:
         result.append(_actions(main[-1]))
     return result
+
+
+def _ablations(by_table: dict[str, list[Row]], titles: Mapping[str, str], evaluation: Evaluation) -> list[Table]:
+    other = {HYPOTHESES: "Ablation: number of hypotheses"}
+    return [
+        _ablation(titles.get(name, other.get(name, f"Ablation: {name}")), rows, evaluation.request.dataset)
+        for name, rows in by_table.items()
+    ]
+
+
+def left_out(evaluation: Evaluation) -> tuple[str, ...]:
+    """Notes on the samples that no mean contains."""
+    samples = evaluation.samples
+    counts = {
+        "values missing or not finite": samples.left_out,
+        "no detection": samples.undetected,
+        "no finite result": samples.failed,
+    }
+    return tuple(f"{count} samples were left out of all means: {why}." for why, count in counts.items() if count)
 
 
 def markdown(table: Table) -> str:

@@ -90,15 +90,15 @@ def rig() -> tuple[Node, ...]:
     return tuple(nodes)
 
 
-def solve(points: Float[ndarray, "t j 3"], skeleton: Skeleton) -> Motion:
-    """The rig's motion through joints in metres, y up; missing joints are interpolated, or held at the ends.
+def solve(points: Float[ndarray, "t j 3"], skeleton: Skeleton, times_s: Float[ndarray, " t"] | None = None) -> Motion:
+    """The rig's motion through joints in metres, y up; missing joints are interpolated over time, or held at the ends.
 
     InputError for a joint set other than h36m-17.
     """
     if skeleton.joints != H36M17.joints:
         raise InputError(f"bvh, glb: expected the joint set {H36M17.name}, found {skeleton.name}; use csv, trc or c3d")
     lengths = _lengths(points)
-    joints = dict(zip(H36M17.joints, np.moveaxis(interpolate_missing(points), 1, 0), strict=True))
+    joints = dict(zip(H36M17.joints, np.moveaxis(interpolate_missing(points, times_s), 1, 0), strict=True))
     nodes = rig()
     world: list[ndarray] = []
     local = np.empty((len(points), len(nodes), 3, 3))
@@ -110,10 +110,12 @@ def solve(points: Float[ndarray, "t j 3"], skeleton: Skeleton) -> Motion:
     return Motion(nodes=nodes, offsets=offsets, root=np.nan_to_num(joints["pelvis"]), rotations=local)
 
 
-def interpolate_missing(points: Float[ndarray, "t j 3"]) -> Float[ndarray, "t j 3"]:
+def interpolate_missing(
+    points: Float[ndarray, "t j 3"], times_s: Float[ndarray, " t"] | None = None
+) -> Float[ndarray, "t j 3"]:
     """Joints interpolated where missing, held before the first and after the last known frame; NaN if never known."""
     out = points.copy()
-    frames = np.arange(len(points))
+    frames = np.arange(len(points)) if times_s is None else times_s
     for j, track in enumerate(np.moveaxis(points, 1, 0)):
         known = np.isfinite(track).all(-1)
         if known.any() and not known.all():

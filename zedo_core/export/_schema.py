@@ -89,18 +89,21 @@ def restored_camera(
     R: Sequence[Sequence[float]] | None,
     t: Sequence[float] | None,
     source: str,
+    lens: Any = "brown",
+    world_is_camera: Any = False,
 ) -> Camera:
     """The camera of a file; None for unknown values."""
     if size is not None:
         width, height = map(int, size)
         size = (width, height)
     camera = Camera.from_matrix(
-        np.array(K, dtype=float), size=size, distortion=tuple(map(float, distortion)), source=source
+        np.array(K, dtype=float), size=size, distortion=tuple(map(float, distortion)), source=source, lens=lens
     )
     return replace(
         camera,
         R_cam_from_world=None if R is None else tuple(tuple(map(float, row)) for row in R),
         t_cam_from_world=None if t is None else tuple(map(float, t)),
+        world_is_camera=bool(world_is_camera),
     )
 
 

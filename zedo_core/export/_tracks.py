@@ -1,4 +1,4 @@
-"""Common parts of the motion capture formats: people over evenly spaced frames, upright, and a file per person."""
+"""Common parts of the motion capture formats: people over all frames with their times, upright, a file per person."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from numpy import ndarray
 
 from zedo_core.errors import InputError
+from zedo_core.export._timing import Timing, timing
 from zedo_core.motions.timeline import DEFAULT_FPS
 from zedo_core.motions.upright import upright
 from zedo_core.skeleton import Skeleton
@@ -51,13 +52,27 @@ class Track:
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """All people who appear, over the same evenly spaced frames; `up_source` is the source of the upward direction."""
+    """All people who appear, over the same frames; `up_source` is the source of the upward direction."""
 
     tracks: tuple[Track, ...]
     skeleton: Skeleton
-    frames: int
-    fps: float
+    timing: Timing
     up_source: str
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return len(self.timing.times_s)
+
+    def at_fixed_rate(self, path: Path) -> Timing:
+        """The timing of a format with a fixed rate; says so if that needs resampling."""
+        fixed = self.timing.at_fixed_rate()
+        if not self.timing.even:
+            _log.warning(
+                "%s: the %d frames are not evenly spaced in time; resampled to %d frames at %g frames per second",
+                *(path.name, self.frames, len(fixed.times_s), fixed.fps),
+            )
+        return fixed
 
 
 def record(poses: Poses, path: Path) -> Recording:
@@ -68,7 +83,8 @@ def record(poses: Poses, path: Path) -> Recording:
         raise InputError(f"{path}: expected at least one person, found none in {len(poses.frame_numbers)} frames")
     index, step = _evenly_spaced(poses.frame_numbers)
     frames = int(index[-1]) + 1
-    if poses.fps is None:
+    timed = timing(poses.times_s, index, (poses.fps or DEFAULT_FPS) / step)
+    if poses.fps is None and (poses.times_s is None or not np.isfinite(poses.times_s).all()):
         _log.warning("%s: the frame rate is unknown; assuming %g frames per second", path.name, DEFAULT_FPS)
     return Recording(
         tracks=tuple(
@@ -77,8 +93,7 @@ def record(poses: Poses, path: Path) -> Recording:
             if known[rows].any()
         ),
         skeleton=poses.skeleton,
-        frames=frames,
-        fps=(poses.fps or DEFAULT_FPS) / step,
+        timing=timed,
         up_source=up.source,
     )
 

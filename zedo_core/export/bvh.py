@@ -2,7 +2,8 @@
 
 Programs expect centimetres in BVH; in Blender use an import scale of 0.01. The rest pose is a T-pose, and rotations are
 in the order Z, X, Y, the most common one. The root's offset is 0, since some programs add it to the positions and
-others do not. BVH cannot represent gaps: frames without the person are interpolated, or hold the nearest pose.
+others do not. BVH cannot represent gaps: frames without the person are interpolated, or hold the nearest pose. It has
+one frame rate, to which frames that are not evenly spaced in time are resampled.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
 from zedo_core.export._rig import Motion, solve
+from zedo_core.export._timing import resample, resample_rotations
 from zedo_core.export._tracks import Track, record, write_each
 from zedo_core.storage.files import atomic_write
 from zedo_core.types import Poses
@@ -42,12 +45,17 @@ _log = logging.getLogger(__name__)
 def write(poses: Poses, path: Path) -> tuple[Path, ...]:
     """Write a file per person and return them; OutputError when one cannot be written, InputError without people."""
     recording = record(poses, path)
+    fixed, times_s = recording.at_fixed_rate(path), recording.timing.times_s
 
     def write_person(track: Track, file: Path) -> None:
-        motion = solve(track.points, recording.skeleton)
+        motion = solve(track.points, recording.skeleton, times_s)
+        if not recording.timing.even:
+            root = resample(motion.root, times_s, fixed.times_s)
+            rotations = resample_rotations(motion.rotations, times_s, fixed.times_s)
+            motion = replace(motion, root=root, rotations=rotations)
         _warn_of_gaps(track, file)
         with atomic_write(file) as partial:
-            lines = (*_hierarchy(motion), *_motion(motion, recording.fps))
+            lines = (*_hierarchy(motion), *_motion(motion, fixed.fps))
             partial.write_text("\n".join(lines) + "\n", encoding="ascii", newline="")
 
     return write_each(recording, path, write_person)

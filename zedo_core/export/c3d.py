@@ -1,6 +1,7 @@
 """The chosen poses as C3D points for biomechanics: millimetres, y up, floor at 0; a file per person.
 
-A missing point has the residual -1, as the format's manual requires. Uses ezc3d, an optional extra.
+A missing point has the residual -1, as the format's manual requires. C3D has one frame rate, to which frames that are
+not evenly spaced in time are resampled. Uses ezc3d, an optional extra.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from types import ModuleType
 import numpy as np
 
 from zedo_core.errors import MissingExtraError, OutputError
+from zedo_core.export._timing import Timing, resample
 from zedo_core.export._tracks import Recording, Track, record, write_each
 from zedo_core.storage.files import atomic_write
 from zedo_core.types import Poses
@@ -40,24 +42,27 @@ def write(poses: Poses, path: Path) -> tuple[Path, ...]:
     """Write a file per person and return them; OutputError when one cannot be written, InputError without people."""
     ezc3d = require()
     recording = record(poses, path)
-    if recording.frames > _MAX_FRAMES:
-        raise OutputError(f"{path}: expected up to {_MAX_FRAMES} frames for C3D, got {recording.frames}; use trc")
+    fixed = recording.at_fixed_rate(path)
+    frames = len(fixed.times_s)
+    if frames > _MAX_FRAMES:
+        raise OutputError(f"{path}: expected up to {_MAX_FRAMES} frames for C3D, got {frames}; use trc")
 
     def write_person(track: Track, file: Path) -> None:
         with atomic_write(file) as partial:
-            _fill(ezc3d.c3d(), recording, track).write(str(partial))
-            if partial.stat().st_size < recording.frames * len(recording.skeleton) * _POINT_BYTES:
+            _fill(ezc3d.c3d(), recording, fixed, track).write(str(partial))
+            if partial.stat().st_size < frames * len(recording.skeleton) * _POINT_BYTES:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # ezc3d does not report it
 
     return write_each(recording, path, write_person)
 
 
-def _fill(file, recording: Recording, track: Track):
+def _fill(file, recording: Recording, fixed: Timing, track: Track):
     """Fill an empty c3d of ezc3d with the points of a person."""
-    known = track.known
-    points = np.ones((4, len(recording.skeleton), recording.frames))
-    points[:3] = np.where(known[..., None], track.points * _MM, np.nan).transpose(2, 1, 0)
-    file["parameters"]["POINT"]["RATE"]["value"] = [recording.fps]
+    places = track.points if recording.timing.even else resample(track.points, recording.timing.times_s, fixed.times_s)
+    known = np.all(np.isfinite(places), axis=-1)
+    points = np.ones((4, len(recording.skeleton), len(places)))
+    points[:3] = np.where(known[..., None], places * _MM, np.nan).transpose(2, 1, 0)
+    file["parameters"]["POINT"]["RATE"]["value"] = [fixed.fps]
     file["parameters"]["POINT"]["UNITS"]["value"] = ["mm"]
     file["parameters"]["POINT"]["LABELS"]["value"] = recording.skeleton.joints
     file.add_parameter("POINT", "X_SCREEN", ["+X"])

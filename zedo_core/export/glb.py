@@ -1,7 +1,8 @@
 """The chosen poses as an animated scene in glTF 2.0 binary: metres, y up, floor at 0; all people in one file.
 
 Every person is a skeleton with a T-pose as its rest pose, and a body of octahedra bound to the bones, so that every
-viewer shows it (left blue, right orange). The scale is 0 where a person is absent; missing motion is interpolated.
+viewer shows it (left blue, right orange). The scale is 0 where a person is absent; missing motion is interpolated. Keys
+stand at the true times of the frames.
 """
 
 from __future__ import annotations
@@ -51,9 +52,10 @@ def _scene(recording: Recording) -> bytes:
         "materials": [_material(side) for side in _SIDES],
         "animations": [{"name": "motion", "samplers": [], "channels": []}],
     }
-    times = buffer.add((np.arange(recording.frames) / recording.fps).astype(np.float32))
+    times = buffer.add(recording.timing.times_s.astype(np.float32))
     for track in recording.tracks:
-        _add_person(document, buffer, track, solve(track.points, recording.skeleton), times)
+        motion = solve(track.points, recording.skeleton, recording.timing.times_s)
+        _add_person(document, buffer, track, motion, times)
     return buffer.to_file(document)
 
 

@@ -8,8 +8,11 @@ embedded or referenced by its path. Ten minutes at 30 fps with 3 people and 3 gh
 from __future__ import annotations
 
 import base64
+import json
+import logging
 import mimetypes
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,18 +39,29 @@ UPRIGHT = True
 GHOSTS = 3
 EMBEDDED_BYTES = 32 * 2**20  # larger videos are referenced by their path
 
+_MAX_PAGE = 2**28  # bytes of a page that is read for its video
+_DATA_TAG, _VIDEO_TAG = '<script type="application/json" id="data">', '<script type="text/plain" id="video-data">'
+_BASE64 = re.compile(r"[A-Za-z0-9+/=]*")
+
 _PLAYER = Path(__file__).with_name("player")
 _MM, _SPREAD_M = 0.001, 0.005
 _ABSENT_ERROR, _UNKNOWN_SPREAD = 0xFFFF, 0xFF
 
 
+_log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, kw_only=True)
 class PageVideo:
-    """A video shown next to the 3D view: embedded, or referenced by its path relative to the page."""
+    """A video shown next to the 3D view: embedded, or referenced by its path relative to the page.
+
+    `content` is that of an embedded one in base64, if it comes from a page rather than from `file`.
+    """
 
     file: Path
     embedded: bool
     path: str
+    content: str = ""
 
     @property
     def type(self) -> str:
@@ -57,8 +71,9 @@ class PageVideo:
 
 
 def write(poses: Poses, path: Path) -> None:
-    """Write the page; OutputError when it cannot be written, InputError without people."""
-    write_page(poses, path)
+    """Write the page, with the video of the page that it replaces; OutputError when it cannot be written."""
+    video = kept_video(poses, path)
+    write_page(poses, path, video=video, title=None if video is None else video.file.name)
 
 
 def write_page(
@@ -88,6 +103,45 @@ def page_video(file: Path, page_path: Path) -> PageVideo:
     return PageVideo(file=file, embedded=size <= EMBEDDED_BYTES, path=quote(Path(path).as_posix()))
 
 
+def kept_video(poses: Poses, page_path: Path) -> PageVideo | None:
+    """The video of an earlier page of the same input, told by its frames and their size; None if there is none."""
+    earlier = _earlier(page_path)
+    if earlier is None:
+        return None
+    data, content = earlier
+    table, size = data.get("video"), list(_image_size(poses))
+    if not isinstance(table, dict) or not all(isinstance(table.get(key), str) for key in ("name", "path")):
+        return None
+    if data.get("frames") != len(poses.frame_numbers) or data.get("intrinsics", [])[4:] != size:
+        _log.warning("%s: the video of the page before, %s, has other frames and is left out", page_path, table["name"])
+        return None
+    _log.info("%s: keeps the video %s", page_path, table["name"])
+    embedded = table.get("embedded") is True
+    return PageVideo(file=Path(table["name"]), embedded=embedded, path=table["path"], content=content)
+
+
+def forget_other_video(page_path: Path, name: str) -> None:
+    """Remove a page with a video of another name, which a new page would keep."""
+    earlier = _earlier(page_path)
+    table = None if earlier is None else earlier[0].get("video")
+    if isinstance(table, dict) and table.get("name") != name:
+        page_path.unlink(missing_ok=True)
+        _log.warning("%s: removed, the page of another input, %s", page_path, str(table.get("name"))[:80])
+
+
+def _earlier(page_path: Path) -> tuple[dict[str, Any], str] | None:
+    """The data and the embedded video of an existing page; None if there is none that can be read."""
+    try:
+        if page_path.stat().st_size > _MAX_PAGE:
+            return None
+        text = page_path.read_text(encoding="utf-8", errors="replace")
+        data = json.loads(text.split(_DATA_TAG, 1)[1].split("</script>", 1)[0])
+        content = text.split(_VIDEO_TAG, 1)[1].split("</script>", 1)[0]
+    except (OSError, ValueError, IndexError, RecursionError):
+        return None
+    return (data, content) if isinstance(data, dict) and _BASE64.fullmatch(content) else None
+
+
 def _template() -> str:
     """The page with its style and script inserted."""
     files = {name: (_PLAYER / name).read_text(encoding="utf-8") for name in ("page.html", "style.css")}
@@ -97,6 +151,8 @@ def _template() -> str:
 
 def _embedded(video: PageVideo) -> str:
     """The video's content in base64."""
+    if video.content:
+        return video.content
     try:
         return base64.b64encode(video.file.read_bytes()).decode("ascii")
     except OSError as error:

@@ -104,6 +104,8 @@ def _camera_table(camera: Camera) -> dict[str, Any]:
         "R_cam_from_world": camera.R_cam_from_world,
         "t_cam_from_world": camera.t_cam_from_world,
         "source": camera.source,
+        **({"lens": camera.lens} if camera.lens != "brown" else {}),
+        **({"world_is_camera": True} if camera.world_is_camera else {}),
     }
 
 
@@ -150,6 +152,8 @@ def _camera(table: dict[str, Any]) -> Camera:
         R=table["R_cam_from_world"],
         t=table["t_cam_from_world"],
         source=table["source"],
+        lens=table.get("lens", "brown"),
+        world_is_camera=table.get("world_is_camera", False),
     )
 
 

@@ -10,6 +10,8 @@ t frames, p people, h hypotheses, j joints, c cameras (1 for all frames, or t):
     distortion              (c, n) in OpenCV's order, NaN beyond a camera's last coefficient
     R_cam_from_world, t_cam_from_world   (c, 3, 3); (c, 3) m; NaN where unknown
     camera_source           (c,) source of the intrinsics
+    lens, world_is_camera   (c,): brown or fisheye, whose distortion is k1 to k4; whether the world has the axes of a
+                            camera; both left out where all cameras are brown in a world of their own
     frame_numbers, track_ids   (t,); (p,)
     times_s, fps            (t,); number; each left out if unknown
     R_up_from_cam, t_up_from_cam         (u, 3, 3); (u, 3) m, u is 1 for all frames, or t: to y up, floor at 0
@@ -141,7 +143,11 @@ def _clip_entries(poses: Poses) -> dict[str, Any]:
 def _camera_arrays(cameras: tuple[Camera, ...]) -> dict[str, ndarray]:
     longest = max((len(camera.distortion) for camera in cameras), default=0)
     unknown_R, unknown_t = np.full((3, 3), np.nan), np.full(3, np.nan)
+    unusual = any(camera.lens != "brown" or camera.world_is_camera for camera in cameras)
+    lenses = np.array([camera.lens for camera in cameras], dtype=str)
+    worlds = np.array([camera.world_is_camera for camera in cameras], dtype=bool)
     return {
+        **({"lens": lenses, "world_is_camera": worlds} if unusual else {}),
         "K": np.array([camera.matrix for camera in cameras]),
         "image_size": np.array([camera.size or (0, 0) for camera in cameras]),
         "distortion": np.array([(*c.distortion, *[np.nan] * (longest - len(c.distortion))) for c in cameras]),
@@ -160,4 +166,6 @@ def _camera(entries: Mapping[str, ndarray], i: int) -> Camera:
         R=R.tolist() if np.isfinite(R).all() else None,
         t=t.tolist() if np.isfinite(t).all() else None,
         source=entries["camera_source"][i].item(),
+        lens=entries["lens"][i].item() if "lens" in entries else "brown",
+        world_is_camera=entries["world_is_camera"][i].item() if "world_is_camera" in entries else False,
     )

@@ -2,7 +2,7 @@
 
 Follows OpenSim's documentation ("Marker (.trc) Files"): five header lines, cells separated by tabs. A missing marker is
 `nan`, as OpenSim writes it, because OpenSim drops an empty last cell of a row and then rejects the file. All frames are
-written, including those without the person.
+written, including those without the person, each at its true time; the rate in the header is the mean one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def write(poses: Poses, path: Path) -> tuple[Path, ...]:
 
 
 def _lines(recording: Recording, track: Track, name: str) -> Iterator[str]:
-    joints, fps, frames = recording.skeleton.joints, recording.fps, recording.frames
+    joints, fps, frames = recording.skeleton.joints, recording.timing.fps, recording.frames
     yield f"PathFileType\t4\t(X/Y/Z)\t{name}"
     yield "\t".join((*_RATES, "OrigNumFrames"))
     yield f"{fps:.6g}\t{fps:.6g}\t{frames}\t{len(joints)}\tmm\t{fps:.6g}\t1\t{frames}"
@@ -42,4 +42,4 @@ def _lines(recording: Recording, track: Track, name: str) -> Iterator[str]:
     yield "\t\t" + "\t".join(f"{axis}{i}" for i in range(1, len(joints) + 1) for axis in "XYZ")
     for t, (points, known) in enumerate(zip(track.points * _MM, track.known, strict=True)):
         cells = (f"{value:.3f}" if k else "nan" for point, k in zip(points, known, strict=True) for value in point)
-        yield f"{t + 1}\t{t / fps:.6f}\t" + "\t".join(cells)
+        yield f"{t + 1}\t{recording.timing.times_s[t]:.6f}\t" + "\t".join(cells)

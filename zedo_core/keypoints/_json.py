@@ -30,10 +30,13 @@ def load(path: Path) -> Any:
 
 
 def parse(content: bytes, where: Path | str) -> Any:
-    """Parse JSON; FormatError when it is not valid."""
+    """Parse JSON, or lines of JSON objects as a list; FormatError when it is not valid."""
     try:
         return json.loads(content)
     except (ValueError, RecursionError, MemoryError) as error:
+        lines = [line for line in content.split(b"\n") if line.strip()]
+        if len(lines) > 1 and all(line.lstrip().startswith(b"{") for line in lines):
+            return [parse(line, f"{where}: line {i}") for i, line in enumerate(lines, start=1)]
         raise FormatError(f"{where}: not valid JSON ({error})") from None
 
 

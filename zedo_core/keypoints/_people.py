@@ -16,12 +16,14 @@ from numpy import ndarray
 from zedo_core.detection.matching import Tracker
 from zedo_core.errors import FormatError, InputError
 from zedo_core.keypoints import _json
+from zedo_core.keypoints._joint_order import body_of
 from zedo_core.skeleton import Skeleton, get_skeleton
 from zedo_core.types import Keypoints, in_order
 
 _MAX_PX = 1e6
 _MAX_GAP = 30  # frames after which a reappearing person gets a new id
 _FRAMES_A_SECOND = 30.0  # of a typical video
+_MAX_NORMALISED = 2.0  # coordinates of people in pixels are larger
 
 _log = logging.getLogger(__name__)
 
@@ -46,10 +48,13 @@ def joint_set_by_length(value: Any, choices: Sequence[Skeleton], where: str) -> 
 
 
 def joint_set_by_count(count: int, choices: Sequence[Skeleton], where: str, *, per_joint: int = 1) -> Skeleton:
-    """The joint set that has `count` values, `per_joint` for each joint; FormatError when none matches."""
-    for skeleton in choices:
-        if count == per_joint * len(skeleton):
-            return skeleton
+    """The joint set that has `count` values, `per_joint` for each joint, or that such a file begins with.
+
+    FormatError when none matches.
+    """
+    skeleton = body_of(count // per_joint, choices) if count % per_joint == 0 else None
+    if skeleton is not None:
+        return skeleton
     expected = " or ".join(f"{per_joint * len(skeleton)} ({skeleton.name})" for skeleton in choices)
     raise FormatError(f"{where}: expected {expected} values, found {count}")
 
@@ -65,9 +70,12 @@ def joint_set_by_name(name: Any, where: str) -> Skeleton:
 
 
 def parse_joints(value: Any, skeleton: Skeleton, where: str, *, clip: bool = False) -> Float[ndarray, "j 3"]:
-    """A flat list [x, y, confidence] * K as an array; `clip` reduces confidences above 1 to 1."""
+    """A flat list [x, y, confidence] * K as an array; `clip` reduces confidences above 1 to 1.
+
+    Of the 133 and 136 joints of whole bodies, the body is used.
+    """
     joint_set_by_length(value, (skeleton,), where)
-    joints = _json.numbers(value, where).reshape(-1, 3)
+    joints = _json.numbers(value, where).reshape(-1, 3)[: len(skeleton)]
     if clip:
         over = np.isfinite(joints[:, 2]) & (joints[:, 2] > 1)
         joints[over, 2] = 1.0
@@ -79,19 +87,25 @@ def validate_joints(
 ) -> Float[ndarray, "*n j 3"]:
     """The values with missing joints set to 0 0 0; FormatError when one is not a valid keypoint.
 
+    A joint with a confidence of 0 or less is missing, or at (-1, -1), which is how several tools mark it.
     `where` gives the location in the file of the person at an index of the leading axes.
     """
     xy, confidence = values[..., :2], values[..., 2]
-    missing = confidence == 0
+    missing = (confidence <= 0) | (xy == -1).all(-1)
     valid = missing | ((np.abs(xy) <= _MAX_PX).all(-1) & (confidence > 0) & (confidence <= 1))
     if not valid.all():
         *person, joint = np.argwhere(~valid)[0]
         x, y, c = values[(*person, joint)]
         raise FormatError(
             f"{where(person)}, joint {skeleton.joints[joint]}: x {x:g}, y {y:g}, confidence {c:g}; expected pixels "
-            f"within {_MAX_PX:g} and a confidence of 0 (missing) to 1"
+            f"within {_MAX_PX:g} and a confidence of at most 1"
         )
     return np.where(missing[..., None], 0.0, values)
+
+
+def are_plain(people: Iterable[Person]) -> bool:
+    """Whether anybody has a joint with a confidence, in pixels: what else there is, the reader of `nested` knows."""
+    return any((np.abs(person.joints[person.joints[:, 2] > 0, :2]) > _MAX_NORMALISED).any() for person in people)
 
 
 def keypoints_from_people(

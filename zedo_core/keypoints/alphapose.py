@@ -26,7 +26,7 @@ def reads(source: Source) -> bool:
 def read(source: Source) -> Keypoints:
     """One frame per picture, numbered by its name; confidences above 1, which AlphaPose writes, are clipped to 1."""
     frames = list(_frames(source))
-    numbers = number_frames(name for name, _, _ in frames)
+    numbers = number_frames([name for name, _, _ in frames], source.path, source.part)
     people = [
         Person(frame=numbers[name], joints=_joints(body, f"{where}: body {i}"))
         for name, where, frame in frames

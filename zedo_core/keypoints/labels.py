@@ -64,7 +64,7 @@ def read(source: Source) -> Keypoints:
     width, height = size = source.require_size("Ultralytics' label txt")
     texts = {path: _read_text(path) for path in source.labels}
     texts = {path: text for path, text in texts.items() if not text.strip() or is_label(text[:256].encode())}
-    numbers = _frame_numbers(list(texts))
+    numbers = _frame_numbers(list(texts), source)
     rows = [row for path, text in texts.items() for row in _rows(path, text, numbers[path])]
     tracked = any(len(row.end) == 2 for row in rows) or _ends_in_tracks(rows)
     people = [_person(row, (width, height), tracked) for row in rows]
@@ -78,12 +78,12 @@ def _read_text(path: Path) -> str:
         raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def _frame_numbers(paths: Sequence[Path]) -> dict[Path, int]:
+def _frame_numbers(paths: Sequence[Path], source: Source) -> dict[Path, int]:
     """Frame numbers from the file names, counted from 0 if the names are those of one video."""
     matches = [_VIDEO_NAME.fullmatch(path.stem) for path in paths]
     if all(matches) and len({match[1] for match in matches if match}) == 1:
         return {path: int(match[2]) - 1 for path, match in zip(paths, matches, strict=True) if match}
-    numbers = number_frames(path.name for path in paths)
+    numbers = number_frames([path.name for path in paths], source.path, source.part)
     return {path: numbers[path.name] for path in paths}
 
 

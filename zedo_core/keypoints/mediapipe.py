@@ -14,7 +14,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from zedo_core.errors import FormatError
-from zedo_core.keypoints import _json
+from zedo_core.keypoints import _json, nested
 from zedo_core.keypoints._people import Person, joint_set_by_count, keypoints_from_people, validate_joints
 from zedo_core.keypoints._source import Source
 from zedo_core.skeleton import BLAZEPOSE33
@@ -25,6 +25,7 @@ FORM = "MediaPipe, [33 landmarks per frame]"
 _KEYS = ("x", "y", "z", "visibility")
 _NAME = "landmarks"
 _SHAPE = (len(BLAZEPOSE33), len(_KEYS))
+_MAX_NORMALISED = 2.0  # larger coordinates are pixels
 
 
 def reads(source: Source) -> bool:
@@ -33,7 +34,7 @@ def reads(source: Source) -> bool:
         return True
     document = source.document
     if isinstance(document, dict):
-        return _NAME in document
+        document = None if any("orld" in key for key in document) else document.get(_NAME)
     first = next((frame for frame in document if frame), None) if isinstance(document, list) else None
     return isinstance(first, list) and _is_landmark(first[0])
 
@@ -44,8 +45,11 @@ def read(source: Source) -> Keypoints:
     Normalised coordinates are relative to the edge of the picture, pixels to the centre of the first pixel. FormatError
     without the picture size.
     """
-    size = source.require_size("MediaPipe")
     frames = _frames_of_npz(source) if source.arrays else _frames_of_json(source)
+    seen = np.array([frame for frame in frames if frame is not None]).reshape(-1, *_SHAPE)
+    if source.document is not None and seen.size and (seen[..., 3].max() <= 0 or seen[..., :2].max() > _MAX_NORMALISED):
+        return nested.read(source)  # without visibility, or in pixels
+    size = source.require_size("MediaPipe")
     people = [
         Person(frame=t, joints=_joints(values, size, f"{source.path}: frame {t}"), track=1)
         for t, values in enumerate(frames)
@@ -60,9 +64,10 @@ def _joints(values: Float[ndarray, "33 4"], size: tuple[int, int], where: str) -
 
 
 def _is_landmark(value: Any) -> bool:
+    """Whether a value is a landmark with z and visibility; those without are read by `nested`."""
     if isinstance(value, dict):
-        return {"x", "y"} <= value.keys()
-    return isinstance(value, list) and bool(value) and type(value[0]) in (int, float)
+        return set(_KEYS) <= value.keys()
+    return isinstance(value, list) and len(value) == len(_KEYS) and type(value[0]) in (int, float)
 
 
 def _frames_of_npz(source: Source) -> list[Float[ndarray, "33 4"] | None]:

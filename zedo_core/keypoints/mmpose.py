@@ -10,8 +10,8 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from zedo_core.errors import FormatError
-from zedo_core.keypoints import _json
-from zedo_core.keypoints._people import Person, joint_set_by_count, keypoints_from_people, parse_joints
+from zedo_core.keypoints import _json, nested
+from zedo_core.keypoints._people import Person, are_plain, joint_set_by_count, keypoints_from_people, parse_joints
 from zedo_core.keypoints._source import Source, number_frames
 from zedo_core.skeleton import COCO17, HALPE26, Skeleton
 from zedo_core.types import Keypoints
@@ -25,8 +25,10 @@ _Frame = tuple[int, str, list[Any]]  # number, location in the file, instances
 
 def reads(source: Source) -> bool:
     """Whether the source is one of MMPose's formats, or a folder with its files for pictures."""
+    if source.skeleton is not None:
+        return False  # `nested` takes any number of joints
     if _is_demo(source.document) or _first_has(source.document, _VIDEO):
-        return True
+        return nested.order_by_names(source) in (None, *_JOINT_SETS)
     return any(_first_has(document, _PICTURE) for _, document in source.documents)
 
 
@@ -48,11 +50,18 @@ def read(source: Source) -> Keypoints:
     points = _json.as_list(_json.member(first, "keypoints", where), f"{where}, keypoints")
     skeleton = joint_set_by_count(len(points), _JOINT_SETS, f"{where}, keypoints")
     people = [Person(frame=number, joints=_joints(entry, skeleton, where)) for number, entry, where in entries]
+    if not are_plain(people):
+        return nested.read(source)
     return keypoints_from_people(people, skeleton, sorted({number for number, _, _ in frames}), source.path)
 
 
 def _is_demo(document: Any) -> bool:
-    return isinstance(document, dict) and "instance_info" in document
+    """Whether the document is of a demo of videos; that of a demo of pictures has no frames."""
+    return (
+        isinstance(document, dict)
+        and document.get("instance_info") is not None
+        and not _first_has(document["instance_info"], _PICTURE)
+    )
 
 
 def _first_has(document: Any, keys: tuple[str, ...]) -> bool:
@@ -70,7 +79,7 @@ def _frames(source: Source) -> list[_Frame]:
     if document is not None:
         return [(0, str(path), document)]
     pictures = [(path, doc) for path, doc in source.documents if doc == [] or _first_has(doc, _PICTURE)]
-    numbers = number_frames(path.name for path, _ in pictures)
+    numbers = number_frames([path.name for path, _ in pictures], source.path, source.part)
     return [(numbers[path.name], str(path), doc) for path, doc in pictures]
 
 
@@ -96,4 +105,6 @@ def _joints(instance: Any, skeleton: Skeleton, where: str) -> Float[ndarray, "j 
         raise FormatError(f"{where}, keypoints[{wrong}]: expected 2 values (x, y), found {len(rows[wrong])}")
     scores = _json.numbers(_json.member(instance, "keypoint_scores", where), f"{where}, keypoint_scores")
     joint_set_by_count(len(scores), (skeleton,), f"{where}, keypoint_scores")
+    if len(scores) != len(rows):
+        raise FormatError(f"{where}, keypoint_scores: expected {len(rows)} as keypoints, found {len(scores)}")
     return parse_joints(np.column_stack([np.stack(rows), scores]).ravel().tolist(), skeleton, where, clip=True)

@@ -23,8 +23,8 @@ _REAL, _INTEGER = "fiu", "iu"
 
 
 def reads(source: Source) -> bool:
-    """Whether the source is an npz with `keypoints`."""
-    return "keypoints" in source.arrays
+    """Whether the source is an npz with `keypoints`, and the joint set is not left to the caller."""
+    return "keypoints" in source.arrays and ("joints" in source.arrays or source.skeleton is None)
 
 
 def read(source: Source) -> Keypoints:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from zedo_core.errors import FormatError
-from zedo_core.keypoints import _json
-from zedo_core.keypoints._people import Person, joint_set_by_length, keypoints_from_people, parse_joints
+from zedo_core.keypoints import _json, nested
+from zedo_core.keypoints._joint_order import bone_length
+from zedo_core.keypoints._people import Person, are_plain, joint_set_by_length, keypoints_from_people, parse_joints
 from zedo_core.keypoints._source import Source, number_frames
-from zedo_core.skeleton import BODY25, BODY25B, COCO18, Skeleton
+from zedo_core.skeleton import BODY25, BODY25B, COCO17, COCO18, COCO23, HALPE26
 from zedo_core.types import Keypoints
 
 FORM = "OpenPose, a folder of {people: [{pose_keypoints_2d}]}"
 
-_JOINT_SETS = (BODY25, COCO18)
+_JOINT_SETS = (BODY25, COCO18, COCO17, HALPE26, COCO23)  # the latter three by Pose2Sim
 _VALUES = "pose_keypoints_2d"
 
 
 def reads(source: Source) -> bool:
     """Whether the source is a file with `people`, or a folder with such files."""
-    return any(_is_frame(document) for _, document in source.documents)
+    return source.skeleton is None and any(_is_frame(document) for _, document in source.documents)
 
 
 def read(source: Source) -> Keypoints:
@@ -33,7 +33,7 @@ def read(source: Source) -> Keypoints:
     bones is used. `person_id` is ignored (OpenPose writes -1): people are linked over time.
     """
     frames = _frames(source)
-    numbers = number_frames([path.name for path, _ in frames])
+    numbers = number_frames([path.name for path, _ in frames], source.path, source.part)
     entries = [
         (numbers[path.name], person, f"{path}: person {i}")
         for path, document in frames
@@ -47,18 +47,12 @@ def read(source: Source) -> Keypoints:
         Person(frame=number, joints=parse_joints(_json.member(person, _VALUES, where), skeleton, where, clip=True))
         for number, person, where in entries
     ]
-    if skeleton == BODY25 and _bone_length(people, BODY25B) < _bone_length(people, BODY25):
+    if not are_plain(people):
+        return nested.read(source)
+    joints = np.stack([person.joints for person in people])
+    if skeleton == BODY25 and bone_length(joints, BODY25B) < bone_length(joints, BODY25):
         skeleton = BODY25B
     return keypoints_from_people(people, skeleton, sorted(numbers.values()), source.path)
-
-
-def _bone_length(people: Sequence[Person], skeleton: Skeleton) -> float:
-    """Mean length in pixels of the bones with both ends seen, if the joints were in the order of `skeleton`."""
-    joints = np.stack([person.joints for person in people])
-    children, parents = (list(ends) for ends in zip(*skeleton.edges, strict=True))
-    seen = (joints[:, children, 2] > 0) & (joints[:, parents, 2] > 0)
-    length = np.linalg.norm(joints[:, children, :2] - joints[:, parents, :2], axis=-1)
-    return float(length[seen].mean()) if seen.any() else 0.0
 
 
 def _frames(source: Source) -> list[tuple[Path, dict[str, Any]]]:

@@ -19,6 +19,7 @@ from zedo_core.skeleton import COCO17, H36M17, Skeleton
 from zedo_core.types import Keypoints
 
 FORM = "VideoPose3D's npz, positions_2d with metadata"
+PARTS = True
 
 _ARRAY = "positions_2d"
 _LAYOUTS = {"h36m": H36M17, "coco": COCO17}  # names in the metadata

@@ -46,6 +46,14 @@ class Variant:
     missing: str = ""  # why it cannot be run
 
 
+@dataclass(frozen=True, kw_only=True)
+class Publication:
+    """What is published of a folder of weights: its files, and a model card for those that have none."""
+
+    files: tuple[Path, ...]
+    card: str
+
+
 @runtime_checkable
 class FocalEstimate(Protocol):
     """A focal length estimated from the people in view."""
@@ -64,6 +72,8 @@ class Method:
     evaluation on a data set with `joints` annotated joints: one in table `main` per number of hypotheses, then those
     of the ablations that the trial names. `estimate_focal(keypoints, camera, lifter, seed=, on_progress=)` is None
     for a method without it. `workloads(lifter, request)` is what the method adds to a benchmark.
+    `publication(folder, licence, terms)` is what is published of a folder with `weights_file`; None for methods
+    whose weights are not.
     """
 
     name: str
@@ -77,6 +87,8 @@ class Method:
     titles: Mapping[str, str] = field(default_factory=dict)  # titles of the ablations' tables
     estimate_focal: Callable[..., FocalEstimate] | None = None
     workloads: Callable[[Lifter, BenchRequest], Workloads] = Workloads
+    weights_file: str = ""
+    publication: Callable[[Path, str, str | None], Publication] | None = None
 
 
 def call_load(

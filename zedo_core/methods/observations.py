@@ -18,6 +18,7 @@ from zedo_core.types import Keypoints
 # Smallest confidence in the closed-form translation (official code), which is then defined with all joints missing.
 _MIN_CONFIDENCE = 1e-4
 NEAR_M = 1e-3  # smallest depth used for projection
+SPREAD_M = (0.2, 0.6)  # of a body across the line of sight, to bound the depth of a regressed pose
 
 
 @dataclass(frozen=True)
@@ -124,3 +125,11 @@ def reprojection_l1(
     depth = points[..., 2:]
     depth = torch.where(depth.abs() < NEAR_M, torch.full_like(depth, NEAR_M), depth)
     return ((points[..., :2] / depth - slopes) * focal_px).abs().mean(-1)
+
+
+def turn_to_axis(slopes: Float[Tensor, "b 2"]) -> Float[Tensor, "b 3 3"]:
+    """The smallest rotations that turn rays (slopes at z = 1) to the z axis (Rodrigues' formula)."""
+    x, y, z = F.normalize(F.pad(slopes, (0, 1), value=1.0), dim=-1).unbind(-1)
+    zero = torch.zeros_like(x)
+    skew = torch.stack([zero, zero, -x, zero, zero, -y, x, y, zero], dim=-1).unflatten(-1, (3, 3))
+    return torch.eye(3, dtype=x.dtype, device=x.device) + skew + skew @ skew / (1 + z)[:, None, None]

@@ -36,6 +36,9 @@ _PROPORTION_SD = 0.08  # of the logarithm of a relative length among adults, and
 _LENGTH_ERROR = 0.25  # of the logarithm of a relative length in one pose
 _INDEPENDENT_ROWS = 5.0  # errors last for about as many rows
 _MIN_SPREAD_M = 0.01
+# Share of adults in the size. Poses tell nothing of it (correlation 0.1 on motion capture), and means over what may be
+# are too small.
+_PRIOR_SIZE = 0.5
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def body_lengths(
     """The lengths in metres of the bones of one person, in the order of `skeleton.edges`, from all its poses.
 
     `joints` in metres, `spread` the expected error of each joint in metres; rows with unknown joints (NaN) do not
-    count. The total is the median total of the poses. NaN when no row is complete.
+    count. The total lies between the median of the poses and that of adults. NaN when no row is complete.
     """
     lengths = bone_lengths(joints.astype(float), skeleton.edges)
     rows = np.isfinite(lengths).all(-1) & (lengths > 0).all(-1)
@@ -95,16 +98,19 @@ def body_lengths(
     count = len(relative) / _INDEPENDENT_ROWS
     trust = count / (count + (_LENGTH_ERROR / _PROPORTION_SD) ** 2)
     prior = _prior(skeleton)
-    mean = observed if prior is None else trust * observed + (1 - trust) * prior
+    if prior is None:
+        return np.exp(observed) * (size_m / np.exp(observed).sum())
+    mean = trust * observed + (1 - trust) * (prior - np.log(np.exp(prior).sum()))
+    size_m = size_m ** (1 - _PRIOR_SIZE) * np.exp(prior).sum() ** _PRIOR_SIZE
     return np.exp(mean) * (size_m / np.exp(mean).sum())
 
 
 def _prior(skeleton: Skeleton) -> Float[ndarray, " e"] | None:
-    """Logarithms of the relative lengths of adults; None for joint sets of which nothing is known."""
+    """Logarithms of the lengths of adults; None for joint sets of which nothing is known."""
     if skeleton.joints != H36M17.joints:
         return None
     lengths = np.array([_ADULT_M[child.removeprefix("left_").removeprefix("right_")] for child, _ in skeleton.bones])
-    return np.log(lengths / lengths.sum())
+    return np.log(lengths)
 
 
 def _symmetric(values: Float[ndarray, " e"], skeleton: Skeleton) -> Float[ndarray, " e"]:

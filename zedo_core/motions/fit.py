@@ -4,18 +4,21 @@ The unknowns are the root's position p_t and the unit direction d_tb of every bo
 + the sum of L_b d_tb along the chain from the root, so that bones keep their lengths L_b. They minimise
 
     sum_t h_t [ sum_j rho(|pi(x_tj) - u_tj|^2 / s_tj^2) + sum_j rho((r . (x_tj - p_t - m_tj))^2 / e_tj^2) ]
-    + integral sum_j rho(|x''_j|^2 / a_j^2) + integral sum_f rho0(|x'_f|^2 / v^2),
+    + integral sum_j rho(|x''_j|^2 / a_j^2) + integral sum_f rho0(|x'_f|^2 / v^2)
+    + sum_t h_t sum_f rho0((up . x_tf - floor)^2 / l^2),
 
 with h_t the time of a frame over 1/30 s, at most 1: reprojection onto the keypoints u_tj; depths of the hypotheses
-along the rays r, relative to the root; accelerations; and feet f that stand still. rho is robust (Cauchy's loss, for
-accelerations pseudo-Huber), rho0 is that of Geman and McClure, which leaves alone what moves faster than v. The
-hypotheses are a Gaussian mixture: m is their mean under the probability of each one given the present fit (EM), so that
-the path through them is part of the fit. Gauss-Newton with iterated weights, in the tangent planes of the directions;
-accelerations couple three frames, so the normal equations are banded, and a step is linear in the number of frames.
+along the rays r, relative to the root; accelerations; feet f that stand still; and the height of the ankles of feet
+that stand, below which no ankle sinks. rho is robust (Cauchy's loss, for accelerations pseudo-Huber), rho0 is that of
+Geman and McClure, which leaves alone what moves much faster than v or is much farther away than l. The hypotheses are a
+Gaussian mixture: m is their mean under the probability of each one given the present fit (EM), so that the path through
+them is part of the fit. Gauss-Newton with iterated weights, in the tangent planes of the directions; accelerations
+couple three frames, so the normal equations are banded, and a step is linear in the number of frames.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,15 +46,25 @@ class Terms:
     foot: float = 0.3  # weight of feet that may stand
     standing: float = 3.0  # and of those that are known to stand
     foot_m_s: float = 0.2  # speed of feet that stand, up to the errors of the ankles
+    floor_m: float = 0.03  # height of standing ankles above or below their usual one
     steps: int = 6
 
 
 TERMS = Terms()
+_WINDOW, _OVERLAP = 1000, 30  # frames that are fitted at once, and those that windows share
 _CAUCHY = 2.0  # scales at which depths count half
 _HUBER = 0.5  # scales beyond which accelerations cost linearly
 # Accelerations relative to those of the trunk, on motion capture.
 _LIMBS = {"knee": 2.2, "ankle": 2.6, "elbow": 1.9, "wrist": 2.4, "shoulder": 1.3, "head_top": 1.5, "neck_nose": 1.3}
 _FEET = "ankle"
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The plane on which ankles of standing feet lie: `up` . x = `height_m`, in camera axes."""
+
+    up: Float[ndarray, " 3"]
+    height_m: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,24 +93,53 @@ class Observations:
         return np.minimum(1.0, np.minimum(steps, np.roll(steps, -1)) / STEP_S)
 
 
-def fit_motion(seen: Observations, body: Body, terms: Terms = TERMS) -> Float[ndarray, "t j 3"]:
-    """The joints of one motion in metres in camera axes, every bone as long as the body's."""
+def fit_motion(
+    seen: Observations, body: Body, terms: Terms = TERMS, floor: Floor | None = None
+) -> Float[ndarray, "t j 3"]:
+    """The joints of one motion in metres in camera axes, every bone as long as the body's.
+
+    Long motions are fitted in parts that overlap, so that memory stays bounded; what lies beyond the overlap hardly
+    matters.
+    """
+    return np.concatenate([
+        _fit_window(_part(seen, window), body, terms, floor)[inner] for window, inner in _windows(len(seen.times_s))
+    ])  # fmt: skip
+
+
+def _windows(count: int) -> Iterator[tuple[slice, slice]]:
+    """Windows of frames, and which frames of each are kept."""
+    for start in range(0, count, _WINDOW):
+        stop = min(start + _WINDOW, count)
+        first = max(start - _OVERLAP, 0)
+        yield slice(first, min(stop + _OVERLAP, count)), slice(start - first, stop - first)
+
+
+def _part(seen: Observations, window: slice) -> Observations:
+    return Observations(**{name: value[window] for name, value in vars(seen).items()})
+
+
+def _fit_window(seen: Observations, body: Body, terms: Terms, floor: Floor | None) -> Float[ndarray, "t j 3"]:
     directions = body.directions(seen.start)
     root = seen.start[:, body.skeleton.root]
     for _ in range(terms.steps):
-        step = _gauss_newton_step(root, directions, seen, body, terms)
+        step = _gauss_newton_step(root, directions, seen, body, terms, floor)
         turn = step[:, 3:].reshape(*directions.shape[:2], 2)
         turn *= np.minimum(1.0, _LONGEST_STEP / np.maximum(np.linalg.norm(turn, axis=-1, keepdims=True), 1e-9))
         far = np.linalg.norm(step[:, :3], axis=-1, keepdims=True) / (_LONGEST_STEP / 5 * root[:, 2:])
         root = root + step[:, :3] / np.maximum(far, 1.0)
-        root[:, 2] = np.maximum(root[:, 2], NEAREST_M)
         directions = directions + (_tangents(directions) @ turn[..., None])[..., 0]
         directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
+        root[:, 2] = np.maximum(root[:, 2], NEAREST_M - body.relative(directions)[..., 2].min(-1))
     return root[:, None] + body.relative(directions)
 
 
 def _gauss_newton_step(
-    root: Float[ndarray, "t 3"], directions: Float[ndarray, "t e 3"], seen: Observations, body: Body, terms: Terms
+    root: Float[ndarray, "t 3"],
+    directions: Float[ndarray, "t e 3"],
+    seen: Observations,
+    body: Body,
+    terms: Terms,
+    floor: Floor | None,
 ) -> Float[ndarray, "t k"]:
     """The step of the root in metres, and of the directions along their tangents in radians."""
     relative = body.relative(directions)
@@ -109,6 +151,8 @@ def _gauss_newton_step(
     B, q = _depths(x, relative, seen, terms)  # of positions relative to the root
     couplings, pull = _acceleration(x, seen.times_s, body, terms)
     _add_standing_feet(couplings, pull, x, seen, body, terms)
+    if floor:
+        _add_floor(A, g, x, seen, body, terms, floor)
 
     flat = J.reshape(t, 3 * j, k)
     transposed = flat.swapaxes(1, 2)
@@ -215,7 +259,7 @@ def _add_standing_feet(
     body: Body,
     terms: Terms,
 ) -> None:
-    feet = [i for i, name in enumerate(body.skeleton.joints) if name.endswith(_FEET)]
+    feet = _feet(body)
     step_s = np.diff(seen.times_s)[:, None]
     velocity = np.diff(x[:, feet], axis=0) / step_s[..., None]
     across = velocity - along_rays(velocity, x[1:, feet])  # nobody slides exactly along the ray for long
@@ -228,6 +272,29 @@ def _add_standing_feet(
     couplings[0, 1:, feet] += weight.T
     couplings[0, :-1, feet] += weight.T
     couplings[1, :-1, feet] -= weight.T
+
+
+def _add_floor(
+    A: Float[ndarray, "t j 3 3"],
+    gradient: Float[ndarray, "t j 3"],
+    x: Float[ndarray, "t j 3"],
+    seen: Observations,
+    body: Body,
+    terms: Terms,
+    floor: Floor,
+) -> None:
+    feet = _feet(body)
+    above = x[:, feet] @ floor.up - floor.height_m
+    standing = seen.standing[:, feet]
+    off = np.where(standing > 0, above, np.minimum(above + terms.floor_m, 0.0))
+    near = (1 + np.square(off / terms.floor_m) / 4) ** -2  # Geman and McClure: what is far off stands on something else
+    weight = seen.share[:, None] / terms.floor_m**2 * near * ((standing > 0) | (off < 0))
+    A[:, feet] += weight[..., None, None] * floor.up[:, None] * floor.up
+    gradient[:, feet] += (weight * off)[..., None] * floor.up
+
+
+def _feet(body: Body) -> list[int]:
+    return [i for i, name in enumerate(body.skeleton.joints) if name.endswith(_FEET)]
 
 
 def along_rays(vectors: Float[ndarray, "*b 3"], points: Float[ndarray, "*b 3"]) -> Float[ndarray, "*b 3"]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -54,12 +55,12 @@ def check_heights(heights: Heights) -> None:
             raise InputError(f"expected heights of {least:g} to {most:g} m, got {height_m:g}")
 
 
-def check_ids(heights: Heights, track_ids: Int[ndarray, " p"]) -> None:
+def check_ids(given: float | Mapping[int, Any], track_ids: Int[ndarray, " p"]) -> None:
     """InputError for an unknown track id."""
     ids = track_ids.tolist()
-    if unknown := [track for track in heights if track not in ids] if isinstance(heights, Mapping) else []:
+    if unknown := [track for track in given if track not in ids] if isinstance(given, Mapping) else []:
         known = ", ".join(map(str, ids[:20])) or "none"
-        raise InputError(f"height of person {unknown[0]}: expected the id of a person who appears ({known})")
+        raise InputError(f"person {unknown[0]}: expected the id of a person who appears ({known})")
 
 
 def with_heights(poses: Poses, heights: Heights) -> Poses:

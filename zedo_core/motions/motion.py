@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from zedo_core.errors import InputError
 from zedo_core.motions import DEFAULT_CHOICE, DEFAULT_MOTION, FILL_S
 from zedo_core.motions.height import Heights, with_heights
+from zedo_core.motions.segments import Segments
 from zedo_core.motions.select import select
 from zedo_core.motions.smooth import STRENGTHS, smooth
 from zedo_core.motions.tracks import fill_gaps, one_size
@@ -22,9 +23,11 @@ def motion(
     keypoints: Keypoints | None = None,
     *,
     mode: str = DEFAULT_MOTION,
+    ground: bool = True,
     choice: str = DEFAULT_CHOICE,
     fill_s: float = FILL_S,
     heights: Heights | None = None,
+    segments: Segments | None = None,
     up: str | None = None,
     tracked: bool = True,
 ) -> Poses:
@@ -32,9 +35,10 @@ def motion(
 
     `mode` is `full`: one body of fixed bones per track and one trajectory through all its frames (see
     `zedo_core.motions.fit`), best with the `keypoints` that were lifted; `light` or `strong`, which only smooth; or
-    `off`. `choice` is best, track or mean, `fill_s` the longest gap that is filled, `heights` standing heights in
-    metres, of all or by id, `up` as in `save`. Without `tracked`, ids do not follow people from frame to frame: only
-    the choice within each frame. InputError for what is none of these.
+    `off`. In `full`, feet that stand are held on level floors if there is a `ground`, which a moving camera has not;
+    `segments` are bones that were measured. `choice` is best, track or mean, `fill_s` the longest gap that is filled,
+    `heights` standing heights in metres, of all or by id, `up` as in `save`. Without `tracked`, ids do not follow
+    people from frame to frame: only the choice within each frame. InputError for what is none of these.
     """
     check_motion(mode)
     poses = one_size(select(poses, choice)) if tracked else select(poses, "best")
@@ -48,7 +52,7 @@ def motion(
     if not tracked:
         return smooth(poses, "off")
     if mode == "full":
-        poses = trajectories(fill_gaps(poses, fill_s), keypoints)
+        poses = trajectories(fill_gaps(poses, fill_s), keypoints, ground=ground, segments=segments)
         return poses if heights is None else with_heights(poses, heights)  # the body's height, not that of single poses
     return fill_gaps(smooth(poses, mode), fill_s)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,24 +9,11 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from zedo_core.types import Rows
+from zedo_core.types.times import DEFAULT_FPS, times_of
+
+__all__ = ["DEFAULT_FPS", "LONGEST_GAP_S", "motions", "times_of"]
 
 LONGEST_GAP_S = 0.5  # after a longer absence a new motion begins
-DEFAULT_FPS = 30.0  # when neither times nor a frame rate are known
-
-_log = logging.getLogger(__name__)
-
-
-def times_of(people: Rows) -> Float[ndarray, " t"]:
-    """Times of the frames in seconds; from the frame numbers if times are unknown or do not increase."""
-    times_s = people.times_s
-    if times_s is not None and np.isfinite(times_s).all() and (np.diff(times_s) > 0).all():
-        return np.asarray(times_s, dtype=np.float64)
-    if people.fps is None and len(people.frame_numbers) > 1:
-        _log.info("the frame rate is unknown; assuming %g frames per second", DEFAULT_FPS)
-    numbers = people.frame_numbers
-    if not (np.diff(numbers) > 0).all():
-        numbers = np.arange(len(numbers))
-    return (numbers - numbers.min(initial=0)) / (people.fps or DEFAULT_FPS)
 
 
 def motions(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -25,14 +26,14 @@ _DRIFT_M_S = 0.06  # additional error per second of a gap, measured on motion ca
 _log = logging.getLogger(__name__)
 
 
-def join_tracks(keypoints: Keypoints, longest_gap_s: float = JOIN_S) -> Keypoints:
+def join_tracks(keypoints: Keypoints, longest_gap_s: float = JOIN_S, *, cuts: Collection[int] = ()) -> Keypoints:
     """The keypoints with tracks joined of people who left and returned within the time near the same image position.
 
     The later track begins after the earlier one has ended and gets its id. With several candidates, the pairs with the
-    smallest total distance are joined.
+    smallest total distance are joined, none across `cuts`, which are numbers of the frames that begin another shot.
     """
     new_ids = {track: track for track in keypoints.track_ids.tolist()}
-    for earlier, later in sorted(_continuations(keypoints, longest_gap_s).items(), key=lambda pair: pair[1]):
+    for earlier, later in sorted(_continuations(keypoints, longest_gap_s, cuts).items(), key=lambda pair: pair[1]):
         new_ids[later] = earlier
         _log.info("person %d continues the track of person %d, who left shortly before", later, earlier)
     while any(new_ids[new_ids[track]] != new_ids[track] for track in new_ids):  # chains of several tracks
@@ -42,7 +43,7 @@ def join_tracks(keypoints: Keypoints, longest_gap_s: float = JOIN_S) -> Keypoint
     return replace(keypoints, **rows)
 
 
-def _continuations(people: Keypoints, longest_gap_s: float) -> dict[int, int]:
+def _continuations(people: Keypoints, longest_gap_s: float, cuts: Collection[int]) -> dict[int, int]:
     """The id of the later track by that of the earlier one which it continues."""
     ids, times_s = people.track_ids.tolist(), times_of(people)
     first, last = (np.array([rows.start for _, rows in people.tracks], int),
@@ -50,7 +51,9 @@ def _continuations(people: Keypoints, longest_gap_s: float) -> dict[int, int]:
     gaps_s = times_s[people.frame[first]][None] - times_s[people.frame[last]][:, None]
     joints = np.concatenate([people.xy, people.confidence[..., None]], axis=-1)
     cost = np.full((len(ids), len(ids)), np.inf)
-    for a, candidates in enumerate(np.asarray((gaps_s > 0) & (gaps_s <= longest_gap_s))):
+    shot = np.searchsorted(np.sort(np.array([*cuts], int)), people.frame_numbers, side="right")
+    one_shot = shot[people.frame[first]][None] == shot[people.frame[last]][:, None]
+    for a, candidates in enumerate(np.asarray((gaps_s > 0) & (gaps_s <= longest_gap_s) & one_shot)):
         cost[a, candidates] = pose_distances(joints[last[a]], joints[first[candidates]])
     return {ids[a]: ids[b] for a, b in match(cost)}
 

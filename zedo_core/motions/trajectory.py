@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +12,10 @@ from scipy.ndimage import median_filter
 from zedo_core.camera import Camera
 from zedo_core.errors import InputError
 from zedo_core.motions.body import Body, body_of
-from zedo_core.motions.contact import ANKLES, contacts
+from zedo_core.motions.contact import ANKLES
 from zedo_core.motions.fit import NEAREST_M, TERMS, Observations, Terms, fit_motion
+from zedo_core.motions.ground import Motion, on_the_ground
+from zedo_core.motions.segments import Segments
 from zedo_core.motions.timeline import motions
 from zedo_core.motions.upright import upright
 from zedo_core.types import Keypoints, Poses, same_rows
@@ -30,87 +31,64 @@ _FEW, _PLACED = 4, 8  # least number of those, to use a frame and to start from 
 _MAX_JUMP = 1.5  # largest ratio of a person's distance to those in the frames around
 _AROUND = 15  # frames
 _MIN_SPREAD_M, _UNKNOWN_SPREAD_M = 0.02, 0.08
-_CONTACT_ROUNDS, _STEPS = 2, 2  # fits with the contacts of the one before, and steps of each
-_WINDOW, _OVERLAP = 1000, 30  # frames that are fitted at once, and those that windows share
 
 
-def trajectories(poses: Poses, keypoints: Keypoints | None = None, terms: Terms = TERMS) -> Poses:
+def trajectories(
+    poses: Poses,
+    keypoints: Keypoints | None = None,
+    terms: Terms = TERMS,
+    *,
+    ground: bool = True,
+    segments: Segments | None = None,
+) -> Poses:
     """The chosen poses replaced by one body of fixed bones per track that moves as a body can; see `fit`.
 
     `keypoints` are those that the poses were lifted from; without them the chosen poses' projections are taken. Rows
     that are `filled`, or far too small or large for the person, are bridged and marked `filled`. People of whom no pose
-    is complete stay as they are. In front of cameras that are known to move, no foot is taken to stand. InputError for
-    keypoints of other people.
+    is complete stay as they are. Without `ground`, or in front of cameras whose extrinsics move, no foot is taken to
+    stand. `segments` are measured bones. InputError for keypoints of other people.
     """
     if not len(poses):
         return poses
-    stands = len({(camera.R_cam_from_world, camera.t_cam_from_world) for camera in poses.cameras}) == 1
-    if not stands:
+    ground &= len({(camera.R_cam_from_world, camera.t_cam_from_world) for camera in poses.cameras}) == 1
+    if not ground:
         terms = replace(terms, foot=0.0, standing=0.0)
     slopes, confidence = _observed(poses, keypoints)
-    joints, best, filled = poses.joints.astype(float), poses.best.astype(float), poses.filled.copy()
-    contact, up = np.zeros((len(poses), 2), bool), _up(poses)
-    bodies = {track: _body(poses.take(rows)) for track, rows in poses.tracks}
+    best, filled = poses.best.astype(float), poses.filled.copy()
+    bodies = {track: _body(poses.take(rows), segments or Segments(), track) for track, rows in poses.tracks}
+    known: list[Motion] = []
     for rows, times_s in motions(poses):
         body = bodies[int(poses.track[rows[0]])]
-        known = body and _observations(poses, best[rows], rows, times_s, slopes[rows], confidence[rows], body)
-        if body and known:
-            seen, usable = known
-            joints[rows, poses.chosen[rows]], contact[rows] = _fit_with_contacts(seen, body, up, terms)
-            filled[rows] = np.logical_not(usable)
+        seen = body and _observations(poses, best[rows], rows, times_s, slopes[rows], confidence[rows], body)
+        if body and seen:
+            filled[rows] = np.logical_not(seen[1])
+            known.append(Motion(rows, body, seen[0], fit_motion(seen[0], body, terms), np.zeros((len(rows), 2), bool)))
+    joints, contact = poses.joints.astype(float), np.zeros((len(poses), 2), bool)
+    if ground and set(ANKLES) <= set(poses.skeleton.joints):
+        known = on_the_ground(known, _up(poses), terms)
+    for one in known:
+        joints[one.rows, poses.chosen[one.rows]] = one.joints
+        contact[one.rows] = one.contact
     return replace(
         poses,
         joints=joints.astype(poses.joints.dtype),
         filled=filled,
-        contact=contact if stands else None,
+        contact=contact if ground else None,
         provenance=replace(poses.provenance, options={**poses.provenance.options, "motion": "full"}),
     )
 
 
-def _body(person: Poses) -> Body | None:
-    """The body of one person, from the poses that are not made up."""
+def _body(person: Poses, segments: Segments, track: int) -> Body | None:
+    """The body of one person, from the poses that are not made up and the segments that were measured."""
     known = person.take(np.logical_not(person.filled))
-    return body_of(known.best, known.spread, known.skeleton)
-
-
-def _fit_with_contacts(
-    seen: Observations, body: Body, up: Float[ndarray, "3"], terms: Terms
-) -> tuple[Float[ndarray, "t j 3"], Bool[ndarray, "t 2"]]:
-    """The joints, and which feet stand; those are found in one fit and do not move in the next."""
-    joints = _fit_in_windows(seen, body, terms)
-    contact = np.zeros((len(joints), 2), bool)
-    ankles = [name in ANKLES for name in body.skeleton.joints]
-    for _ in range(_CONTACT_ROUNDS if sum(ankles) == len(ANKLES) and terms.standing else 0):
-        contact = contacts(joints, seen.times_s, up, body.skeleton)
-        standing = np.zeros(joints.shape[:2])
-        standing[:, body.skeleton.indices(ANKLES)] = contact
-        joints = _fit_in_windows(replace(seen, start=joints, standing=standing), body, replace(terms, steps=_STEPS))
-    return joints, contact
+    body = body_of(known.best, known.spread, known.skeleton)
+    return body and segments.applied(body, track)
 
 
 def _up(poses: Poses) -> Float[ndarray, "3"]:
     """The mean upward direction in camera axes."""
     up = upright(poses).R_up_from_cam[:, 1].mean(0)
     return up / np.linalg.norm(up)
-
-
-def _fit_in_windows(seen: Observations, body: Body, terms: Terms) -> Float[ndarray, "t j 3"]:
-    """Long motions in parts that overlap, so that memory stays bounded; what lies beyond the overlap hardly matters."""
-    return np.concatenate([
-        fit_motion(_part(seen, window), body, terms)[inner] for window, inner in _windows(len(seen.times_s))
-    ])  # fmt: skip
-
-
-def _windows(count: int) -> Iterator[tuple[slice, slice]]:
-    """Windows of frames, and which frames of each are kept."""
-    for start in range(0, count, _WINDOW):
-        stop = min(start + _WINDOW, count)
-        first = max(start - _OVERLAP, 0)
-        yield slice(first, min(stop + _OVERLAP, count)), slice(start - first, stop - first)
-
-
-def _part(seen: Observations, window: slice) -> Observations:
-    return Observations(**{name: value[window] for name, value in vars(seen).items()})
 
 
 def _observed(poses: Poses, keypoints: Keypoints | None) -> tuple[Float[ndarray, "n j 2"], Float[ndarray, "n j"]]:
@@ -158,6 +136,8 @@ def _observations(
     size = _SIZE * body.lengths_m.sum() / start[:, [body.skeleton.root], 2]
     jitter = _jitter(slopes / size[..., None], confidence > 0)
     noise = size * np.hypot(_NOISE + _DOUBT * np.sqrt(1 - confidence), _WHITE * jitter)
+    off = best[..., :2] / np.maximum(best[..., 2:], NEAREST_M) - slopes  # where the lifter did not believe a keypoint
+    noise = np.hypot(noise, np.linalg.norm(np.nan_to_num(off), axis=-1))
     hypotheses = body.relative(body.directions(poses.joints[rows].astype(float)))
     observations = Observations(
         times_s=times_s,

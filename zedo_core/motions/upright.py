@@ -2,7 +2,7 @@
 
 Without a calibration x stays the camera's right and z points towards the camera, so that a person who faces the camera
 looks along +z, as animation programs expect. With the extrinsics of a calibration the axes are those of its world,
-rotated so that y is up.
+rotated so that y is up, unless that world has the axes of a camera or disagrees with the people who stand in it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from zedo_core.camera import Camera
 from zedo_core.errors import InputError
 from zedo_core.skeleton import Skeleton
 from zedo_core.types import Poses
@@ -35,6 +36,10 @@ _LEVEL = np.cos(np.radians(60))  # bodies farther than this from the image's upw
 _LEAN = np.tan(np.radians(4.0))
 _ITERATIONS = 20  # of the median direction, which moves by less than 0.01 degrees after 10
 _FLOOR_QUANTILE = 0.02  # of the lowest foot in every row, robust against single wrong poses
+_FEET_APART_M = 0.1  # largest difference in height between the feet of a person who stands on both
+# People overrule a calibration from which they differ by more than this, and by more than a quarter of them differ from
+# each other, if at least a third of the poses stand. Of 22 motions of capture one does so wrongly, while jumping.
+_MAX_DISAGREEMENT_DEG, _STANDING = 10.0, 1 / 3
 # Most calibrations have z up, some y, a few have either of them pointing down.
 _WORLD_UPS = {"z": (0, 0, 1), "y": (0, 1, 0), "-y": (0, -1, 0), "-z": (0, 0, -1)}
 _Z_FIRST = np.array((0.5, 0.0, 0.0, 0.0))  # preference for z when image and people disagree
@@ -114,11 +119,13 @@ def _find_transform(
     calibrated = all(camera.R_cam_from_world and camera.t_cam_from_world for camera in poses.cameras)
     if up == "calibration" and not calibrated:
         raise InputError("up: expected a camera file with extrinsics, the result has none; choose another --up")
-    if up == "calibration" or (up == "auto" and calibrated):
+    if up == "calibration":
         return _from_calibration(poses, best)
+    if up == "auto" and calibrated:
+        return _from_calibration_or_people(poses, best)
     if up == "camera":
         return *_fixed_rotation(frames, CAMERA_UP), "the camera's"
-    estimate, count = _up_from_people(best, poses.skeleton)
+    estimate, count = _up_from_people(*_body_directions(best, poses.skeleton))
     if estimate is None:
         return *_fixed_rotation(frames, CAMERA_UP), "the camera's, as there are no standing poses"
     return *_fixed_rotation(frames, estimate), f"estimated from {count} standing poses"
@@ -144,10 +151,14 @@ def _unit_direction(up: object) -> Direction:
 # From people
 
 
-def _up_from_people(best: Float[ndarray, "n j 3"], skeleton: Skeleton) -> tuple[Direction | None, int]:
-    """Upward direction in camera axes from people who stand or walk, corrected for lean, and the number of poses."""
-    bodies, right = _body_directions(best, skeleton)
-    is_level = bodies @ np.array(CAMERA_UP) > _LEVEL
+def _up_from_people(
+    bodies: Float[ndarray, "m 3"], right: Float[ndarray, "m 3"], about: Float[ndarray, "3"] | None = None
+) -> tuple[Direction | None, int]:
+    """Upward direction from people who stand or walk, corrected for lean, and the number of poses.
+
+    Bodies too far from `about`, by default that of the image, are left out.
+    """
+    is_level = bodies @ (np.array(CAMERA_UP) if about is None else about) > _LEVEL
     bodies, right = bodies[is_level], right[is_level]
     if not len(bodies):
         return None, 0
@@ -172,6 +183,9 @@ def _body_directions(
     ankles = (left + right) / 2
     trunk, legs, body = (_unit(v) for v in (thorax - pelvis, pelvis - ankles, head - ankles))
     straight = (trunk * legs).sum(-1) > _STRAIGHT  # False where NaN
+    on_both = straight & (np.abs(((left - right) * body).sum(-1)) < _FEET_APART_M)
+    if np.count_nonzero(on_both) > max(2, np.count_nonzero(straight) / 10):
+        straight = on_both  # a raised foot turns the direction from the ankles
     return body[straight], _across(points, skeleton)[straight]
 
 
@@ -192,6 +206,50 @@ def _median(directions: Float[ndarray, "n 3"]) -> Float[ndarray, "3"]:
 
 
 # From a calibration
+
+
+def _from_calibration_or_people(
+    poses: Poses, best: Float[ndarray, "n j 3"]
+) -> tuple[Float[ndarray, "t 3 3"], Float[ndarray, "t 3"], str]:
+    """The calibration's, unless its world has the axes of a camera or is far from upright: then that of the people."""
+    R, t, source = _from_calibration(poses, best)
+    if not len(best):
+        return R, t, source
+    in_world = _transform_rows(best, R[poses.frame], np.zeros((len(best), 3)))
+    bodies, right = _body_directions(in_world, poses.skeleton)
+    estimate, count = _up_from_people(bodies, right, _unit((R @ np.array(CAMERA_UP)).mean(0)))
+    if estimate is None:
+        return R, t, source
+    off_deg, doubt_deg = _angles_deg(np.array([estimate]), np.eye(3)[1])[0], _spread_deg(bodies)
+    if any(camera.world_is_camera or _is_identity(camera) for camera in poses.cameras):
+        reason = "the calibration has the axes of a camera"
+    elif off_deg > max(_MAX_DISAGREEMENT_DEG, doubt_deg) and count >= _STANDING * len(best):
+        reason = f"the calibration ({source.partition(', ')[2]}) is {off_deg:.0f} degrees off"
+    else:
+        return R, t, source
+    if bool(np.all(R[0] == R)):
+        x, y, z = (R[0].T @ estimate).tolist()
+        R, t = _fixed_rotation(len(R), (x, y, z))
+    else:
+        turn = _rotation_to_y(np.array(estimate))
+        R, t = turn @ R, t @ turn.T
+    return R, t, f"estimated from {count} standing poses, since {reason} (--up calibration keeps it)"
+
+
+def _spread_deg(bodies: Float[ndarray, "m 3"]) -> float:
+    """The angle that three of four bodies keep to their median direction."""
+    return float(np.quantile(_angles_deg(bodies, _median(bodies)), 0.75))
+
+
+def _angles_deg(directions: Float[ndarray, "n 3"], to: Float[ndarray, "3"]) -> Float[ndarray, " n"]:
+    """Angles between unit directions."""
+    return np.degrees(np.arccos(np.clip(directions @ to, -1.0, 1.0)))
+
+
+def _is_identity(camera: Camera) -> bool:
+    """Whether the world is that of this camera."""
+    R, t = camera.R_cam_from_world, camera.t_cam_from_world
+    return R is not None and t is not None and np.allclose(R, np.eye(3), atol=1e-6) and np.allclose(t, 0, atol=1e-6)
 
 
 def _from_calibration(

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 _REACH = 3  # bones to the farthest joint that a joint of the locally connected network sees
+_FAR = -1e4  # logarithm of the weight of edges that are not there; finite, so that it can be averaged
 _Edges = tuple[tuple[int, int], ...]
 
 
@@ -92,7 +93,7 @@ class _GraphLayer(nn.Module):
         super().__init__()
         self.own, self.others = nn.Linear(inputs, outputs), nn.Linear(inputs, outputs, bias=False)
         self.edges = nn.Parameter(torch.ones(len(near), len(near)))
-        self.register_buffer("far", torch.where(near, 0.0, -torch.inf), persistent=False)
+        self.register_buffer("far", torch.where(near, 0.0, _FAR), persistent=False)
         self.register_buffer("itself", torch.eye(len(near)), persistent=False)
         self.norm = nn.BatchNorm1d(outputs)
         self.dropout = nn.Dropout(dropout)

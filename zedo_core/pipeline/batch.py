@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zedo_core.errors import InputError, ZedoError
-from zedo_core.keypoints import STDIN
+from zedo_core.keypoints import STDIN, split_part
 from zedo_core.pipeline.models import Models, check_request
 from zedo_core.pipeline.observe import OnProgress
 from zedo_core.pipeline.request import InferReport, InferRequest
@@ -39,11 +39,13 @@ class Outcome:
 def expand(words: Sequence[str | Path]) -> tuple[Path, ...]:
     """The inputs that are named, patterns (`clips/*.jpg`, `**/*.mp4`) replaced by what they fit, each once.
 
-    A name that exists is taken as it is, whatever signs are in it. InputError when a pattern fits nothing.
+    A name that exists is taken as it is, whatever signs are in it, and so is FOLDER:PATTERN, one sequence of a folder.
+    InputError when a pattern fits nothing.
     """
     found: dict[Path, None] = {}
     for word in words:
-        fitting = [Path(word)] if Path(word).exists() or not glob.has_magic(str(word)) else _fitting(str(word))
+        named = Path(word).exists() or split_part(Path(word))[1] is not None or not glob.has_magic(str(word))
+        fitting = [Path(word)] if named else _fitting(str(word))
         found |= dict.fromkeys(fitting)
     return tuple(found)
 

@@ -21,8 +21,10 @@ from zedo_core.export import save
 from zedo_core.keypoints import write_keypoints
 from zedo_core.lifting import MIN_JOINTS, lift
 from zedo_core.methods import Lifter
+from zedo_core.motions.fit import TERMS
 from zedo_core.motions.select import select
-from zedo_core.pipeline.request import LiveRequest
+from zedo_core.motions.trajectory import trajectories
+from zedo_core.pipeline.request import LIVE_MOTIONS, LiveRequest
 from zedo_core.render.people import draw_people, seen_joints
 from zedo_core.render.video import VideoWriter, video_writer
 from zedo_core.source import Source
@@ -31,6 +33,8 @@ from zedo_core.types import Frame, Keypoints, Poses, in_order
 
 _RATE_OVER = 30  # frames over which the rate is told
 _USUAL_SIZE = 640, 480  # px
+_RECENT = 16  # frames through which bodies are fitted
+_TERMS = replace(TERMS, steps=2)
 _JOINS_S = 2.0  # how long the end waits for the reader, which may be blocked in a driver
 
 
@@ -43,6 +47,10 @@ class LiveFrame:
     poses: Poses
     dropped: int
     rate_hz: float
+
+    def without_pixels(self) -> LiveFrame:
+        """The same with an empty picture, to be kept."""
+        return replace(self, frame=replace(self.frame, image=np.zeros((0, 0, 3), np.uint8)))
 
     def drawn(self) -> UInt8[ndarray, "height width 3"]:
         """The picture with bones, keypoints and ids on it."""
@@ -136,6 +144,8 @@ def run_live(
     request = request or LiveRequest()
     if request.seconds is not None and not request.seconds > 0:
         raise InputError(f"expected a time above 0 seconds, got {request.seconds:g}")
+    if request.motion not in LIVE_MOTIONS:
+        raise InputError(f"expected a motion of {' or '.join(LIVE_MOTIONS)}, got '{request.motion}'")
     worker = _Worker(source, detector, lifter, request)
     with ExitStack() as stack:
         record = None if request.record is None else stack.enter_context(_recording(request.record, source))
@@ -174,6 +184,7 @@ class _Worker:
         self._tracker = Tracker()
         self._before: deque[DetectedFrame] = deque(maxlen=SEEN_BEFORE)
         self._ends_s: deque[float] = deque([time.monotonic()], maxlen=_RATE_OVER + 1)
+        self._recent: deque[LiveFrame] = deque(maxlen=_RECENT)
         self._start_s = time.monotonic()
         self.camera: Camera | None = None
         self.frames = self.with_people = 0
@@ -194,7 +205,16 @@ class _Worker:
         self.with_people += len(poses) > 0
         self._ends_s.append(time.monotonic())
         rate_hz = (len(self._ends_s) - 1) / max(self._ends_s[-1] - self._ends_s[0], 1e-9)
-        return LiveFrame(frame=frame, keypoints=keypoints, poses=poses, dropped=dropped, rate_hz=rate_hz)
+        done = LiveFrame(frame=frame, keypoints=keypoints, poses=poses, dropped=dropped, rate_hz=rate_hz)
+        return replace(done, poses=self._moving(done)) if request.motion == "full" else done
+
+    def _moving(self, done: LiveFrame) -> Poses:
+        """The poses of a frame as those of bodies that move, as far as the frames before tell."""
+        self._recent.append(done.without_pixels())
+        poses, keypoints = recorded(list(self._recent), None)
+        moving = trajectories(poses, keypoints, _TERMS, ground=False)
+        last = moving.take(moving.frame == len(self._recent) - 1)
+        return replace(done.poses, joints=last.joints, filled=last.filled, provenance=last.provenance)
 
     def _detected(self, frame: Frame) -> Keypoints:
         """The largest people of a frame who can be lifted, with ids that go on."""
@@ -222,8 +242,7 @@ class _Recording:
 
     def add(self, done: LiveFrame) -> None:
         """Another frame, of which the pixels are not held."""
-        nothing = Frame(image=np.zeros((0, 0, 3), np.uint8), number=done.frame.number, time_s=done.frame.time_s)
-        self._done.append(replace(done, frame=nothing))
+        self._done.append(done.without_pixels())
         self._writer.write(done.drawn(), done.frame.time_s - self._done[0].frame.time_s)
 
     def finish(self) -> tuple[Path, ...]:

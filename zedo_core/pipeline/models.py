@@ -16,7 +16,7 @@ from zedo_core.motions.select import check_choice
 from zedo_core.motions.tracks import check_fill
 from zedo_core.motions.upright import parse_up
 from zedo_core.nets.device import find_device
-from zedo_core.pipeline.request import FOCAL_WAYS, SIDES, PosesRequest, Settings
+from zedo_core.pipeline.request import FOCAL_WAYS, GROUNDS, SIDES, PosesRequest, Settings
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,12 @@ def check_request(request: PosesRequest) -> None:
         raise InputError(f"expected a focal length by {' or '.join(FOCAL_WAYS)}, got '{request.focal}'")
     if request.sides not in SIDES:
         raise InputError(f"expected sides to {' or '.join(SIDES)}, got '{request.sides}'")
+    if request.ground not in GROUNDS:
+        raise InputError(f"expected the ground to be {', '.join(GROUNDS)}, got '{request.ground}'")
+    if request.segments is not None and request.heights is not None:
+        raise InputError("expected --height or --body, got both; a body has its height")
+    if request.segments is not None and request.motion != "full":
+        raise InputError(f"--body: expected the motion 'full', got '{request.motion}', which keeps no bones")
     check_choice(request.choice)
     check_motion(request.motion)
     check_fill(request.fill_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,8 @@ from zedo_core.pipeline.models import Models
 from zedo_core.pipeline.request import PosesRequest
 from zedo_core.source import Source, open_source
 from zedo_core.source.cut import WHOLE
+from zedo_core.source.scene import Scene
+from zedo_core.storage.files import MAX_PIXELS
 from zedo_core.types import Keypoints
 
 OnProgress = Callable[[str, int, int | None], None]  # stage, what is done, and how much there is (None: unknown)
@@ -36,6 +39,11 @@ class Observed:
     detected: Detected | None = None
     follows: bool = True  # whether an id is the same person in all frames
     mended: int = 0  # rows whose left and right were exchanged
+
+    @property
+    def scene(self) -> Scene:
+        """What the pictures told of their views, if any were looked at."""
+        return self.detected.scene if self.detected else Scene()
 
 
 def open_input(request: PosesRequest) -> Source | None:
@@ -69,10 +77,14 @@ def observe(
         frames = len(observed.keypoints.frame_numbers)
         _log.warning("%s: nobody was found in any of %d frames", request.input, frames)
         return observed
-    keypoints = join_tracks(observed.keypoints) if observed.follows else observed.keypoints
+    keypoints = observed.keypoints
+    if observed.follows:
+        keypoints = join_tracks(keypoints, cuts=observed.scene.cuts)
     keypoints = filter_people(keypoints, request.person, request.max_people)
     if request.heights is not None:
         check_ids(request.heights, keypoints.track_ids)
+    if request.segments is not None:
+        check_ids(request.segments.people, keypoints.track_ids)
     if not observed.follows or request.sides == "keep":
         return replace(observed, keypoints=keypoints)
     keypoints, mended = mend_sides(keypoints)
@@ -83,7 +95,8 @@ def cameras_of(request: PosesRequest, keypoints: Keypoints, source: Source | Non
     """One camera for all frames or one per frame: what the user gives, what the pictures say, or a guess."""
     exif = {} if source is None else source.cameras
     choice = request.camera or CameraChoice()
-    return choice.cameras(keypoints.image_sizes, [exif.get(int(n)) for n in keypoints.frame_numbers])
+    exif_cameras = [exif.get(int(n)) for n in keypoints.frame_numbers]
+    return choice.cameras(keypoints.image_sizes, exif_cameras, None if source is None else source.stored_size)
 
 
 def _read(request: PosesRequest, source: Source | None) -> Observed:
@@ -92,11 +105,28 @@ def _read(request: PosesRequest, source: Source | None) -> Observed:
             raise InputError(
                 f"{request.input}: holds keypoints already; drop --keypoints, or give pictures as the input"
             )
-        keypoints = read_keypoints(request.input, image_size=request.image_size)
+        read = read_keypoints(request.input, picture_size=request.image_size, skeleton=request.skeleton)
+        keypoints = _sized(read, request)
         return Observed(keypoints=filter_frames(keypoints, request.cut or WHOLE))
     assert request.keypoints is not None
-    saved = read_keypoints(request.keypoints, picture_size=source.size)
+    saved = read_keypoints(request.keypoints, picture_size=source.size, skeleton=request.skeleton)
     return Observed(keypoints=_of_pictures(saved, source, request.keypoints), follows=source.sequence)
+
+
+def _sized(keypoints: Keypoints, request: PosesRequest) -> Keypoints:
+    """Keypoints with the picture size that was given; InputError when they state another."""
+    size, stated = request.image_size, keypoints.image_sizes
+    if size is None:
+        return keypoints
+    if min(size) < 1 or math.prod(size) > MAX_PIXELS:
+        raise InputError(f"expected an image size up to {MAX_PIXELS / 1e6:g} megapixels, got {size}")
+    other = next((found for found in stated or () if found != tuple(size)), None)
+    if other is not None:
+        raise InputError(
+            f"{request.input}: states pictures of {other[0]}x{other[1]} px, --image-size says {size[0]}x{size[1]}; "
+            "leave --image-size out, or correct the file"
+        )
+    return replace(keypoints, image_sizes=(tuple(size),))
 
 
 def _of_pictures(keypoints: Keypoints, source: Source, path: Path) -> Keypoints:

@@ -15,9 +15,12 @@ from zedo_core.motions import DEFAULT_CHOICE, DEFAULT_MOTION, FILL_S
 if TYPE_CHECKING:
     from zedo_core.camera import CameraChoice
     from zedo_core.motions.height import Heights
+    from zedo_core.motions.segments import Segments
     from zedo_core.source.cut import Cut
 
 SIDES = ("mend", "keep")
+LIVE_MOTIONS = ("full", "off")
+GROUNDS = ("auto", "on", "off")
 FOCAL_WAYS = ("guess", "estimate")  # of what to do where nothing tells the focal length
 
 
@@ -48,12 +51,15 @@ class PosesRequest(Settings):
     keypoints: Path | None = None  # saved keypoints of the pictures in `input`, instead of the detector
     redetect: bool = False  # make stored detections anew
     image_size: tuple[int, int] | None = None  # (width, height) in pixels, for keypoint files that do not say it
+    skeleton: str | None = None  # name or file of the joint set, for keypoint files that do not say it
     sides: str = "mend"  # left and right that the detector exchanged for some frames: mend, or keep
     choice: str = DEFAULT_CHOICE  # among the hypotheses: best, track or mean
     motion: str = DEFAULT_MOTION  # over time: off, light, strong or full; see zedo_core.motions.motion
+    ground: str = "auto"  # feet that stand held still on level floors: auto (unless the camera moves), on or off
     fill_s: float = FILL_S  # longest gap of a track in which poses are made up
     focal: str = "guess"  # where nothing tells it: guess, or estimate it from the people
     heights: Heights | None = None  # of the people in metres, where known
+    segments: Segments | None = None  # measured bones of the people, for `full` motion
     up: str | None = None  # upward in the exports: see zedo_core.motions.upright; None takes what is known best
 
 
@@ -71,6 +77,7 @@ class LiveRequest(Settings):
     """How live pictures are treated."""
 
     hypotheses: int = 1
+    motion: str = "full"  # full: bodies of about fixed bones that move as the frames before tell; off: single frames
     seconds: float | None = None  # of the input; None until it ends or somebody stops it
     record: Path | None = None  # folder for `recording.mp4`, poses and keypoints
 
@@ -80,7 +87,8 @@ class InferReport:
     """What came out of one input. Times in seconds, errors in pixels.
 
     `poses` counts people in frames, of which `doubtful` are not to be trusted and `filled` were made up in gaps;
-    `mended` counts people in frames whose left and right were exchanged;
+    `mended` counts people in frames whose left and right were exchanged; `cuts` counts changes of the view, and
+    `camera_moves` says whether the background moves; `up` is where the upward direction of the exports came from;
     `reused` counts frames whose detections were there before (None where no detector was asked), `damaged` says which
     pictures were left out and why.
     """
@@ -94,8 +102,11 @@ class InferReport:
     doubtful: int
     filled: int
     mended: int
+    cuts: int
+    camera_moves: bool
     camera: str
     focal_px: float
+    up: str
     reprojection_px: float
     reused: int | None
     damaged: dict[str, str]

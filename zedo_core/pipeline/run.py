@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,12 +16,14 @@ import numpy as np
 from zedo_core.camera import Camera
 from zedo_core.errors import InputError, OutputError
 from zedo_core.export import check as check_formats
-from zedo_core.export import save
+from zedo_core.export import formats, save
+from zedo_core.export.html import forget_other_video
 from zedo_core.keypoints import write_keypoints
 from zedo_core.lifting import lift
 from zedo_core.methods import Lifter, get_method
 from zedo_core.metrics import reprojection_px
 from zedo_core.motions.motion import motion
+from zedo_core.motions.upright import upright
 from zedo_core.pipeline.models import Models, check_request
 from zedo_core.pipeline.observe import Observed, OnProgress, cameras_of, observe, open_input
 from zedo_core.pipeline.request import InferReport, InferRequest, PosesRequest
@@ -33,6 +36,7 @@ from zedo_core.types import Keypoints, Poses, same_rows
 _log = logging.getLogger(__name__)
 
 _WITHOUT_PEOPLE = ("npz", "json", "csv")  # formats that can say that nobody was there
+_LOADED = (".npz", ".json")  # of which one is read as the result of a folder
 _MUCH_GB = 2.0
 
 
@@ -66,9 +70,10 @@ def infer_poses(
     with locked(request.out):
         poses, observed = lifted(request, source, models, on_progress, clock, request.out)
         with clock("write"):
-            files = _write(request, poses, observed)
+            files = _write(request, poses, observed, source)
         with clock("render"):
             files += _draw(request, poses, observed.keypoints, source, on_progress)
+        _clear_earlier(request.out, files)
     return poses, _report(request, poses, observed, clock, files)
 
 
@@ -94,9 +99,11 @@ def lifted(
             poses,
             observed.keypoints,
             mode=request.motion,
+            ground=request.ground == "on" or (request.ground == "auto" and not observed.scene.moves),
             choice=request.choice,
             fill_s=request.fill_s,
             heights=request.heights,
+            segments=request.segments,
             up=request.up,
             tracked=observed.follows,
         )
@@ -178,14 +185,32 @@ def _lifted(
     )
 
 
-def _write(request: InferRequest, poses: Poses, observed: Observed) -> tuple[Path, ...]:
-    formats = request.formats
+def _write(request: InferRequest, poses: Poses, observed: Observed, source: Source | None) -> tuple[Path, ...]:
+    wanted = request.formats
     if not len(poses):
-        formats = tuple(name for name in formats if name in _WITHOUT_PEOPLE)
-    files = [file for name in formats for file in save(poses, request.out / f"poses.{name}")]
+        wanted = tuple(name for name in wanted if name in _WITHOUT_PEOPLE)
+    if source is not None:
+        forget_other_video(request.out / "poses.html", source.path.name)
+    files = [file for name in wanted for file in save(poses, request.out / f"poses.{name}")]
     write_keypoints(observed.keypoints, request.out / "keypoints.json")
     detections = observed.detected.file if observed.detected else None
     return *files, request.out / "keypoints.json", *((detections,) if detections else ())
+
+
+def _clear_earlier(out: Path, files: tuple[Path, ...]) -> None:
+    """Remove poses of an earlier run that would be read as those of this one, and name its other results."""
+    kinds = "|".join(suffix[1:] for suffix in formats())
+    result = re.compile(rf"poses(_person\d+)?\.({kinds})|overlay\.(png|mp4)|figure\.png")
+    old = sorted(path for path in out.iterdir() if result.fullmatch(path.name) and path not in files)
+    for path in old:
+        if path.suffix in _LOADED:
+            path.unlink(missing_ok=True)
+            _log.warning("%s: removed, left from an earlier run", path)
+    if names := [path.name for path in old if path.suffix not in _LOADED]:
+        _log.warning(
+            "%s: %s left from an earlier run, not of this result; remove them, or write them anew with zedo convert",
+            *(out, f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"),
+        )
 
 
 def _draw(
@@ -214,8 +239,11 @@ def _report(
         doubtful=int(poses.doubtful.sum()),
         filled=int(poses.filled.sum()),
         mended=observed.mended,
+        cuts=len(observed.scene.cuts),
+        camera_moves=observed.scene.moves,
         camera=_sources(poses.cameras),
         focal_px=float(np.mean([camera.fx for camera in poses.cameras])),
+        up=upright(poses).source,
         reprojection_px=mean_reprojection_px(poses, observed.keypoints),
         reused=None if detected is None else detected.reused,
         damaged={} if detected is None else detected.damaged,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zedo_core.errors import OutputError
 from zedo_core.render.footage import Footage, even, panel_size
 from zedo_core.render.side_view import SideView
+from zedo_core.render.turning_view import levelled
 from zedo_core.render.video import write_clip
 from zedo_core.types import Keypoints, Poses
 
@@ -41,7 +42,7 @@ def render_overlay(
         )
     footage = Footage(poses=poses, keypoints=keypoints, source=source)
     size = _working_size(footage.size)
-    panel = SideView(poses, footage.seen, panel_size(size))
+    panel = SideView(levelled(poses), footage.seen, panel_size(size))
     write_clip(footage.images(size, lambda t, time_s: panel.draw(t)), path, footage.fps, on_frame)
 
 

@@ -197,7 +197,7 @@ class SideView:
         draw_text(image, text, (x, end[1] - 1.1 * self._text), self._text)
 
     def _draw_axes(self, image: Canvas) -> None:
-        """Draw the camera's axes."""
+        """Draw the axes: right, down and away, upright."""
         size = self._text
         origin = np.array([1.2 * size, image.shape[0] - 4.2 * size])
         for name, axis in zip("xyz", self._view.rotation.T, strict=True):

@@ -47,8 +47,13 @@ class TurningView(SideView):
 
 
 def levelled(poses: Poses) -> Poses:
-    """The poses in upright axes with the panel's directions: x right, y down from the floor, z away."""
-    return replace(poses, joints=upright(poses).transform(poses.joints.astype(float), poses.frame) * _Y_DOWN)
+    """The poses in upright axes with the panel's directions: x right, y down from the floor, z as the camera looks."""
+    level = upright(poses)
+    x, _, z = level.R_up_from_cam[:, :, 2].mean(0) * _Y_DOWN
+    heading = math.atan2(x, z)
+    c, s = math.cos(heading), math.sin(heading)
+    turn = np.array([[c, 0.0, -s], [0.0, 1.0, 0.0], [s, 0.0, c]])
+    return replace(poses, joints=level.transform(poses.joints.astype(float), poses.frame) * _Y_DOWN @ turn.T)
 
 
 def fit_turning(points: Float[ndarray, "n 3"], size: tuple[int, int], turn: float) -> View:

@@ -31,8 +31,9 @@ class Source:
 
     `size` is the upright (width, height) in pixels, None when the pictures of a folder differ; `count` is an estimate
     for progress bars; `sequence` tells whether the frames belong to one recording: a video, or a folder whose pictures
-    all have the same size. `fps` is that of the whole input, regardless of `cut`; `cameras` come from the pictures'
-    EXIF data, by frame number; `damaged` is filled during iteration.
+    all have the same size. `stored_size` is that of a video's pictures before their pixels were made square, None if
+    they were. `fps` is that of the whole input, regardless of `cut`; `cameras` come from the pictures' EXIF data, by
+    frame number; `damaged` is filled during iteration.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class Source:
     size: tuple[int, int] | None
     count: int | None
     sequence: bool
+    stored_size: tuple[int, int] | None = None
     fps: float | None = None
     cut: Cut = WHOLE
     cameras: Mapping[int, Camera] = field(default_factory=dict)

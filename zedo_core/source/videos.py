@@ -1,10 +1,11 @@
-"""Videos: every frame that can be decoded, upright, with its presentation time."""
+"""Videos: every frame that can be decoded, upright, with square pixels and its presentation time."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -27,6 +28,8 @@ _log = logging.getLogger(__name__)
 # Formats are detected from content; this list excludes texts, playlists and documents, which FFmpeg opens as well.
 _CONTAINERS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,av1,obu,ivf,mjpeg,flv,asf,ogg,gif,mxf,nut,dv,rm,wtv"
 
+_PIXEL_RATIOS = (0.25, 4.0)  # width per height of a pixel; others are damage
+
 TimedFrame = tuple[int, float, av.VideoFrame]  # number, time in seconds, the decoded frame
 
 
@@ -43,10 +46,12 @@ def open_video(path: Path, cut: Cut = WHOLE) -> Source:
         )
     count = stream.frames or round(seconds * (fps or 0.0)) or None
     first = next(_read(path, fps, WHOLE))
+    stored = _stored_size(path, first.size)
     return Source(
         path=path,
         kind="video",
         size=first.size,
+        stored_size=stored,
         count=cut.count(count, fps),
         sequence=True,
         fps=fps,
@@ -85,6 +90,7 @@ def _read(path: Path, fps: float | None, cut: Cut) -> Iterator[Frame]:
     matrix = None
     any_decoded = any_in_cut = False
     with _open(path) as (container, stream):
+        ratio = _pixel_ratio(stream)
         start_s = (container.start_time or 0) / av.time_base
 
         def timed() -> Iterator[TimedFrame]:
@@ -96,7 +102,7 @@ def _read(path: Path, fps: float | None, cut: Cut) -> Iterator[Frame]:
 
         for number, time_s, decoded in cut.take(timed(), lambda item: item[:2]):
             any_in_cut = True
-            yield Frame(image=_to_rgb(path, decoded, matrix), number=number, time_s=time_s, name=path.name)
+            yield Frame(image=_to_rgb(path, decoded, matrix, ratio), number=number, time_s=time_s, name=path.name)
     if not any_decoded:
         raise FormatError(f"{path}: expected a video, found no frame that can be decoded; copy or convert it again")
     if not any_in_cut:
@@ -124,15 +130,47 @@ def _display_matrix(frame: av.VideoFrame) -> Int32[ndarray, " 9"] | None:
     return None if matrix is None else np.frombuffer(bytes(matrix), np.int32)
 
 
-def _to_rgb(path: Path, frame: av.VideoFrame, matrix: Int32[ndarray, " 9"] | None) -> UInt8[ndarray, "height width 3"]:
+def _pixel_ratio(stream: VideoStream) -> float:
+    """Width per height of a pixel; 1 where nothing sensible is stated."""
+    ratio = stream.sample_aspect_ratio or Fraction(1)
+    return float(ratio) if _PIXEL_RATIOS[0] <= ratio <= _PIXEL_RATIOS[1] else 1.0
+
+
+def _stored_size(path: Path, size: tuple[int, int]) -> tuple[int, int] | None:
+    """The size of the upright pictures as they are stored; None if their pixels are square."""
+    with _open(path) as (_, stream):
+        context = stream.codec_context
+        if _shown_width(context.width, _pixel_ratio(stream)) == context.width:
+            return None
+        stored = (context.width, context.height)
+    turned = size[1] != stored[1]
+    shown = f"{size[0]}x{size[1]}"
+    _log.warning("%s: has pixels that are not square; scaled from %dx%d to %s", path, *stored, shown)
+    return (stored[1], stored[0]) if turned else stored
+
+
+def _shown_width(width: int, ratio: float) -> int:
+    return max(1, round(width * ratio))
+
+
+def _to_rgb(
+    path: Path, frame: av.VideoFrame, matrix: Int32[ndarray, " 9"] | None, ratio: float
+) -> UInt8[ndarray, "height width 3"]:
     try:
-        return _upright(frame, matrix)
+        return _upright(frame, matrix, ratio)
     except (FFmpegError, ValueError):
         raise FormatError(f"{path}: unsupported pixel format {frame.format.name}; convert the video") from None
 
 
-def _upright(frame: av.VideoFrame, matrix: Int32[ndarray, " 9"] | None) -> UInt8[ndarray, "height width 3"]:
-    """RGB pixels, rotated and mirrored according to the display matrix of the container."""
+def _upright(
+    frame: av.VideoFrame, matrix: Int32[ndarray, " 9"] | None, ratio: float
+) -> UInt8[ndarray, "height width 3"]:
+    """Square RGB pixels, rotated and mirrored according to the display matrix of the container."""
+    width = _shown_width(frame.width, ratio)
+    if width != frame.width:
+        if width * frame.height > MAX_PIXELS:
+            raise ValueError("too many pixels")
+        frame = frame.reformat(width=width, height=frame.height, format="rgb24", interpolation="BILINEAR")
     image = frame.to_ndarray(format="rgb24")
     if matrix is None:
         return image

@@ -105,6 +105,11 @@ def load_pickle(path: Path) -> Any:
         ) from None
 
 
+def load_plain(file: Any) -> Any:
+    """The arrays and plain containers of a pickle in memory; any exception when it is damaged or has anything else."""
+    return _unpickle(file)
+
+
 def load_object_npz(path: Path) -> dict[str, ndarray]:
     """The arrays of an npz; those of Python objects, as VideoPose3D writes them, are restricted in the same way."""
     try:

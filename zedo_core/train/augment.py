@@ -58,8 +58,13 @@ class PoseSource:
         """Device of the poses."""
         return self.cumulative.device
 
-    def draw(self, count: int, generator: Generator) -> Float[Tensor, "b j 3"]:
-        """`count` poses relative to the root, in metres in camera axes."""
+    def draw(
+        self, count: int, generator: Generator, R_cam_from_up: Float[Tensor, "b 3 3"] | None = None
+    ) -> Float[Tensor, "b j 3"]:
+        """`count` poses relative to the root, in metres in camera axes.
+
+        `R_cam_from_up` are the cameras, from axes with y up; those with NaN, and by default all, are random.
+        """
         o, device, cumulative = self.options, self.device, self.cumulative
         u = torch.rand(2 * count, generator=generator, device=device, dtype=cumulative.dtype) * cumulative[-1]
         rows = torch.searchsorted(cumulative, u, right=True).clamp_max(len(self.bodies) - 1)
@@ -67,21 +72,32 @@ class PoseSource:
         bodies = exchange_limbs(bodies, donors, o.limb_exchange, generator)
         bodies = vary_lengths(bodies, o.stature, o.lengths, generator)
         poses = flip(put_together(bodies), _bernoulli(count, o.flip, generator, device), bodies.plan.skeleton)
-        return poses @ self._rotations(count, generator).mT
+        return poses @ views_from_world(count, o, generator, device, R_cam_from_up).mT
 
-    def _rotations(self, count: int, generator: Generator) -> Float[Tensor, "b 3 3"]:
-        """World (y up) to camera axes: a random heading, sometimes a tilt, and a camera with pitch and roll."""
-        o, device = self.options, self.device
-        heading = _uniform(count, -math.pi, math.pi, generator, device)
-        tilt = _uniform(count, -math.pi / 2, math.pi / 2, generator, device)
-        tilt = tilt * _bernoulli(count, o.root_tilt, generator, device)
-        tilt_direction = _uniform(count, -math.pi, math.pi, generator, device)
-        upright = roma.euler_to_rotmat("YXY", [tilt_direction, tilt, heading])
-        free = random_rotations(count, generator, device)
-        body = torch.where(_bernoulli(count, o.rotation, generator, device)[:, None, None].bool(), free, upright)
-        pitch = _normal(count, o.camera_pitch_deg, generator, device)
-        roll = _normal(count, o.camera_roll_deg, generator, device)
-        return roma.euler_to_rotmat("ZX", [roll, math.pi + pitch]) @ body
+
+def views_from_world(
+    count: int,
+    options: AugmentOptions,
+    generator: Generator,
+    device: torch.device,
+    known: Float[Tensor, "b 3 3"] | None = None,
+) -> Float[Tensor, "b 3 3"]:
+    """World (y up) to camera axes: a random heading, sometimes a tilt, and a camera with pitch and roll.
+
+    `known` are cameras instead of random ones, except those with NaN.
+    """
+    o = options
+    heading = _uniform(count, -math.pi, math.pi, generator, device)
+    tilt = _uniform(count, -math.pi / 2, math.pi / 2, generator, device)
+    tilt = tilt * _bernoulli(count, o.root_tilt, generator, device)
+    tilt_direction = _uniform(count, -math.pi, math.pi, generator, device)
+    upright = roma.euler_to_rotmat("YXY", [tilt_direction, tilt, heading])
+    free = random_rotations(count, generator, device)
+    body = torch.where(_bernoulli(count, o.rotation, generator, device)[:, None, None].bool(), free, upright)
+    pitch = _normal(count, o.camera_pitch_deg, generator, device)
+    roll = _normal(count, o.camera_roll_deg, generator, device)
+    camera = roma.euler_to_rotmat("ZX", [roll, math.pi + pitch])
+    return (camera if known is None else torch.where(known.isfinite(), known, camera)) @ body
 
 
 def without_unsupported(options: AugmentOptions, skeleton: Skeleton) -> AugmentOptions:
@@ -95,26 +111,26 @@ def without_unsupported(options: AugmentOptions, skeleton: Skeleton) -> AugmentO
     return options
 
 
-def exchange_limbs(bodies: Bodies, donors: Bodies, probability: float, generator: Generator) -> Bodies:
+def exchange_limbs(bodies: Bodies, donors: Bodies, probability: float, generator: Generator, each: int = 1) -> Bodies:
     """Replace each limb, and each girdle but the first with all its joints, by the donor's with `probability`.
 
     A limb keeps its pose in its own frame (an arm in the chest's, a leg in the pelvis'), so that the joint angles are
-    ones of a real person.
+    ones of a real person. `each` bodies in a row, the frames of a sequence, are treated alike.
     """
     masks = bodies.plan.limb_masks(bodies.bones.device)
-    shape = (len(bodies), len(masks) + bodies.others.shape[1])
-    chosen = _bernoulli(shape, probability, generator, bodies.bones.device)
+    shape = (len(bodies) // each, len(masks) + bodies.others.shape[1])
+    chosen = _bernoulli(shape, probability, generator, bodies.bones.device).repeat_interleave(each, 0)
     from_donor = (chosen[:, : len(masks)] @ masks).clamp_max(1.0)[..., None]
     others = torch.where(chosen[:, len(masks) :, None, None].bool(), donors.others, bodies.others)
     return replace(bodies, others=others, bones=torch.lerp(bodies.bones, donors.bones, from_donor))
 
 
-def vary_lengths(bodies: Bodies, stature: float, lengths: float, generator: Generator) -> Bodies:
-    """Vary body size and proportions; left and right bones keep equal lengths."""
-    device, count, groups = bodies.bones.device, len(bodies), bodies.plan.length_groups
+def vary_lengths(bodies: Bodies, stature: float, lengths: float, generator: Generator, each: int = 1) -> Bodies:
+    """Vary body size and proportions; left and right bones keep equal lengths, and `each` bodies in a row are alike."""
+    device, count, groups = bodies.bones.device, len(bodies) // each, bodies.plan.length_groups
     size = 1.0 + stature * torch.randn(count, 1, generator=generator, device=device)
     proportions = 1.0 + lengths * torch.randn(count, len(groups), generator=generator, device=device)
-    factors = size.clamp(0.6, 1.4) * proportions.clamp(0.8, 1.2)
+    factors = (size.clamp(0.6, 1.4) * proportions.clamp(0.8, 1.2)).repeat_interleave(each, 0)
     return replace(bodies, bones=bodies.bones * factors[:, torch.tensor(groups, device=device), None])
 
 

@@ -59,7 +59,8 @@ class Run:
             options=options,
             ranks=ranks,
             objective=DistributedDataParallel(task.objective) if ranks.world > 1 else task.objective,
-            average=AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(options.ema)),
+            # With the statistics of batch normalisation: those of other weights do not fit.
+            average=AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(options.ema), use_buffers=True),
             optimizer=optimizer,
             schedule=torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_factor(step, options)),
             generator=Generator(device),

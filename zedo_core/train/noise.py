@@ -20,6 +20,7 @@ from torch import Generator, Tensor
 from zedo_core.errors import InputError
 from zedo_core.skeleton import Skeleton, conversion
 from zedo_core.train.bodies import plan_of
+from zedo_core.train.draws import Draws, SequenceDraws
 
 _LEAST_SEEN = 6  # joints that always remain
 _MOSTLY = 0.7  # how often the trunk, or the head, is derived in poses where the spine is
@@ -112,88 +113,103 @@ class DetectorNoise:
 
         `xy` are pixels or slopes of rays, with all joints in view.
         """
+        return self._found(xy, Draws(generator, self.device))
+
+    def of_sequences(
+        self, xy: Float[Tensor, "b t j 2"], step_s: Float[Tensor, " b"], generator: Generator
+    ) -> tuple[Float[Tensor, "b t j 2"], Float[Tensor, "b t j"]]:
+        """The same for sequences with `step_s` seconds between frames: errors last, and a detector keeps its habits.
+
+        Each frame by itself has errors as if it were alone.
+        """
+        draws = SequenceDraws.from_steps(step_s, xy.shape[1], generator)
+        found, confidence = self._found(xy.flatten(0, 1), draws)
+        return found.view_as(xy), confidence.view(xy.shape[:3])
+
+    def _found(self, xy: Tensor, draws: Draws) -> tuple[Float[Tensor, "b j 2"], Float[Tensor, "b j"]]:
         o, count = self.options, len(xy)
-        strength = o.strength * (1 + o.variation * (2 * self._uniform(generator, count) - 1))
-        strength = torch.where(self._uniform(generator, count) < o.clean, 0.0, strength)
+        strength = o.strength * (1 + o.variation * (2 * draws.uniform(count, held=True) - 1))
+        strength = torch.where(draws.uniform(count, held=True) < o.clean, 0.0, strength)
         box = (xy.amax(1) - xy.amin(1)).amax(-1).clamp_min(1e-9)[:, None, None]
-        shifted = self._exchange(self._redefine(xy, strength, generator), strength, generator)
-        found = shifted + box * self._offsets(strength, generator)
-        found, cut = self._truncate(found, strength, generator)
-        seen = ~(cut | self._missing(strength, generator))
+        shifted = self._exchange(self._redefine(xy, strength, draws), strength, draws)
+        found = shifted + box * self._offsets(strength, draws)
+        found, cut = self._truncate(found, strength, draws)
+        seen = ~(cut | self._missing(strength, draws))
         seen |= seen.sum(1, keepdim=True) < min(_LEAST_SEEN, xy.shape[1])
-        confidence = self._confidence((found - shifted).norm(dim=-1) / box[..., 0], generator) * seen
-        found, confidence = self._derive(found, confidence, strength, generator)
+        confidence = self._confidence((found - shifted).norm(dim=-1) / box[..., 0], draws) * seen
+        found, confidence = self._derive(found, confidence, strength, draws)
         return found * (confidence > 0)[..., None], confidence
 
-    def _redefine(self, xy: Tensor, strength: Tensor, generator: Generator) -> Float[Tensor, "b j 2"]:
+    def _redefine(self, xy: Tensor, strength: Tensor, draws: Draws) -> Float[Tensor, "b j 2"]:
         """Move joints along the bones to their parents, as another definition of the joints would."""
         parents = [max(parent, 0) for parent in self.skeleton.parents]
         share = self._by_joint(_DEFINITION, 0.05) * self.options.definitions * strength.clamp_max(1.0)[:, None]
         # Left and right are defined alike.
-        normal = self._normal(generator, *xy.shape[:2])
+        normal = draws.normal(*xy.shape[:2], held=True)
         normal = normal[:, [min(pair) for pair in enumerate(self.skeleton.mirror)]]
         return xy + (normal * share)[..., None] * (xy - xy[:, parents])
 
-    def _exchange(self, xy: Tensor, strength: Tensor, generator: Generator) -> Float[Tensor, "b j 2"]:
+    def _exchange(self, xy: Tensor, strength: Tensor, draws: Draws) -> Float[Tensor, "b j 2"]:
         """Exchange left and right: the limbs of a girdle, or all joints."""
         girdles = plan_of(self.skeleton).girdles
         joints = [{*girdle.limbs[0], *girdle.limbs[1]} for girdle in girdles] + [{*range(len(self.skeleton))}]
         members = torch.tensor([[j in part for j in range(len(self.skeleton))] for part in joints], device=self.device)
         share = torch.tensor([1.0] * len(girdles) + [_ALL_EXCHANGED], device=self.device)
-        chosen = self._uniform(generator, len(xy), len(joints)) < self.options.exchanged * share * strength[:, None]
+        chosen = draws.uniform(len(xy), len(joints)) < self.options.exchanged * share * strength[:, None]
         exchanged = (chosen.float() @ members.float()) % 2 == 1  # twice is not at all
         return torch.where(exchanged[..., None], xy[:, list(self.skeleton.mirror)], xy)
 
-    def _offsets(self, strength: Tensor, generator: Generator) -> Float[Tensor, "b j 2"]:
+    def _offsets(self, strength: Tensor, draws: Draws) -> Float[Tensor, "b j 2"]:
         """Errors of the joints' places: normal with heavy tails, single joints and whole limbs elsewhere."""
         o, shape = self.options, (len(strength), len(self.skeleton))
-        scale = o.offset * strength * torch.exp(o.offset_range * self._normal(generator, len(strength)))
-        tails = torch.where(self._uniform(generator, *shape) < o.tails, 3.0, 1.0)
+        scale = o.offset * strength * torch.exp(o.offset_range * draws.normal(len(strength), held=True))
+        tails = torch.where(draws.uniform(*shape) < o.tails, 3.0, 1.0)
         scales = scale[:, None] * self._by_joint(_SHAPE, 0.9) * tails
-        offsets = scales[..., None] * self._normal(generator, *shape, 2)
-        outliers = self._uniform(generator, *shape) < (o.outliers * strength)[:, None]
-        offsets += o.elsewhere * outliers[..., None] * self._normal(generator, *shape, 2)
+        offsets = scales[..., None] * draws.jitter(*shape, 2)
+        outliers = draws.uniform(*shape) < (o.outliers * strength)[:, None]
+        offsets += o.elsewhere * outliers[..., None] * draws.normal(*shape, 2)
         for limb in plan_of(self.skeleton).limbs:
-            chosen = self._uniform(generator, len(strength)) < o.limbs * strength
-            first = self._uniform(generator, len(strength), 1) * len(limb)
+            chosen = draws.uniform(len(strength)) < o.limbs * strength
+            first = draws.uniform(len(strength), 1) * len(limb)
             part = (torch.arange(len(limb), device=self.device) >= first.floor()) & chosen[:, None]
-            offsets[:, list(limb)] += o.elsewhere * part[..., None] * self._normal(generator, len(strength), 1, 2)
+            offsets[:, list(limb)] += o.elsewhere * part[..., None] * draws.normal(len(strength), 1, 2)
         return offsets
 
     def _truncate(
-        self, xy: Tensor, strength: Tensor, generator: Generator
+        self, xy: Tensor, strength: Tensor, draws: Draws
     ) -> tuple[Float[Tensor, "b j 2"], Bool[Tensor, "b j"]]:
         """Move what lies beyond an edge of the picture to that edge; and which joints are missing there instead."""
         directions = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]], device=self.device)
-        side = directions[(4 * self._uniform(generator, len(xy))).long()]
+        side = directions[(4 * draws.uniform(len(xy), held=True)).long()]
         along = (xy * side[:, None]).sum(-1)
         low, high = along.amin(1, keepdim=True), along.amax(1, keepdim=True)
-        edge = high - 0.5 * self._uniform(generator, len(xy), 1) * (high - low)
-        chosen = self._uniform(generator, len(xy), 1) < (self.options.truncated * strength)[:, None]
+        edge = high - 0.5 * draws.uniform(len(xy), 1) * (high - low)
+        chosen = draws.uniform(len(xy), 1) < (self.options.truncated * strength)[:, None]
         beyond = (along > edge) & chosen
         at_edge = xy - ((along - edge) * beyond)[..., None] * side[:, None]
-        return at_edge, beyond & (self._uniform(generator, len(xy), 1) < 0.5)
+        return at_edge, beyond & (draws.uniform(len(xy), 1, held=True) < 0.5)
 
-    def _missing(self, strength: Tensor, generator: Generator) -> Bool[Tensor, "b j"]:
+    def _missing(self, strength: Tensor, draws: Draws) -> Bool[Tensor, "b j"]:
         """Which joints are not found: single ones, and whole limbs."""
         o, count = self.options, len(strength)
-        rate = 0.4 * self._uniform(generator, count) * (self._uniform(generator, count) < o.missing * strength)
-        missing = self._uniform(generator, count, len(self.skeleton)) < rate[:, None]
+        rate = 0.4 * draws.uniform(count, held=True) * (draws.uniform(count, held=True) < o.missing * strength)
+        missing = draws.uniform(count, len(self.skeleton)) < rate[:, None]
         for limb in plan_of(self.skeleton).limbs:
-            missing[:, list(limb)] |= (self._uniform(generator, count) < o.missing_limbs * strength)[:, None]
+            missing[:, list(limb)] |= (draws.uniform(count) < o.missing_limbs * strength)[:, None]
         return missing
 
-    def _confidence(self, error: Float[Tensor, "b j"], generator: Generator) -> Float[Tensor, "b j"]:
+    def _confidence(self, error: Float[Tensor, "b j"], draws: Draws) -> Float[Tensor, "b j"]:
         """1 for all joints of a pose, or higher where the error is small, on a scale of the pose's own."""
-        highest, lowest = 0.5 + 0.5 * self._uniform(generator, len(error), 1), self._uniform(generator, len(error), 1)
-        scale = 0.03 * 10 ** self._uniform(generator, len(error), 1)
+        highest = 0.5 + 0.5 * draws.uniform(len(error), 1, held=True)
+        lowest = draws.uniform(len(error), 1, held=True)
+        scale = 0.03 * 10 ** draws.uniform(len(error), 1, held=True)
         share = lowest + (1 - lowest) * torch.exp(-((error / scale) ** 2))
-        own = highest * share + 0.1 * self._normal(generator, *error.shape)
-        flat = self._uniform(generator, len(error), 1) < self.options.flat_confidence
+        own = highest * share + 0.1 * draws.normal(*error.shape)
+        flat = draws.uniform(len(error), 1, held=True) < self.options.flat_confidence
         return torch.where(flat, 1.0, own.clamp(0.05, 1.0))
 
     def _derive(
-        self, xy: Tensor, confidence: Tensor, strength: Tensor, generator: Generator
+        self, xy: Tensor, confidence: Tensor, strength: Tensor, draws: Draws
     ) -> tuple[Float[Tensor, "b j 2"], Float[Tensor, "b j"]]:
         """Replace joints that COCO does not have by what they are derived from in its place, see `conversion`.
 
@@ -201,12 +217,12 @@ class DetectorNoise:
         """
         weights, factors = _derivation(self.skeleton, self.device)
         lowest = torch.where(weights > 0, confidence[:, None], torch.inf).amin(-1)
-        chosen = (self._uniform(generator, len(xy), 1) < self.options.derived) & (strength > 0)[:, None]
-        most = self._uniform(generator, len(xy), 2) < _MOSTLY
+        chosen = (draws.uniform(len(xy), 1, held=True) < self.options.derived) & (strength > 0)[:, None]
+        most = draws.uniform(len(xy), 2, held=True) < _MOSTLY
         kinds = torch.stack([torch.ones_like(most[:, 0]), *most.unbind(1)], dim=1)[:, self._groups]
         replaced = chosen & kinds
         # The eyes lie between the nose and the head top.
-        between = 0.3 + 0.4 * self._uniform(generator, len(xy), 1, 1)
+        between = 0.3 + 0.4 * draws.uniform(len(xy), 1, 1, held=True)
         moved = torch.lerp(xy, weights @ xy, torch.where(self._is_head_top[:, None], between, 1.0))
         return torch.where(replaced[..., None], moved, xy), torch.where(replaced, factors * lowest, confidence)
 
@@ -223,12 +239,6 @@ class DetectorNoise:
     def _by_joint(self, table: dict[str, float], default: float) -> Float[Tensor, " j"]:
         kinds = (joint.removeprefix("left_").removeprefix("right_") for joint in self.skeleton.joints)
         return torch.tensor([table.get(kind, default) for kind in kinds], device=self.device)
-
-    def _uniform(self, generator: Generator, *shape: int) -> Tensor:
-        return torch.rand(shape, generator=generator, device=self.device)
-
-    def _normal(self, generator: Generator, *shape: int) -> Tensor:
-        return torch.randn(shape, generator=generator, device=self.device)
 
 
 @lru_cache(maxsize=8)

@@ -41,7 +41,7 @@ def write_log(out: Path, history: Sequence[TrainProgress], errors: Iterable[str]
         rows = csv.writer(file)
         rows.writerow(["step", "loss", "held_out_loss", *names])
         for row in history:
-            measured = [f"{row.task[name]:.3f}" if row.task else "" for name in names]
+            measured = [f"{row.task[name]:.3f}" if row.task and name in row.task else "" for name in names]
             rows.writerow([row.step, f"{row.loss:.6f}", f"{row.validation:.6f}", *measured])
 
 
@@ -55,10 +55,12 @@ def draw_curves(out: Path, history: Sequence[TrainProgress], errors: Mapping[str
     steps = [row.step for row in history]
     axes[0].plot(steps, [row.loss for row in history], label="training", color="#888888", linewidth=1)
     axes[0].plot(steps, [row.validation for row in history], label="held out, averaged weights", color="#1f6fd0")
-    axes[0].set(title="Loss", xlabel="step", yscale="log")
+    positive = min(min(row.loss, row.validation) for row in history) > 0  # a log likelihood may not be
+    axes[0].set(title="Loss", xlabel="step", yscale="log" if positive else "linear")
     if checked:
         for name, label in errors.items():
-            axes[1].plot([step for step, _ in checked], [task[name] for _, task in checked], ".-", label=label)
+            rows = [(step, task[name]) for step, task in checked if name in task]
+            axes[1].plot([step for step, _ in rows], [value for _, value in rows], ".-", label=label)
         axes[1].set(title=title, xlabel="step", ylim=(0, None))
     for one in axes:
         one.grid(color="#dddddd", linewidth=0.6)

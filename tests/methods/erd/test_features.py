@@ -11,10 +11,10 @@ from erd_cases import tiny_net
 from torch import Tensor
 
 from zedo_core.methods.erd.descent import FEATURES
-from zedo_core.methods.erd.features import View, turn_to_axis
+from zedo_core.methods.erd.features import View
 from zedo_core.methods.erd.options import ErdOptions
 from zedo_core.methods.erd.prediction import mirror_image, mirrored, predict
-from zedo_core.methods.observations import Observations
+from zedo_core.methods.observations import Observations, turn_to_axis
 from zedo_core.skeleton import H36M17
 
 

@@ -13,8 +13,9 @@ import zedo_core as zedo
 from zedo_core.data import mocap_clips
 from zedo_core.data.mocap import random_views
 from zedo_core.errors import InputError
+from zedo_core.methods.calibration import fit_power
 from zedo_core.methods.erd import ErdOptions
-from zedo_core.methods.erd.calibration import calibrate, fit_power
+from zedo_core.methods.erd.calibration import calibrate
 from zedo_core.methods.erd.lifter import ErdLifter
 from zedo_core.methods.erd.loss import lifting_loss, negative_log_likelihood
 from zedo_core.methods.erd.prediction import Prediction

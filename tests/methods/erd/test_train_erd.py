@@ -10,19 +10,23 @@ import numpy as np
 import pytest
 import torch
 from erd_cases import SIZES, TINY, TINY_DESCENT
+from pair_cases import pair_arrays
 from train_cases import CPU, own_file, own_motions, synthetic_mixture, synthetic_motions
 from typer.testing import CliRunner
 
 import zedo_core as zedo
 from zedo_cli.app import app
 from zedo_core.data.mixture import Mixture
+from zedo_core.data.pairs import Pairs, load_pairs
 from zedo_core.errors import InputError, WeightsError
 from zedo_core.methods.erd.descent import FEATURES
-from zedo_core.methods.erd.regressors import DescentOptions
+from zedo_core.methods.erd.features import View
+from zedo_core.methods.erd.regressors import DescentOptions, best_count
 from zedo_core.methods.erd.stages import steps_of, train_erd
 from zedo_core.methods.erd.training import LifterTask
 from zedo_core.methods.erd.weights import load_weights
 from zedo_core.nets.lifter import NETS, PAPER, LifterConfig
+from zedo_core.skeleton import H36M17
 from zedo_core.skeleton.files import load_skeleton
 from zedo_core.train.loop import Run
 from zedo_core.train.ranks import Ranks
@@ -74,6 +78,10 @@ class TestStages:
         sums = [row["mpjpe_mm"] + row["mpjpe_noisy_mm"] for row in record["errors"]]
         assert record["regressors"] == int(np.argmin(sums))
 
+    def test_noise_that_was_not_trained_on_does_not_count(self) -> None:
+        errors = [{"mpjpe_mm": 50.0, "mpjpe_noisy_mm": 90.0}, {"mpjpe_mm": 48.0, "mpjpe_noisy_mm": 99.0}]
+        assert (best_count(errors, noisy=True), best_count(errors, noisy=False)) == (0, 1)
+
     def test_the_same_seed_gives_the_same_weights(self, tmp_path: Path) -> None:
         for name in ("a", "b"):
             train_erd(synthetic_mixture(), tmp_path / name, TINY, TINY_DESCENT, device=CPU)
@@ -122,6 +130,9 @@ class TestStages:
         for name, value in start.net.lifter.state_dict().items():
             torch.testing.assert_close(again[name], value, rtol=0, atol=1e-5)
         wider = replace(options, lifter=replace(SIZES, width=32))
+        other = Mixture.from_parts([own_motions(load_skeleton(own_file(tmp_path)))])
+        with pytest.raises(InputError, match="for h36m-17, got other options or data in own-8"):
+            train_erd(other, tmp_path / "other", options, TINY_DESCENT, device=CPU, start=start)
         with pytest.raises(InputError, match="first: expected a network with the sizes of these weights"):
             train_erd(synthetic_mixture(), tmp_path / "third", wider, TINY_DESCENT, device=CPU, start=start)
 
@@ -134,7 +145,8 @@ class TestStages:
     @pytest.mark.parametrize("net", NETS)
     def test_nets_of_the_papers(self, tmp_path: Path, net: str) -> None:
         options = replace(TINY, lifter=replace(PAPER[net], width=8, blocks=1))
-        train_erd(synthetic_mixture(), tmp_path, options, replace(TINY_DESCENT, regressors=1), device=CPU)
+        record = train_erd(synthetic_mixture(), tmp_path, options, replace(TINY_DESCENT, regressors=1), device=CPU)
+        assert np.isfinite(record["result"]["validation"])
         views = zedo.load_lifter(tmp_path, method="erd", device="cpu")
         poses = zedo.lift(np.random.default_rng(0).uniform(0, 500, (2, 17, 2)), np.diag([900.0, 900, 1]), lifter=views)
         assert poses.joints.shape == (2, 10, 17, 3) and np.isfinite(poses.joints).all()
@@ -145,6 +157,45 @@ class TestStages:
         train_erd(mixture, tmp_path / "out", TINY, TINY_DESCENT, device=CPU)
         assert load_weights(tmp_path / "out").skeleton == skeleton
 
+    def test_recorded_pairs(self, tmp_path: Path) -> None:
+        """They are half of each batch, and their keypoints are the noisy ones of the validation."""
+        pairs = pairs_of(tmp_path)
+        task = LifterTask.from_mixture(synthetic_mixture(), TINY, CPU, pairs=pairs)
+        assert task.pairs.share == 0.5 and task.record()["pairs"]["frames"] == 38
+        batch = task.pairs.draw(8, torch.Generator().manual_seed(0))
+        recorded = batch.pose[4:]
+        known = torch.from_numpy(pairs.joints_cam - pairs.joints_cam[:, :1])
+        mirrored = known[:, list(H36M17.mirror)] * torch.tensor([-1.0, 1.0, 1.0])
+        for one in recorded:
+            assert min(float((both - one).abs().amax((1, 2)).min()) for both in (known, mirrored)) < 1e-6
+        points = batch.pose + batch.root
+        exact = points[..., :2] / points[..., 2:]
+        torch.testing.assert_close(batch.slopes[4:], exact[4:] + 0.01, rtol=0, atol=0.021)
+        assert ((batch.slopes - exact)[4:].abs() - 0.01).abs().max() < 1e-4
+        for share in (0.0, 1.0):  # of weights that are far apart
+            alone = replace(task.pairs, share=share).draw(8, torch.Generator().manual_seed(0))
+            assert alone.pose.shape == (8, 17, 3) and alone.slopes.isfinite().all()
+        assert len(task.check.noisy.joints_cam) == 2 and len(task.check.exact.joints_cam) == 5
+        record = train_erd(synthetic_mixture(), tmp_path / "out", TINY, TINY_DESCENT, device=CPU, pairs=pairs)
+        assert record["pairs"]["sha256"] == pairs.sha256
+        with pytest.raises(WeightsError, match="trained with other pairs"):
+            train_erd(synthetic_mixture(), tmp_path / "out", TINY, TINY_DESCENT, device=CPU, resume=True)
+
+    def test_a_known_root(self, tmp_path: Path) -> None:
+        """The true pose at its true place projects onto the keypoints, whatever the size of the person."""
+        task = LifterTask.from_mixture(synthetic_mixture(), TINY, CPU)
+        batch = task.pairs.draw_exact(6, torch.Generator().manual_seed(0))
+        view = View.from_observations(batch.observed)
+        pose, root = batch.pose @ view.R.mT, batch.root @ view.R.mT
+        torch.testing.assert_close(view.project(pose, root), view.local[..., :2], rtol=0, atol=1e-4)
+        assert (view.project(1.5 * pose, root) - view.local[..., :2]).abs().max() > 0.1
+        options = replace(TINY_DESCENT, root_known=True)
+        records = [
+            train_erd(synthetic_mixture(), tmp_path / str(i), TINY, o, device=CPU)["descent"]["errors"]
+            for i, o in enumerate((options, TINY_DESCENT))
+        ]
+        assert records[0][0] == records[1][0] and records[0][2] != records[1][2]
+
     def test_learning(self, tmp_path: Path) -> None:
         """Within a second, the loss on held-out poses falls by a third."""
         options = replace(TINY, lifter=replace(SIZES, width=64), steps=150, batch=64, learning_rate=3e-3)
@@ -154,6 +205,13 @@ class TestStages:
         for _ in range(options.steps):
             run.advance()
         assert task.held_out_loss(task.net) < first - 0.1
+
+
+def pairs_of(folder: Path) -> Pairs:
+    """40 pairs whose keypoints are all 11 px to the right and 11.2 px below, a hundredth of the focal lengths."""
+    arrays = pair_arrays()
+    np.savez(folder / "pairs.npz", **arrays | {"keypoints": arrays["keypoints"] + (11.0, 11.2)})
+    return load_pairs([(folder / "pairs.npz", 1.0)])[0]
 
 
 class TestBadInput:
@@ -183,6 +241,10 @@ class TestBadInput:
             (("--pca", 40), "expected 0 to 34 principal components"),
             (("--precision", "fp8"), "expected a precision of fp32 or bf16"),
             (("--resume",), "nothing to resume"),
+            (("--from", "prior"), "no such file, and no lifter of that name; known: erd"),
+            (("--cameras", "nowhere.toml"), "nowhere.toml: cannot read the camera"),
+            (("--pairs", ""), "--pairs: expected a path, got an empty string"),
+            (("--pairs", "pairs.npz:0"), "--pairs: expected a weight above 0"),
         ],
     )
     def test_commands(self, data: Path, tmp_path: Path, words: tuple[object, ...], message: str) -> None:
@@ -191,6 +253,21 @@ class TestBadInput:
 
 
 class TestCommand:
+    def test_pairs_and_cameras(self, data: Path, tmp_path: Path) -> None:
+        """Without motion capture, the poses of the pairs are projected."""
+        pairs_of(tmp_path)
+        (tmp_path / "cameras.json").write_text('{"a": {"fx": 900, "fy": 900, "cx": 320, "cy": 240}}')
+        for i, words in enumerate(([], ["--data", data])):
+            words += ["--pairs", f"{tmp_path / 'pairs.npz'}:3", "--cameras", tmp_path / "cameras.json", "--json"]
+            code, text, error = zedo_command("train", "erd", "--out", tmp_path / f"out{i}", *SMALL, *words)
+            assert code == 0, error
+            record = json.loads(text)
+            assert record["options"]["views"]["cameras"][0]["fx"] == 900
+            assert record["pairs"]["share"] == (0.75 if i else 0.5)
+            assert [source["kind"] for source in record["data"]["sources"]] == ["mocap", "pairs"][not i :]
+        code, _, error = zedo_command("train", "erd", "--out", tmp_path / "out", *SMALL)
+        assert code == 2 and "expected --data, --pairs or both" in error
+
     def test_train_then_lift(self, data: Path, tmp_path: Path) -> None:
         out = tmp_path / "out"
         code, text, error = zedo_command("train", "erd", "--data", data, "--out", out, *SMALL, "--pca", 10, "--json")

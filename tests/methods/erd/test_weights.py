@@ -13,7 +13,8 @@ from erd_cases import tiny_net, tiny_weights
 
 import zedo_core as zedo
 from zedo_core.errors import WeightsError
-from zedo_core.methods.erd.weights import Calibration, load_weights, save_weights
+from zedo_core.methods.calibration import Calibration
+from zedo_core.methods.erd.weights import load_weights, save_weights
 from zedo_core.skeleton import H36M17, LSP14
 
 

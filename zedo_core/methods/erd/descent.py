@@ -35,18 +35,25 @@ class Descent(nn.Module):
         inputs = joints * (1 + 2 * (2 if "cat" in self.features else 1))
         return ResidualRegressor(inputs, 3 * joints, self.width)
 
-    def forward(self, view: View) -> tuple[Modes, list[Float[Tensor, "b j 3"]]]:
-        """The lifter's modes, and the mean pose P_0 to P_K, in metres in turned axes."""
+    def forward(
+        self, view: View, root: Float[Tensor, "b 1 3"] | None = None
+    ) -> tuple[Modes, list[Float[Tensor, "b j 3"]]]:
+        """The lifter's modes, and the mean pose P_0 to P_K, in metres in turned axes.
+
+        Where the root is not known, it is found anew for each pose.
+        """
         modes = self.lifter(view.local, view.whole)
         poses = [modes.mean]
         for regressor in self.regressors:
-            poses.append(poses[-1] + regressor(self.inputs(view, poses[-1])).view_as(poses[-1]))
+            poses.append(poses[-1] + regressor(self.inputs(view, poses[-1], root)).view_as(poses[-1]))
         return modes, poses
 
-    def inputs(self, view: View, pose: Float[Tensor, "b j 3"]) -> Float[Tensor, "b inputs"]:
+    def inputs(
+        self, view: View, pose: Float[Tensor, "b j 3"], root: Float[Tensor, "b 1 3"] | None = None
+    ) -> Float[Tensor, "b inputs"]:
         """phi of each row, flattened."""
         places, confidence = view.local[..., :2], view.local[..., 2:]
-        projected = view.project(pose) * (confidence > 0) if self.features != "ori" else places
+        projected = view.project(pose, root) * (confidence > 0) if self.features != "ori" else places
         parts = {
             "delta": (places - projected,),
             "proj": (projected,),

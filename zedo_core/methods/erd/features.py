@@ -10,10 +10,16 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from zedo_core.methods.observations import Observations, bounded_translation, depth_bounds, weighted_mean
+from zedo_core.methods.observations import (
+    SPREAD_M,
+    Observations,
+    bounded_translation,
+    depth_bounds,
+    turn_to_axis,
+    weighted_mean,
+)
 
 _NEAR = 0.1  # least depth of a turned ray
-SPREAD_M = (0.2, 0.6)  # of the joints across the line of sight; bounds the depth
 
 
 @dataclass(frozen=True)
@@ -48,16 +54,13 @@ class View:
         whole = torch.cat([size[:, 0].log(), mean[:, 0]], dim=-1)
         return cls(R, Observations(slopes, confidence, observed.focal_px), centre, size, local, whole)
 
-    def project(self, pose: Float[Tensor, "b j 3"]) -> Float[Tensor, "b j 2"]:
-        """Places of the joints, as in `local`, of poses in turned axes, each placed where it fits the rays best."""
-        bounds = depth_bounds(self.turned, SPREAD_M)
-        placed = pose + bounded_translation(pose, self.turned.slopes, self.turned.weights, bounds)
+    def project(
+        self, pose: Float[Tensor, "b j 3"], root: Float[Tensor, "b 1 3"] | None = None
+    ) -> Float[Tensor, "b j 2"]:
+        """Places of the joints, as in `local`, of poses in turned axes, with the root at `root` if given, otherwise
+        each placed where it fits the rays best."""
+        if root is None:
+            bounds = depth_bounds(self.turned, SPREAD_M)
+            root = bounded_translation(pose, self.turned.slopes, self.turned.weights, bounds)
+        placed = pose + root
         return (placed[..., :2] / placed[..., 2:].clamp_min(_NEAR) - self.centre) / self.size
-
-
-def turn_to_axis(slopes: Float[Tensor, "b 2"]) -> Float[Tensor, "b 3 3"]:
-    """The smallest rotations that turn rays (slopes at z = 1) to the z axis (Rodrigues' formula)."""
-    x, y, z = F.normalize(F.pad(slopes, (0, 1), value=1.0), dim=-1).unbind(-1)
-    zero = torch.zeros_like(x)
-    skew = torch.stack([zero, zero, -x, zero, zero, -y, x, y, zero], dim=-1).unflatten(-1, (3, 3))
-    return torch.eye(3, dtype=x.dtype, device=x.device) + skew + skew @ skew / (1 + z)[:, None, None]

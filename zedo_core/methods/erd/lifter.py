@@ -14,11 +14,10 @@ from torch import Tensor
 
 from zedo_core.camera import Camera
 from zedo_core.errors import InputError
-from zedo_core.methods.erd.features import SPREAD_M
 from zedo_core.methods.erd.options import MAX_HYPOTHESES, ErdOptions
 from zedo_core.methods.erd.prediction import Prediction, predict
 from zedo_core.methods.erd.weights import ErdWeights
-from zedo_core.methods.observations import Observations, bounded_translation, depth_bounds, matrices_of
+from zedo_core.methods.observations import SPREAD_M, Observations, bounded_translation, depth_bounds, matrices_of
 from zedo_core.methods.protocol import OnRows
 from zedo_core.skeleton import Skeleton
 from zedo_core.types import Keypoints, Lifted

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zedo_core.methods.erd.options import MAX_HYPOTHESES, PRESETS
-from zedo_core.methods.method import Method, Trial, Variant, call_load
+from zedo_core.methods.method import Method, Publication, Trial, Variant, call_load
 from zedo_core.methods.protocol import Lifter
 
 
@@ -23,6 +23,12 @@ def _variants(trial: Trial, joints: int) -> Sequence[Variant]:
     return variants(trial)
 
 
+def _publication(folder: Path, licence: str, terms: str | None) -> Publication:
+    from zedo_core.methods.erd.publication import publication
+
+    return publication(folder, licence, terms)
+
+
 METHOD = Method(
     name="erd",
     summary="lifts in one pass with networks trained on noisy keypoints; fast, and withstands wrong detections",
@@ -36,4 +42,6 @@ METHOD = Method(
         "descent": "Ablation: network calls; the first is the lifter alone",
         "mirror": "Ablation: mean with the mirror image",
     },
+    weights_file="erd.safetensors",
+    publication=_publication,
 )

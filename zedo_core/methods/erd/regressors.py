@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,8 @@ from zedo_core.errors import InputError
 from zedo_core.methods.erd.calibration import calibrate
 from zedo_core.methods.erd.curve import draw_descent
 from zedo_core.methods.erd.descent import FEATURES, Descent
-from zedo_core.methods.erd.pairs import view_of
+from zedo_core.methods.erd.features import View
+from zedo_core.methods.erd.pairs import Batch
 from zedo_core.methods.erd.training import LifterTask
 from zedo_core.methods.erd.weights import load_weights, save_weights
 from zedo_core.nets.residual import ResidualRegressor
@@ -39,6 +40,9 @@ class DescentOptions(LoopOptions):
     regressors: int = 10  # number trained; those after the one with the smallest held-out error are left out
     features: str = "delta"  # what they see, see `descent.FEATURES`
     width: int = 256  # of their hidden layers
+    # Train and measure with the root joint's true place instead of the one that fits best, as in the paper's tables.
+    # Lifting does not know it.
+    root_known: bool = False
     check_every: int = 0
 
     def __post_init__(self) -> None:
@@ -82,18 +86,26 @@ def train_regressors(
         )
     if not Ranks.from_environment().is_main:
         return {}
-    net = _trained(out, options, options.regressors, device)
-    errors, training = lifter.check.errors_of_descent(net), lifter.training_check.errors_of_descent(net)
+    net = load_networks(out, options, options.regressors, device)
+    errors, training = (
+        check.errors_of_descent(net, root_known=options.root_known) for check in (lifter.check, lifter.training_check)
+    )
     draw_descent(out, training, errors)
-    best = min(range(len(errors)), key=lambda k: errors[k]["mpjpe_mm"] + errors[k]["mpjpe_noisy_mm"])
+    best = best_count(errors, noisy=lifter.options.noise.strength > 0 or lifter.held_out_pairs is not None)
     net.regressors = net.regressors[:best]
     calibration = calibrate(net, lifter.check, lifter.skeleton)
     save_weights(out, net, lifter.skeleton, out.resolve().name, calibration)
     return {"errors": errors, "training_errors": training, "regressors": best}
 
 
-def _trained(out: Path, options: DescentOptions, count: int, device: torch.device) -> Descent:
-    """The lifter and the first `count` regressors in `out`."""
+def best_count(errors: Sequence[Mapping[str, float]], *, noisy: bool) -> int:
+    """The number of regressors with the least held-out error: with exact keypoints, and `noisy` ones if trained on."""
+    kinds = ("mpjpe_mm", "mpjpe_noisy_mm") if noisy else ("mpjpe_mm",)
+    return min(range(len(errors)), key=lambda k: sum(errors[k][kind] for kind in kinds))
+
+
+def load_networks(out: Path, options: DescentOptions, count: int, device: torch.device) -> Descent:
+    """The lifter and the first `count` regressors in `out`, where `train_regressors` trained them."""
     net = Descent(load_weights(out, device).net.lifter, options.features, 0, options.width)
     for number in range(1, count + 1):
         file = _folder(out, number) / f"{_STEM}.safetensors"
@@ -123,7 +135,7 @@ class RegressorTask:
         cls, lifter: LifterTask, out: Path, options: DescentOptions, number: int, device: torch.device
     ) -> RegressorTask:
         """The task of regressor `number`, after the networks in `out`."""
-        fixed = _trained(out, options, number - 1, device)
+        fixed = load_networks(out, options, number - 1, device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(options.seed + number)
             net = fixed.new_regressor().to(device)
@@ -141,18 +153,18 @@ class RegressorTask:
 
     def batch(self, generator: Generator) -> tuple[Tensor, ...]:
         """Inputs of the regressor, mean poses so far, and true poses, in turned axes."""
-        return self._prepared(*self.lifter.pairs.draw(self.options.batch, generator))
+        return self._prepared(self.lifter.pairs.draw(self.options.batch, generator))
 
     @torch.no_grad()
     def held_out_loss(self, net: ResidualRegressor) -> float:
         """Loss on held-out poses with the noise of training."""
-        return float(_Objective(net.eval())(*self._prepared(*self.lifter.held_out)))
+        return float(_Objective(net.eval())(*self._prepared(self.lifter.held_out)))
 
     def measure(self, net: ResidualRegressor) -> dict[str, float]:
         """Errors of lifting held-out poses with this regressor as the last."""
         extended = Descent(self.fixed.lifter, self.fixed.features, 0, self.fixed.width)
         extended.regressors = nn.ModuleList([*self.fixed.regressors, net])
-        return self.lifter.check.errors(extended.eval())
+        return self.lifter.check.errors(extended.eval(), root_known=self.options.root_known)
 
     def save(self, net: ResidualRegressor, out: Path) -> None:
         """Write the regressor."""
@@ -163,10 +175,11 @@ class RegressorTask:
         return self.lifter.record()
 
     @torch.no_grad()
-    def _prepared(self, poses: Tensor, slopes: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        view = view_of(slopes, confidence)
-        current = self.fixed(view)[1][-1]
-        return self.fixed.inputs(view, current), current, poses @ view.R.mT
+    def _prepared(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        view = View.from_observations(batch.observed)
+        root = batch.root @ view.R.mT if self.options.root_known else None
+        current = self.fixed(view, root)[1][-1]
+        return self.fixed.inputs(view, current, root), current, batch.pose @ view.R.mT
 
 
 class _Objective(nn.Module):

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from zedo_core.data.mixture import Mixture
+from zedo_core.data.pairs import Pairs
 from zedo_core.methods.erd.regressors import DescentOptions, train_regressors
 from zedo_core.methods.erd.training import LifterOptions, LifterTask
 from zedo_core.methods.erd.weights import ErdWeights
@@ -25,6 +26,7 @@ def train_erd(
     descent: DescentOptions,
     *,
     device: torch.device,
+    pairs: Pairs | None = None,
     start: ErdWeights | None = None,
     sources: Sequence[dict[str, Any]] = (),
     resume: bool = False,
@@ -34,6 +36,7 @@ def train_erd(
 ) -> dict[str, Any]:
     """Train a lifter and its regressors, write weights, config, log, curves and record into `out`; return the record.
 
+    `pairs` are the user's own, beside the projections of `mixture`.
     The lifter starts from that of `start`, or from random weights. `sources` goes into the record. `on_row` receives
     the name of the network in training with each row of its log, `on_step` the number of steps done of `steps_of`. For
     the other arguments see `zedo_core.train.training.train`.
@@ -41,7 +44,7 @@ def train_erd(
     tasks: list[LifterTask] = []
 
     def make(on: torch.device) -> LifterTask:
-        tasks.append(LifterTask.from_mixture(mixture, lifter, on, start=start, sources=sources))
+        tasks.append(LifterTask.from_mixture(mixture, lifter, on, pairs=pairs, start=start, sources=sources))
         return tasks[0]
 
     def on_lifter(row: TrainProgress) -> None:

@@ -12,22 +12,25 @@ import torch
 from torch import Generator, Tensor, nn
 
 from zedo_core.data.mixture import Mixture, hold_out
+from zedo_core.data.pairs import Pairs
 from zedo_core.errors import InputError
+from zedo_core.methods.calibration import Calibration
 from zedo_core.methods.erd.descent import Descent
 from zedo_core.methods.erd.loss import lifting_loss
-from zedo_core.methods.erd.pairs import PairSource, fit_components, view_of
-from zedo_core.methods.erd.validation import LiftingCheck
-from zedo_core.methods.erd.weights import Calibration, ErdWeights, save_weights
+from zedo_core.methods.erd.pairs import Batch, PairSource, fit_components, view_of
+from zedo_core.methods.erd.validation import Known, LiftingCheck
+from zedo_core.methods.erd.weights import ErdWeights, save_weights
 from zedo_core.nets.lifter import Lifter2D, LifterConfig
 from zedo_core.skeleton import Skeleton
 from zedo_core.skeleton.files import skeleton_json
-from zedo_core.train.augment import AugmentOptions, PoseSource
-from zedo_core.train.noise import TRAINING, DetectorNoise, NoiseOptions
+from zedo_core.train.augment import AugmentOptions
+from zedo_core.train.noise import TRAINING, NoiseOptions
 from zedo_core.train.options import LoopOptions
 from zedo_core.train.record import data_record
 from zedo_core.train.views import ViewOptions
 
 _LOSS_POSES = 2048
+_STATURE = 0.05  # relative deviation of body size in validation, as by `random_views`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +70,9 @@ class LifterTask:
     pairs: PairSource
     training_data: Mixture
     held_out_data: Mixture
+    held_out_pairs: Pairs | None
     data_sha256: str  # of both together
+    pairs_sha256: str | None  # likewise
     start: ErdWeights | None
     sources: Sequence[dict[str, Any]]
 
@@ -78,12 +83,14 @@ class LifterTask:
         options: LifterOptions,
         device: torch.device,
         *,
+        pairs: Pairs | None = None,
         start: ErdWeights | None = None,
         sources: Sequence[dict[str, Any]] = (),
     ) -> LifterTask:
         """Split the data and initialise the network with the weights of `start`, or randomly by the seed.
 
-        InputError if sizes or joints differ from those of `start`.
+        `pairs` are the user's own, beside the projections of `mixture`. InputError if sizes or joints differ from those
+        of `start`.
         """
         config = replace(options.lifter, joints=len(mixture.skeleton))
         with torch.random.fork_rng(devices=[]):
@@ -97,10 +104,22 @@ class LifterTask:
                 )
             net.load_state_dict(start.net.lifter.state_dict())
         training_data, held_out_data = hold_out(mixture, options.held_out, options.seed)
-        pairs = _pairs(training_data, options, device)
+        own, held_out_pairs = pairs.hold_out(options.held_out, options.seed) if pairs else (None, None)
+        source = _source(training_data, own, options, device)
         if config.components and start is None:
-            fit_components(net, pairs, len(training_data), options.seed)
-        return cls(options, net, pairs, training_data, held_out_data, mixture.sha256, start, sources)
+            fit_components(net, source, len(training_data), options.seed)
+        return cls(
+            options,
+            net,
+            source,
+            training_data,
+            held_out_data,
+            held_out_pairs,
+            mixture.sha256,
+            pairs.sha256 if pairs else None,
+            start,
+            sources,
+        )
 
     @property
     def skeleton(self) -> Skeleton:
@@ -109,16 +128,17 @@ class LifterTask:
 
     @property
     def objective(self) -> nn.Module:
-        """The loss as a module of poses, slopes and confidences."""
+        """The loss as a module of the values of a `Batch`."""
         return _Objective(self.net, self.options.likelihood, self.skeleton.root)
 
     @property
     def identity(self) -> dict[str, str | None]:
         """The data and the weights that training started from."""
-        return {"data": self.data_sha256, "starting weights": self.start.sha256 if self.start else None}
+        start = self.start.sha256 if self.start else None
+        return {"data": self.data_sha256, "pairs": self.pairs_sha256, "starting weights": start}
 
     def batch(self, generator: Generator) -> tuple[Tensor, ...]:
-        """Poses, slopes and confidences."""
+        """Poses, slopes, confidences and roots."""
         return self.pairs.draw(self.options.batch, generator)
 
     @torch.no_grad()
@@ -141,33 +161,52 @@ class LifterTask:
             "skeleton": skeleton_json(self.skeleton),
             "start": {"name": self.start.name, "sha256": self.start.sha256} if self.start else None,
             "data": data_record(self.training_data, self.held_out_data, self.data_sha256, self.sources),
+            "pairs": {
+                "sha256": self.pairs_sha256,
+                "frames": len(self.pairs.recorded.cumulative),
+                "held_out_frames": len(self.held_out_pairs),
+                "share": self.pairs.share,
+            }
+            if self.pairs.recorded is not None and self.held_out_pairs is not None
+            else None,
         }
 
     @cached_property
     def check(self) -> LiftingCheck:
-        """Held-out poses to lift."""
-        return self._check_of(self.held_out_data)
+        """Held-out poses to lift; if there are pairs, those with noise are held-out pairs."""
+        check, o = self.check_of(self.held_out_data), self.options
+        if self.held_out_pairs is None:
+            return check
+        device = self.pairs.source.device
+        return replace(check, noisy=Known.from_pairs(self.held_out_pairs, o.check_poses, self.skeleton, o.seed, device))
 
     @cached_property
     def training_check(self) -> LiftingCheck:
         """As many training poses to lift."""
-        return self._check_of(self.training_data)
+        return self.check_of(self.training_data)
 
-    def _check_of(self, data: Mixture) -> LiftingCheck:
-        o = self.options
-        return LiftingCheck.from_motions(data.motions, o.check_poses, o.seed, self.pairs.source.device)
+    def check_of(self, data: Mixture) -> LiftingCheck:
+        """As many poses under random cameras, or under those of the options, in the heading and size that varies."""
+        o, device = self.options, self.pairs.source.device
+        if not o.views.cameras:
+            return LiftingCheck.from_motions(data.motions, o.check_poses, o.seed, device)
+        plain = AugmentOptions(**dict.fromkeys(vars(o.augment), 0.0) | {"stature": _STATURE})
+        source = PairSource.from_mixture(
+            data, None, device, augment=plain, noise=NoiseOptions(), views=o.views, seed=o.seed
+        )
+        return LiftingCheck.from_source(source, o.check_poses, o.seed, self.skeleton.root)
 
     @cached_property
-    def held_out(self) -> tuple[Tensor, ...]:
-        """Held-out poses, slopes and confidences with the noise of training."""
+    def held_out(self) -> Batch:
+        """Held-out pairs with the noise of training."""
         device = self.pairs.source.device
-        pairs = _pairs(self.held_out_data, self.options, device)
-        return pairs.draw(_LOSS_POSES, Generator(device).manual_seed(self.options.seed + 1))
+        source = _source(self.held_out_data, self.held_out_pairs, self.options, device)
+        return source.draw(_LOSS_POSES, Generator(device).manual_seed(self.options.seed + 1))
 
 
-def _pairs(mixture: Mixture, options: LifterOptions, device: torch.device) -> PairSource:
-    source = PoseSource.from_mixture(mixture, options.augment, device, options.seed)
-    return PairSource(source, DetectorNoise(options.noise, mixture.skeleton, device), options.views)
+def _source(mixture: Mixture, pairs: Pairs | None, options: LifterOptions, device: torch.device) -> PairSource:
+    o = options
+    return PairSource.from_mixture(mixture, pairs, device, augment=o.augment, noise=o.noise, views=o.views, seed=o.seed)
 
 
 class _Objective(nn.Module):
@@ -175,6 +214,6 @@ class _Objective(nn.Module):
         super().__init__()
         self.net, self.likelihood, self.root = net, likelihood, root
 
-    def forward(self, poses: Tensor, slopes: Tensor, confidence: Tensor) -> Tensor:
+    def forward(self, poses: Tensor, slopes: Tensor, confidence: Tensor, root: Tensor) -> Tensor:
         view = view_of(slopes, confidence)
         return lifting_loss(self.net(view.local, view.whole), poses @ view.R.mT, self.likelihood, self.root)

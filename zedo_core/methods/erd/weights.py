@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import torch
 
 from zedo_core.errors import InputError, WeightsError
+from zedo_core.methods.calibration import Calibration
 from zedo_core.methods.erd.descent import Descent
 from zedo_core.nets.lifter import Lifter2D, LifterConfig
 from zedo_core.skeleton import Skeleton, get_skeleton
@@ -19,22 +18,8 @@ from zedo_core.skeleton.files import parse_skeleton, skeleton_json
 from zedo_core.storage.files import sha256_of
 from zedo_core.weights.network import load_network, read_config, read_tensors, save_network
 
-WEIGHTS_FILE = "erd.safetensors"
+WEIGHTS_FILE, CONFIG_FILE = "erd.safetensors", "erd.json"
 _FORMAT = "zedo-erd-1"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Calibration:
-    """Errors in metres from the network's own, fitted on held-out poses with noise (see `calibration.calibrate`).
-
-    A pose whose hypotheses lie a mean distance d apart from it has an expected mean joint error of
-    `error_scale` d^`error_power`; a joint with spread s an RMS error of `joint_scale` s^`joint_power`.
-    """
-
-    error_scale: float = 1.0
-    error_power: float = 1.0
-    joint_scale: float = 1.0
-    joint_power: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +74,7 @@ def load_weights(path: str | Path, device: torch.device | str = "cpu") -> ErdWei
         descent, name = dict(config["descent"]), config.get("name") or file.parent.name
         if set(descent) != {"features", "count", "width"} or not isinstance(name, str):
             raise ValueError("the fields features, count and width of 'descent', and a text as 'name'")
-        calibration = _calibration(config["calibration"])
+        calibration = Calibration.from_json(config["calibration"])
     except (KeyError, TypeError, ValueError, InputError) as error:
         reason = f"the field {error}" if isinstance(error, KeyError) else str(error).removeprefix("expected ")
         raise WeightsError(f"{where}: expected {reason}; download or train the weights again") from None
@@ -101,12 +86,3 @@ def _joint_set(value: Any) -> Skeleton:
     skeleton = get_skeleton(value) if isinstance(value, str) else parse_skeleton(value, "joint set")
     _ = skeleton.root  # raises if the bones form no tree
     return skeleton
-
-
-def _calibration(values: Any) -> Calibration:
-    names = [field.name for field in fields(Calibration)]
-    if not isinstance(values, dict) or set(values) != set(names):
-        raise ValueError(f"the numbers {', '.join(names)} in 'calibration', found {json.dumps(values):.80}")
-    if not all(isinstance(x, int | float) and math.isfinite(x) and x >= 0 for x in values.values()):
-        raise ValueError(f"numbers of at least 0 in 'calibration', found {json.dumps(values):.80}")
-    return Calibration(**values)

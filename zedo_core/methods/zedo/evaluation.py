@@ -89,7 +89,7 @@ def without_rotation(options: ZedoOptions) -> ZedoOptions:
 
 def _ablate_regressed(trial: Trial) -> list[Variant]:
     """The parts of the preset that starts from poses lifted by ERD, each left out in turn."""
-    options, plain = preset("regressed", trial.iterations), ZedoOptions()
+    options, plain = preset("default", trial.iterations), ZedoOptions()
     parts: dict[str, dict[str, Any]] = {
         "all": {},
         "without the poses of ERD": {"regressed": 0, "candidates": plain.candidates},

@@ -27,6 +27,7 @@ from numpy import ndarray
 from zedo_core.camera import Camera
 from zedo_core.methods.observations import Observations
 from zedo_core.methods.zedo.lifter import ZedoLifter
+from zedo_core.methods.zedo.options import ZedoOptions
 from zedo_core.methods.zedo.plausibility import DenoisingResidual, angle_to_rays, residual_network
 from zedo_core.types import Keypoints, Lifted
 
@@ -93,9 +94,8 @@ def estimate_focal(
     xy, confidence = np.tile(people.xy, (len(FACTORS), 1, 1)), np.tile(people.confidence, (len(FACTORS), 1))
     K = np.tile(camera.matrix, (len(FACTORS) * n, 1, 1))
     K[:, [0, 1], [0, 1]] *= np.repeat(FACTORS, n)[:, None]
-    lifter = replace(
-        lifter, options=replace(lifter.options, regressed=0, exchange=None, average=False)
-    )  # as it was calibrated
+    if lifter.options.uses_regressor:  # the misfit was calibrated without it
+        lifter = replace(lifter, options=ZedoOptions().with_iterations(lifter.options.iterations))
     lifted = lifter.lift_rows(xy, confidence, K, _HYPOTHESES, lambda done: on_progress(done, len(K)), seed)
     misfit = _misfit(lifter, lifted, xy, confidence, K, seed).reshape(len(FACTORS), n).mean(1)
     mean, deviation = posterior(misfit, n)

@@ -20,7 +20,7 @@ from zedo_core.methods.erd.lifter import ErdLifter
 from zedo_core.methods.exchange import best_exchange, exchanges, number_of
 from zedo_core.methods.observations import Observations, bounded_translation, depth_bounds, matrices_of
 from zedo_core.methods.protocol import OnRows
-from zedo_core.methods.zedo.calibration import expected_joint_error, expected_pose_error
+from zedo_core.methods.zedo.calibration import calibration_of
 from zedo_core.methods.zedo.initial_poses import bone_length, poses_for
 from zedo_core.methods.zedo.ipo import descend
 from zedo_core.methods.zedo.oil import DenoisingSteps, optimise_in_loop
@@ -156,12 +156,12 @@ class ZedoLifter:
             done = rows.stop
             on_rows(done)
         joints, origin, score, spread = results
-        seen = confidence > 0
+        seen, calibration = confidence > 0, calibration_of(self.options)
         return Lifted(
             joints=joints,
             origin=origin,
-            score=-expected_pose_error(-score, seen),
-            spread=expected_joint_error(spread, seen),
+            score=-calibration.pose_error(-score, seen),
+            spread=calibration.joint_error(spread, seen),
         )
 
     @cached_property

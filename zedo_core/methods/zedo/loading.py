@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from zedo_core.errors import WeightsError
@@ -9,13 +10,14 @@ from zedo_core.methods.erd.loading import load as load_regressor
 from zedo_core.methods.erd.options import ErdOptions
 from zedo_core.methods.zedo.initial_poses import INITIAL_POSES_FILE, load_initial_poses
 from zedo_core.methods.zedo.lifter import ZedoLifter
-from zedo_core.methods.zedo.options import ZedoOptions
+from zedo_core.methods.zedo.options import PRIOR_ONLY, ZedoOptions
 from zedo_core.methods.zedo.options import preset as preset_of
 from zedo_core.methods.zedo.prior import load_prior
 from zedo_core.nets.device import find_device
 from zedo_core.weights import find_weights
 
 PACKAGED = "prior"
+_log = logging.getLogger(__name__)
 REGRESSOR = "erd"  # weights of ERD for the presets that start from its poses
 
 
@@ -31,7 +33,8 @@ def load(
     """The lifter with weights by name or path: a folder, a safetensors file or an official `.pth`.
 
     Settings are either a `preset` by name, with another number of `iterations` if given, or `options`. `clusters` is a
-    file of initial poses; without it those next to the weights are used, or the packaged ones if there are none.
+    file of initial poses; without it those next to the weights are used, or the packaged ones if there are none. For
+    other joints than ERD's the default is the preset without it.
     InputError for an unknown preset, WeightsError or DeviceError when something is missing.
     """
     path = find_weights(str(weights), "prior")
@@ -47,12 +50,13 @@ def load(
             f"{min(sizes)}; make them with `zedo train clusters --out {folder}`"
         )
     chosen = options or preset_of(preset or "default", iterations)
-    regressor = None
-    if chosen.uses_regressor:
-        regressor = load_regressor(REGRESSOR, device, options=ErdOptions(exchange=None))
-        if regressor.skeleton != prior.skeleton:
+    regressor = load_regressor(REGRESSOR, device, options=ErdOptions(exchange=None)) if chosen.uses_regressor else None
+    if regressor and regressor.skeleton != prior.skeleton:
+        if preset or options:
             raise WeightsError(
                 f"{prior.name}: expected a prior for the joints of the regressor, {regressor.skeleton.name}, found "
-                f"{prior.skeleton.name}; use a preset without it"
+                f"{prior.skeleton.name}; use --preset {PRIOR_ONLY}"
             )
+        _log.info("%s: lifts other joints than ERD, so that the preset is %s", prior.name, PRIOR_ONLY)
+        chosen, regressor = preset_of(PRIOR_ONLY, iterations), None
     return ZedoLifter.from_prior(prior, sets, chosen, torch_device, regressor)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zedo_core.methods.benchmark import BenchRequest, Workloads
-from zedo_core.methods.method import FocalEstimate, Method, Trial, Variant, call_load
+from zedo_core.methods.method import FocalEstimate, Method, Publication, Trial, Variant, call_load
 from zedo_core.methods.protocol import Lifter
 from zedo_core.methods.zedo.options import MAX_HYPOTHESES, PRESETS
 
@@ -36,6 +36,12 @@ def _workloads(lifter: Lifter, request: BenchRequest) -> Workloads:
     return ZedoWorkloads(lifter, request)
 
 
+def _publication(folder: Path, licence: str, terms: str | None) -> Publication:
+    from zedo_core.methods.zedo.publication import publication
+
+    return publication(folder, licence, terms)
+
+
 METHOD = Method(
     name="zedo",
     summary="optimises poses under a diffusion prior; needs no paired images and 3D poses (default)",
@@ -54,4 +60,6 @@ METHOD = Method(
     },
     estimate_focal=_estimate_focal,
     workloads=_workloads,
+    weights_file="prior.safetensors",
+    publication=_publication,
 )

@@ -14,6 +14,7 @@ from zedo_core.skeleton import H36M17
 
 _MAX_RELAXATION = 1.5  # more makes the loop oscillate
 MAX_HYPOTHESES = 200
+PRIOR_ONLY = "zero-shot-prior-only"
 ALL_JOINTS: tuple[str, ...] = ()
 
 # Integer options and their smallest values.
@@ -30,7 +31,7 @@ _MINIMUMS = {
 
 @dataclass(frozen=True, kw_only=True)
 class ZedoOptions:
-    """Settings of the lifting. The defaults are fast; `PRESETS` holds the paper's.
+    """Settings of the lifting. The defaults are fast and use the prior alone; `PRESETS` holds others.
 
     Sources: arXiv 2307.03833, sections 3.3 (initial pose optimiser, IPO) and 3.4 (optimiser in the
     loop, OIL). Options that the paper does not have are marked.
@@ -208,11 +209,10 @@ def _paper(**settings: Any) -> ZedoOptions:
 
 _TORSO = ("pelvis", "right_hip", "left_hip")
 PRESETS: dict[str, ZedoOptions] = {
-    "default": ZedoOptions(),
     # Also from poses lifted by ERD, which was trained on pairs of poses and their noisy projections; better, above all
-    # on detections, and as fast.
-    "regressed": ZedoOptions(regressed=6, candidates=2, outlier_rad=0.006, exchange=3.0, average=True),
-    "zero-shot-prior-only": ZedoOptions(),  # no pairs of any kind, not even synthetic ones
+    # on detections, and as fast as without.
+    "default": ZedoOptions(regressed=6, candidates=2, outlier_rad=0.006, exchange=3.0, average=True),
+    PRIOR_ONLY: ZedoOptions(),  # no pairs of any kind, not even synthetic ones
     # A quarter of the time with one hypothesis, half with ten, at 15 or 5 % more error.
     "fast": replace(ZedoOptions().with_iterations(12), candidates=3),
     # The paper's numerics for initial poses that face the camera, as ours do: the heading turns about the vertical.

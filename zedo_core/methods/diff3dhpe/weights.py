@@ -1,0 +1,109 @@
+"""Reading and writing the weights: `diff3dhpe.safetensors`, and `diff3dhpe.json` with sizes, joint set, frame rates and
+calibration."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zedo_core.errors import InputError, WeightsError
+from zedo_core.methods.calibration import Calibration
+from zedo_core.methods.diff3dhpe.denoiser import Denoiser
+from zedo_core.methods.diff3dhpe.features import FEATURES, GUIDE_FEATURES
+from zedo_core.methods.erd.weights import ErdWeights
+from zedo_core.nets.mixste import MixSTE, MixSTEConfig
+from zedo_core.skeleton import Skeleton, get_skeleton
+from zedo_core.skeleton.files import parse_skeleton, skeleton_json
+from zedo_core.storage.files import sha256_of
+from zedo_core.train.sequences import SequenceOptions
+from zedo_core.weights.network import load_network, read_config, read_tensors, save_network
+
+WEIGHTS_FILE = "diff3dhpe.safetensors"
+_FORMAT = "zedo-diff3dhpe-1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffWeights:
+    """The denoiser in evaluation mode, its joint set, frame rates in frames per second, calibration, whether it needs a
+    guide, and the name and SHA-256 of the weights."""
+
+    denoiser: Denoiser
+    skeleton: Skeleton
+    rates_hz: tuple[float, float]
+    calibration: Calibration
+    guided: bool
+    name: str
+    sha256: str
+
+    def to(self, device: torch.device) -> DiffWeights:
+        """The same on a device."""
+        return replace(self, denoiser=self.denoiser.to(device))
+
+
+def save_weights(
+    folder: Path,
+    net: MixSTE,
+    skeleton: Skeleton,
+    name: str,
+    sequences: SequenceOptions,
+    calibration: Calibration,
+    guide: ErdWeights | None = None,
+    *,
+    half: bool = True,
+) -> None:
+    """Write `diff3dhpe.safetensors` (fp16 if `half`) and `diff3dhpe.json` into `folder`."""
+    config = {
+        "format": _FORMAT,
+        "name": name,
+        "net": net.config.as_dict(),
+        "rates_hz": [sequences.lowest_hz, sequences.highest_hz],
+        "calibration": asdict(calibration),
+        "guide": {"name": guide.name, "sha256": guide.sha256} if guide else None,
+        "skeleton": skeleton_json(skeleton),
+        "units": "metres, relative to the root joint; camera axes x right, y down, z forward",
+    }
+    save_network(folder, Path(WEIGHTS_FILE).stem, net, config, half=half)
+
+
+def load_weights(path: str | Path, device: torch.device | str = "cpu") -> DiffWeights:
+    """Read weights from their folder or safetensors file; WeightsError when they are missing or of another method."""
+    path = Path(path)
+    file = path / WEIGHTS_FILE if path.is_dir() else path
+    if not file.is_file():
+        raise WeightsError(f"{file}: no such file; train weights of this method with 'zedo train diff3dhpe'")
+    where = file.with_suffix(".json")
+    config = read_config(where, _FORMAT)
+    try:
+        skeleton = _joint_set(config["skeleton"])
+        sizes = MixSTEConfig.from_json(config["net"])
+        guided = config["guide"] is not None
+        inputs = FEATURES + (GUIDE_FEATURES if guided else 0)
+        if sizes.joints != len(skeleton) or sizes.features != inputs:
+            raise ValueError(f"a network for {inputs} features of the {len(skeleton)} joints of {skeleton.name}")
+        name = config.get("name") or file.parent.name
+        low, high = config["rates_hz"]
+        if not (isinstance(name, str) and 0 < low <= high < 1e4):
+            raise ValueError("two frame rates above 0 in 'rates_hz', and a text as 'name'")
+        calibration = Calibration.from_json(config["calibration"])
+    except (KeyError, TypeError, ValueError, InputError) as error:
+        reason = f"the field {error}" if isinstance(error, KeyError) else str(error).removeprefix("expected ")
+        raise WeightsError(f"{where}: expected {reason}; download or train the weights again") from None
+    net = load_network(file, lambda: MixSTE(sizes), read_tensors(file), device)
+    return DiffWeights(
+        denoiser=Denoiser(net).to(device).eval(),
+        skeleton=skeleton,
+        rates_hz=(float(low), float(high)),
+        calibration=calibration,
+        guided=guided,
+        name=name,
+        sha256=sha256_of(file),
+    )
+
+
+def _joint_set(value: Any) -> Skeleton:
+    skeleton = get_skeleton(value) if isinstance(value, str) else parse_skeleton(value, "joint set")
+    _ = skeleton.root  # raises if the bones form no tree
+    return skeleton
