@@ -1,4 +1,4 @@
-"""The options of `zedo train` that say what to train on, and reading it."""
+"""The options that the commands of `zedo train` share, and reading what to train on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zedo_cli._output import progress, say
+from zedo_cli._output import progress, say, set_quiet
 from zedo_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,6 +38,29 @@ Up = Annotated[
     str | None,
     typer.Option("--up", help="Upward axis of BVH files: x, y or z; by default estimated.", metavar="AXIS"),
 ]
+
+Noise = Annotated[float, typer.Option(help="Strength of the noise: 1 is like a detector's, 0 is exact.", min=0, max=10)]
+Rate = Annotated[float, typer.Option(help="Peak learning rate.", min=0)]
+Precision = Annotated[str, typer.Option(help="fp32, or bf16 for a GPU or a CPU that computes in it.", metavar="NAME")]
+CheckEvery = Annotated[int, typer.Option(help="Steps between validations by lifting; 0 for none.", min=0)]
+HeldOut = Annotated[float, typer.Option(help="Fraction of the sequences held out.", min=0.0, max=1.0)]
+Seed = Annotated[int, typer.Option(help="Random seed; the same seed gives the same result.", min=0)]
+Start = Annotated[
+    str | None,
+    typer.Option("--from", help="Start from these weights, which need the same sizes.", metavar="NAME|PATH"),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Resume the same run in --out.")]
+SaveEvery = Annotated[float, typer.Option("--save-every", help="Seconds between saved states.", min=0)]
+
+
+def quiet_in_workers() -> bool:
+    """Whether this is the process that reports; the others of a distributed run say nothing."""
+    from zedo_core.train.ranks import Ranks
+
+    is_main = Ranks.from_environment().is_main
+    if not is_main:
+        set_quiet(True)
+    return is_main
 
 
 def read_data(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zedo_cli._options import Device, Json, OutDir, Quiet
-from zedo_cli._output import print_json, progress, say, set_quiet
-from zedo_cli._training_data import DATA, Data, Joints, Scale, Split, Up, read_data
+from zedo_cli._output import print_json, progress, say
+from zedo_cli._training_data import DATA, Data, Joints, Resume, SaveEvery, Scale, Split, Up, quiet_in_workers, read_data
 from zedo_cli.train_diff3dhpe import diff3dhpe
 from zedo_cli.train_erd import erd
 from zedo_core.errors import InputError
@@ -107,8 +107,8 @@ def prior(
     skeleton: Joints = None,
     scale: Scale = None,
     up: Up = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Resume the same run in --out.")] = False,
-    save_every: Annotated[float, typer.Option("--save-every", help="Seconds between saved states.", min=0)] = 120.0,
+    resume: Resume = False,
+    save_every: SaveEvery = 120.0,
     device: Device = "auto",
     as_json: Json = False,
     quiet: Quiet = False,
@@ -123,11 +123,8 @@ def prior(
     from zedo_core.nets.device import find_device
     from zedo_core.skeleton import H36M17
     from zedo_core.skeleton.files import find_skeleton
-    from zedo_core.train.ranks import Ranks
 
-    is_main = Ranks.from_environment().is_main
-    if not is_main:
-        set_quiet(True)
+    is_main = quiet_in_workers()
     torch_device = find_device(device)
     start_prior = load_prior(hub.find_weights(start, "prior")) if start is not None else None
     options = _options(context.params | (_default_sizes(context, start_prior) if start_prior else {}))

@@ -9,8 +9,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zedo_cli._options import Device, Json, OutDir, Quiet
-from zedo_cli._output import print_json, progress, say, set_quiet
-from zedo_cli._training_data import Data, Joints, Scale, Split, Up, read_data
+from zedo_cli._output import print_json, progress, say
+from zedo_cli._training_data import (
+    CheckEvery,
+    Data,
+    HeldOut,
+    Joints,
+    Noise,
+    Precision,
+    Rate,
+    Resume,
+    SaveEvery,
+    Scale,
+    Seed,
+    Split,
+    Start,
+    Up,
+    quiet_in_workers,
+    read_data,
+)
 from zedo_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,30 +55,23 @@ def diff3dhpe(
         str,
         typer.Option(help="Weights of ERD whose poses of single frames guide it, or none.", metavar="NAME|PATH|none"),
     ] = "erd",
-    noise: Annotated[
-        float, typer.Option(help="Strength of the noise: 1 is like a detector's, 0 is exact.", min=0, max=10)
-    ] = 1.0,
+    noise: Noise = 1.0,
     steps: Annotated[int, typer.Option(help="Number of steps.", min=1)] = 20_000,
     batch: Annotated[int, typer.Option(help="Windows per step and process.", min=1)] = 32,
-    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.", min=0)] = 1e-3,
+    learning_rate: Rate = 1e-3,
     warmup: Annotated[int, typer.Option(help="Steps of warm-up to the peak learning rate.", min=0)] = 200,
-    precision: Annotated[
-        str, typer.Option(help="fp32, or bf16 for a GPU or a CPU that computes in it.", metavar="NAME")
-    ] = "fp32",
-    check_every: Annotated[int, typer.Option(help="Steps between validations by lifting; 0 for none.", min=0)] = 1000,
+    precision: Precision = "fp32",
+    check_every: CheckEvery = 1000,
     check_windows: Annotated[int, typer.Option(help="Held-out windows to lift for validation.", min=1)] = 100,
-    held_out: Annotated[float, typer.Option(help="Fraction of the sequences held out.", min=0.0, max=1.0)] = 0.06,
-    seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same result.", min=0)] = 0,
-    start: Annotated[
-        str | None,
-        typer.Option("--from", help="Start from these weights, which need the same sizes.", metavar="NAME|PATH"),
-    ] = None,
+    held_out: HeldOut = 0.06,
+    seed: Seed = 0,
+    start: Start = None,
     split: Split = None,
     skeleton: Joints = None,
     scale: Scale = None,
     up: Up = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Resume the same run in --out.")] = False,
-    save_every: Annotated[float, typer.Option("--save-every", help="Seconds between saved states.", min=0)] = 120.0,
+    resume: Resume = False,
+    save_every: SaveEvery = 120.0,
     device: Device = "auto",
     as_json: Json = False,
     quiet: Quiet = False,
@@ -79,11 +89,9 @@ def diff3dhpe(
     from zedo_core.nets.device import find_device
     from zedo_core.skeleton import H36M17
     from zedo_core.skeleton.files import find_skeleton
-    from zedo_core.train.ranks import Ranks
     from zedo_core.train.training import train
 
-    is_main = Ranks.from_environment().is_main
-    set_quiet(quiet or not is_main)
+    is_main = quiet_in_workers()
     options = DenoiserOptions(
         net=_sizes(paper, frames=frames, width=width, depth=depth, attention=attention, form=form),
         loss=PAPER_LOSS if paper else LossOptions(),

@@ -9,8 +9,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zedo_cli._options import Device, Json, OutDir, Quiet
-from zedo_cli._output import print_json, progress, say, set_quiet
-from zedo_cli._training_data import DATA, Joints, Scale, Split, Up, read_data, read_pairs
+from zedo_cli._output import print_json, progress, say
+from zedo_cli._training_data import (
+    DATA,
+    CheckEvery,
+    HeldOut,
+    Joints,
+    Noise,
+    Precision,
+    Rate,
+    Resume,
+    SaveEvery,
+    Scale,
+    Seed,
+    Split,
+    Start,
+    Up,
+    quiet_in_workers,
+    read_data,
+    read_pairs,
+)
 from zedo_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,34 +74,27 @@ def erd(
     pca: Annotated[
         int, typer.Option(help="Principal components of the 2D input of linear; 0 for none, 30 in the paper.", min=0)
     ] = 0,
-    noise: Annotated[
-        float, typer.Option(help="Strength of the noise: 1 is like a detector's, 0 is exact.", min=0, max=10)
-    ] = 1.0,
+    noise: Noise = 1.0,
     steps: Annotated[int, typer.Option(help="Number of steps of the lifter.", min=1)] = 60_000,
     batch: Annotated[int, typer.Option(help="Poses per step and process.", min=2)] = 256,
-    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.", min=0)] = 8e-4,
-    precision: Annotated[
-        str, typer.Option(help="fp32, or bf16 for a GPU or a CPU that computes in it.", metavar="NAME")
-    ] = "fp32",
+    learning_rate: Rate = 8e-4,
+    precision: Precision = "fp32",
     regressors: Annotated[int, typer.Option(help="Residual regressors to train; the best number is kept.")] = 10,
     features: Annotated[
         str, typer.Option(help="What the regressors see.", metavar="delta|proj|cat|catproj|ori")
     ] = "delta",
     regressor_steps: Annotated[int, typer.Option(help="Number of steps of each regressor.", min=1)] = 2000,
-    check_every: Annotated[int, typer.Option(help="Steps between validations by lifting; 0 for none.", min=0)] = 4000,
+    check_every: CheckEvery = 4000,
     check_poses: Annotated[int, typer.Option(help="Held-out poses to lift for validation.", min=1)] = 1000,
-    held_out: Annotated[float, typer.Option(help="Fraction of the sequences held out.", min=0.0, max=1.0)] = 0.06,
-    seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same result.", min=0)] = 0,
-    start: Annotated[
-        str | None,
-        typer.Option("--from", help="Start from these weights, which need the same sizes.", metavar="NAME|PATH"),
-    ] = None,
+    held_out: HeldOut = 0.06,
+    seed: Seed = 0,
+    start: Start = None,
     split: Split = None,
     skeleton: Joints = None,
     scale: Scale = None,
     up: Up = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Resume the same run in --out.")] = False,
-    save_every: Annotated[float, typer.Option("--save-every", help="Seconds between saved states.", min=0)] = 120.0,
+    resume: Resume = False,
+    save_every: SaveEvery = 120.0,
     device: Device = "auto",
     as_json: Json = False,
     quiet: Quiet = False,
@@ -100,11 +111,8 @@ def erd(
     from zedo_core.methods.erd.weights import load_weights
     from zedo_core.nets.device import find_device
     from zedo_core.train.noise import TRAINING
-    from zedo_core.train.ranks import Ranks
 
-    is_main = Ranks.from_environment().is_main
-    if not is_main:
-        set_quiet(True)
+    is_main = quiet_in_workers()
     common: dict[str, Any] = {"batch": batch, "precision": precision, "seed": seed, "learning_rate": learning_rate}
     lifter = LifterOptions(
         **common,

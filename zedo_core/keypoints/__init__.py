@@ -35,7 +35,7 @@ from zedo_core.types import FRAME_RATES, Keypoints
 
 _MAX_DURATION_S = 1e13  # longer videos exceed the range of their timestamps
 
-__all__ = ["STDIN", "formats", "holds_keypoints", "read_keypoints", "split_part", "write_keypoints"]
+__all__ = ["STDIN", "check_image_size", "formats", "holds_keypoints", "read_keypoints", "split_part", "write_keypoints"]
 
 
 def read_keypoints(
@@ -53,10 +53,7 @@ def read_keypoints(
     the file. `picture_size` is that of the pictures that the keypoints belong to: it is only used to scale normalised
     coordinates. `skeleton` is the joint set, by name or from a JSON file, where the file does not say it.
     """
-    if image_size is not None and (min(image_size) < 1 or math.prod(image_size) > MAX_PIXELS):
-        raise InputError(
-            f"expected an image size (width, height) up to {MAX_PIXELS / 1e6:g} megapixels, got {image_size}"
-        )
+    check_image_size(image_size)
     if fps is not None and not (math.isfinite(fps) and fps > 0):
         raise InputError(f"expected a frame rate above 0, got {fps:g}")
     wanted = find_skeleton(skeleton) if isinstance(skeleton, str) else skeleton
@@ -69,6 +66,12 @@ def read_keypoints(
         keypoints = replace(keypoints, fps=float(fps), times_s=None)
     _check_extent(path, keypoints)
     return keypoints
+
+
+def check_image_size(size: tuple[int, int] | None) -> None:
+    """InputError for a size (width, height) in pixels that no picture has."""
+    if size is not None and (min(size) < 1 or math.prod(size) > MAX_PIXELS):
+        raise InputError(f"expected an image size (width, height) up to {MAX_PIXELS / 1e6:g} megapixels, got {size}")
 
 
 def _in_order_of(skeleton: Skeleton, keypoints: Keypoints, path: str | Path) -> Keypoints:

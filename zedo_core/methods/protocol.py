@@ -6,10 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from zedo_core.camera import Camera
+from zedo_core.errors import InputError
 from zedo_core.skeleton import Skeleton
 from zedo_core.types import Keypoints, Lifted
 
 OnRows = Callable[[int], None]
+
+
+def check_hypotheses(count: int, most: int) -> None:
+    """InputError for a number of hypotheses that is out of range."""
+    if not 1 <= count <= most:
+        raise InputError(f"expected 1 to {most} hypotheses, got {count}")
 
 
 @runtime_checkable

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,11 +23,8 @@ import numpy as np
 
 from zedo_core.errors import FormatError, InputError
 from zedo_core.motions.body import Body
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # pyright: ignore[reportMissingImports]
+from zedo_core.storage import toml
+from zedo_core.storage.files import read_bounded
 
 # By segment: the joints in which its bones end (on both sides, where no side is named), and its length among adults.
 SEGMENTS: dict[str, tuple[tuple[str, ...], float]] = {
@@ -106,10 +102,10 @@ def read_segments(path: Path) -> Segments:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise FormatError(f"{path}: expected a small file of segments, found {path.stat().st_size} bytes")
-        text = path.read_text(encoding="utf-8")
-        values = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+        text = read_bounded(path, _LARGEST_FILE).decode("utf-8")
+        values = json.loads(text) if path.suffix.lower() == ".json" else toml.loads(text)
+    except FormatError:
+        raise FormatError(f"{path}: expected a small file of segments, found more than 1 MiB") from None
     except OSError as error:
         raise InputError(f"{path}: expected a file of segments, found nothing to read ({error.strerror})") from None
     except (ValueError, RecursionError):

@@ -10,6 +10,7 @@ from zedo_core.errors import InputError
 from zedo_core.keypoints.filters import check_people
 from zedo_core.lifting import load_lifter
 from zedo_core.methods import Lifter, get_method
+from zedo_core.methods.protocol import check_hypotheses
 from zedo_core.motions.height import check_heights
 from zedo_core.motions.motion import check_motion
 from zedo_core.motions.select import check_choice
@@ -39,9 +40,7 @@ class Models:
 
 def check_request(request: PosesRequest) -> None:
     """InputError for what can be told before anything is loaded or opened."""
-    most = get_method(request.method).most_hypotheses
-    if not 1 <= request.hypotheses <= most:
-        raise InputError(f"expected 1 to {most} hypotheses, got {request.hypotheses}")
+    check_hypotheses(request.hypotheses, get_method(request.method).most_hypotheses)
     if request.focal not in FOCAL_WAYS:
         raise InputError(f"expected a focal length by {' or '.join(FOCAL_WAYS)}, got '{request.focal}'")
     if request.sides not in SIDES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from zedo_core.camera import Camera, CameraChoice
 from zedo_core.detection.store import Detected, detect_in
 from zedo_core.errors import InputError
-from zedo_core.keypoints import holds_keypoints, read_keypoints
+from zedo_core.keypoints import check_image_size, holds_keypoints, read_keypoints
 from zedo_core.keypoints.filters import filter_frames, filter_numbers, filter_people
 from zedo_core.motions.height import check_ids
 from zedo_core.motions.sides import mend_sides
@@ -23,7 +22,6 @@ from zedo_core.pipeline.request import PosesRequest
 from zedo_core.source import Source, open_source
 from zedo_core.source.cut import WHOLE
 from zedo_core.source.scene import Scene
-from zedo_core.storage.files import MAX_PIXELS
 from zedo_core.types import Keypoints
 
 OnProgress = Callable[[str, int, int | None], None]  # stage, what is done, and how much there is (None: unknown)
@@ -105,6 +103,7 @@ def _read(request: PosesRequest, source: Source | None) -> Observed:
             raise InputError(
                 f"{request.input}: holds keypoints already; drop --keypoints, or give pictures as the input"
             )
+        check_image_size(request.image_size)
         read = read_keypoints(request.input, picture_size=request.image_size, skeleton=request.skeleton)
         keypoints = _sized(read, request)
         return Observed(keypoints=filter_frames(keypoints, request.cut or WHOLE))
@@ -118,8 +117,6 @@ def _sized(keypoints: Keypoints, request: PosesRequest) -> Keypoints:
     size, stated = request.image_size, keypoints.image_sizes
     if size is None:
         return keypoints
-    if min(size) < 1 or math.prod(size) > MAX_PIXELS:
-        raise InputError(f"expected an image size up to {MAX_PIXELS / 1e6:g} megapixels, got {size}")
     other = next((found for found in stated or () if found != tuple(size)), None)
     if other is not None:
         raise InputError(

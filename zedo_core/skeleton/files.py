@@ -57,6 +57,13 @@ def parse_skeleton(content: Any, where: str) -> Skeleton:
     return Skeleton(name, joints, bones, _pairs(content, joints, where))
 
 
+def skeleton_from_json(value: Any) -> Skeleton:
+    """The inverse of `skeleton_json`; InputError when the name is unknown or the bones form no tree."""
+    skeleton = get_skeleton(value) if isinstance(value, str) else parse_skeleton(value, "joint set")
+    _ = skeleton.root  # raises if the bones form no tree
+    return skeleton
+
+
 def skeleton_json(skeleton: Skeleton) -> str | dict[str, Any]:
     """The JSON form that `parse_skeleton` reads, or only the name for a built-in joint set."""
     if SKELETONS.get(skeleton.name) == skeleton:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +10,8 @@ from typing import Any
 
 from zedo_core.camera.calibrations import colmap
 from zedo_core.errors import FormatError
+from zedo_core.storage import toml
 from zedo_core.storage.files import load_arrays
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # pyright: ignore[reportMissingImports]
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _MAX_ARRAY = 64  # values; larger arrays of an npz are not camera parameters
@@ -96,4 +91,4 @@ def _parse_xml(text: str) -> ElementTree.Element:
     return ElementTree.fromstring(text)
 
 
-_PARSERS: dict[str, Callable[[str], Any]] = {"JSON": json.loads, "TOML": tomllib.loads, "YAML": _parse_yaml}
+_PARSERS: dict[str, Callable[[str], Any]] = {"JSON": json.loads, "TOML": toml.loads, "YAML": _parse_yaml}

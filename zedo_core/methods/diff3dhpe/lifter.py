@@ -13,7 +13,6 @@ from numpy import ndarray
 from torch import Tensor
 
 from zedo_core.camera import Camera
-from zedo_core.errors import InputError
 from zedo_core.methods.diff3dhpe.denoiser import Denoised
 from zedo_core.methods.diff3dhpe.features import Window
 from zedo_core.methods.diff3dhpe.grid import Grid, grids
@@ -23,7 +22,7 @@ from zedo_core.methods.diff3dhpe.weights import DiffWeights
 from zedo_core.methods.diff3dhpe.windows import Blend, Windows, noise_bank, noise_of
 from zedo_core.methods.erd.weights import ErdWeights
 from zedo_core.methods.observations import SPREAD_M, Observations, bounded_translation, depth_bounds, matrices_of
-from zedo_core.methods.protocol import OnRows
+from zedo_core.methods.protocol import OnRows, check_hypotheses
 from zedo_core.skeleton import Skeleton
 from zedo_core.types import Keypoints, Lifted
 
@@ -79,8 +78,7 @@ class DiffLifter:
         on_rows: OnRows = lambda done: None,
     ) -> Lifted:
         """See `protocol.Lifter.lift`: first the mean motion, then motions from noise, which is determined by `seed`."""
-        if not 1 <= hypotheses <= MAX_HYPOTHESES:
-            raise InputError(f"expected 1 to {MAX_HYPOTHESES} hypotheses, got {hypotheses}")
+        check_hypotheses(hypotheses, MAX_HYPOTHESES)
         arrays = (rows.xy, rows.confidence, matrices_of(cameras, rows))
         observed = Observations.from_pixels(*(torch.from_numpy(np.asarray(a, np.float32)) for a in arrays))
         j, h = len(self.skeleton), hypotheses

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -15,8 +14,8 @@ from zedo_core.methods.diff3dhpe.denoiser import Denoiser
 from zedo_core.methods.diff3dhpe.features import FEATURES, GUIDE_FEATURES
 from zedo_core.methods.erd.weights import ErdWeights
 from zedo_core.nets.mixste import MixSTE, MixSTEConfig
-from zedo_core.skeleton import Skeleton, get_skeleton
-from zedo_core.skeleton.files import parse_skeleton, skeleton_json
+from zedo_core.skeleton import Skeleton
+from zedo_core.skeleton.files import skeleton_from_json, skeleton_json
 from zedo_core.storage.files import sha256_of
 from zedo_core.train.sequences import SequenceOptions
 from zedo_core.weights.network import load_network, read_config, read_tensors, save_network
@@ -77,7 +76,7 @@ def load_weights(path: str | Path, device: torch.device | str = "cpu") -> DiffWe
     where = file.with_suffix(".json")
     config = read_config(where, _FORMAT)
     try:
-        skeleton = _joint_set(config["skeleton"])
+        skeleton = skeleton_from_json(config["skeleton"])
         sizes = MixSTEConfig.from_json(config["net"])
         guided = config["guide"] is not None
         inputs = FEATURES + (GUIDE_FEATURES if guided else 0)
@@ -101,9 +100,3 @@ def load_weights(path: str | Path, device: torch.device | str = "cpu") -> DiffWe
         name=name,
         sha256=sha256_of(file),
     )
-
-
-def _joint_set(value: Any) -> Skeleton:
-    skeleton = get_skeleton(value) if isinstance(value, str) else parse_skeleton(value, "joint set")
-    _ = skeleton.root  # raises if the bones form no tree
-    return skeleton

@@ -13,12 +13,11 @@ from numpy import ndarray
 from torch import Tensor
 
 from zedo_core.camera import Camera
-from zedo_core.errors import InputError
 from zedo_core.methods.erd.options import MAX_HYPOTHESES, ErdOptions
 from zedo_core.methods.erd.prediction import Prediction, predict
 from zedo_core.methods.erd.weights import ErdWeights
 from zedo_core.methods.observations import SPREAD_M, Observations, bounded_translation, depth_bounds, matrices_of
-from zedo_core.methods.protocol import OnRows
+from zedo_core.methods.protocol import OnRows, check_hypotheses
 from zedo_core.skeleton import Skeleton
 from zedo_core.types import Keypoints, Lifted
 
@@ -85,8 +84,7 @@ class ErdLifter:
         seed: int = 0,
     ) -> Lifted:
         """`lift` from arrays: undistorted pixels, confidences, and the matrix K of each row."""
-        if not 1 <= hypotheses <= MAX_HYPOTHESES:
-            raise InputError(f"expected 1 to {MAX_HYPOTHESES} hypotheses, got {hypotheses}")
+        check_hypotheses(hypotheses, MAX_HYPOTHESES)
         j = len(self.skeleton)
         sizes = ((hypotheses, j, 3), (hypotheses, 3), (hypotheses,), (j,))
         results = tuple(np.empty((len(xy), *size), np.float32) for size in sizes)

@@ -13,8 +13,8 @@ from zedo_core.errors import InputError, WeightsError
 from zedo_core.methods.calibration import Calibration
 from zedo_core.methods.erd.descent import Descent
 from zedo_core.nets.lifter import Lifter2D, LifterConfig
-from zedo_core.skeleton import Skeleton, get_skeleton
-from zedo_core.skeleton.files import parse_skeleton, skeleton_json
+from zedo_core.skeleton import Skeleton
+from zedo_core.skeleton.files import skeleton_from_json, skeleton_json
 from zedo_core.storage.files import sha256_of
 from zedo_core.weights.network import load_network, read_config, read_tensors, save_network
 
@@ -67,7 +67,7 @@ def load_weights(path: str | Path, device: torch.device | str = "cpu") -> ErdWei
     where = file.with_suffix(".json")
     config = read_config(where, _FORMAT)
     try:
-        skeleton = _joint_set(config["skeleton"])
+        skeleton = skeleton_from_json(config["skeleton"])
         sizes = LifterConfig.from_json(config["lifter"])
         if sizes.joints != len(skeleton):
             raise ValueError(f"a network for the {len(skeleton)} joints of {skeleton.name}, found {sizes.joints}")
@@ -80,9 +80,3 @@ def load_weights(path: str | Path, device: torch.device | str = "cpu") -> ErdWei
         raise WeightsError(f"{where}: expected {reason}; download or train the weights again") from None
     net = load_network(file, partial(build, sizes, skeleton, **descent), read_tensors(file), device)
     return ErdWeights(net=net, skeleton=skeleton, calibration=calibration, name=name, sha256=sha256_of(file))
-
-
-def _joint_set(value: Any) -> Skeleton:
-    skeleton = get_skeleton(value) if isinstance(value, str) else parse_skeleton(value, "joint set")
-    _ = skeleton.root  # raises if the bones form no tree
-    return skeleton

@@ -15,11 +15,11 @@ from numpy import ndarray
 from torch import Tensor
 
 from zedo_core.camera import Camera
-from zedo_core.errors import DeviceError, InputError
+from zedo_core.errors import DeviceError
 from zedo_core.methods.erd.lifter import ErdLifter
 from zedo_core.methods.exchange import best_exchange, exchanges, number_of
 from zedo_core.methods.observations import Observations, bounded_translation, depth_bounds, matrices_of
-from zedo_core.methods.protocol import OnRows
+from zedo_core.methods.protocol import OnRows, check_hypotheses
 from zedo_core.methods.zedo.calibration import calibration_of
 from zedo_core.methods.zedo.initial_poses import bone_length, poses_for
 from zedo_core.methods.zedo.ipo import descend
@@ -134,8 +134,7 @@ class ZedoLifter:
         seed: int = 0,
     ) -> Lifted:
         """`lift` from arrays: undistorted pixels, confidences, and the matrix K of each row."""
-        if not 1 <= hypotheses <= MAX_HYPOTHESES:
-            raise InputError(f"expected 1 to {MAX_HYPOTHESES} hypotheses, got {hypotheses}")
+        check_hypotheses(hypotheses, MAX_HYPOTHESES)
         others = self.options.regressed + self.options.average
         count = max(hypotheses - others, self.options.candidates)
         lift_batch, recorded = self._batch_functions(count, hypotheses, seed)

@@ -19,8 +19,8 @@ from zedo_core.diffusion.sde import SubVP
 from zedo_core.errors import InputError, WeightsError
 from zedo_core.methods.zedo.official import read_official
 from zedo_core.nets.score_mlp import ScoreMLP, ScoreMLPConfig
-from zedo_core.skeleton import H36M17, Skeleton, get_skeleton
-from zedo_core.skeleton.files import parse_skeleton, skeleton_json
+from zedo_core.skeleton import H36M17, Skeleton
+from zedo_core.skeleton.files import skeleton_from_json, skeleton_json
 from zedo_core.storage.files import sha256_of
 from zedo_core.weights.network import load_network, read_config, read_tensors, save_network
 
@@ -102,11 +102,8 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 def _parse_joint_set(config: dict[str, Any], path: Path) -> Skeleton:
     """The joint set in the config, by name or in full; its bones have to form a tree."""
-    value = config["skeleton"]
     try:
-        skeleton = get_skeleton(value) if isinstance(value, str) else parse_skeleton(value, "joint set")
-        _ = skeleton.root  # raises if the bones form no tree
-        return skeleton
+        return skeleton_from_json(config["skeleton"])
     except InputError as error:
         raise WeightsError(f"{path}: 'skeleton': {error}") from None
 
