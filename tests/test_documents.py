@@ -19,6 +19,7 @@ _LINK = re.compile(r"\]\(([^)#]+)[^)]*\)")
 # Options appended to commands to make them quick.
 QUICK_OPTIONS = {
     "infer": ("--iterations", "1", "--hypo", "1"),
+    "batch": ("--iterations", "1", "--hypo", "1", "--workers", "1"),
     "live": ("--iterations", "1", "--hypo", "1", "--seconds", "1"),
     "eval": ("--iterations", "1", "--hypo", "1", "--every", "100", "--gallery", "1"),
     "bench": ("--quick",),
@@ -80,6 +81,7 @@ def workspace(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_command_runs(page: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In order, as written."""
+    monkeypatch.setattr("webbrowser.open", lambda uri: True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
     for words in [["zedo", "download"], *commands(page)]:
         if words[0] == "python3":  # the installation is tested by CI

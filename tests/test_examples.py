@@ -72,6 +72,22 @@ def test_compare_with_reference(shared: Path, tmp_path: Path) -> None:
     assert chosen < 130
 
 
+def test_compare_angles(shared: Path, tmp_path: Path) -> None:
+    """Measured: trunk 4, thighs 7, knees 17 degrees; markers are worth 7 of a thigh."""
+    balance = shared / "assets/videos/balance"
+    keypoints, _ = demo_keypoints()
+    camera = zedo.read_camera(balance / "calibration.toml", "cam_03")
+    people = zedo.read_keypoints(keypoints)
+    zedo.save(zedo.motion(zedo.lift(people, camera, hypotheses=3), people), tmp_path / "poses.npz")
+    reference = (balance / "reference_zup.npz", balance / "calibration.toml", "cam_03")
+    output = run("compare_angles.py", tmp_path / "poses.npz", *reference)
+    errors = {name: float(mean) for name, mean in re.findall(r"(\w+) +([\d.]+) +[\d.]+ +[\d.]+\n", output)}
+    assert errors["trunk_to_vertical"] < 10
+    assert errors["thigh_to_vertical_r"] < 15
+    assert errors["knee_angle_l"] < 30
+    assert "ankle_angle_r" not in errors
+
+
 def test_keypoint_input_never_imports_the_detector(tmp_path: Path) -> None:
     keypoints, camera = demo_keypoints()
     code = (

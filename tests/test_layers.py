@@ -27,9 +27,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("methods",),
     ("lifting",),
     ("motions",),
+    ("biomechanics",),
     ("export", "render"),
     ("evaluate", "pipeline"),
-    ("bench",),
+    ("batch", "bench"),
     ("zedo_cli",),
 )
 HEIGHT = {unit: height for height, layer in enumerate(LAYERS) for unit in layer}

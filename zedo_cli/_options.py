@@ -11,6 +11,7 @@ from zedo_cli._output import set_quiet
 
 if TYPE_CHECKING:
     from zedo_core.camera.choice import CameraChoice
+    from zedo_core.source.cut import Cut
 
 
 def parse_path(text: str) -> Path:
@@ -26,6 +27,14 @@ def parse_folder(text: str) -> Path:
     if path.is_file():
         raise typer.BadParameter(f"expected a folder, '{path}' is a file")
     return path
+
+
+def parse_cut(start: str | None, end: str | None, every: int) -> Cut:
+    """The part of the input as chosen by the options; InputError for what is no time."""
+    from zedo_core.source.cut import Cut, Moment
+
+    first, last = (None if text is None else Moment.parse(text) for text in (start, end))
+    return Cut(start=first, end=last, every=every)
 
 
 def camera_choice(
@@ -48,6 +57,21 @@ def _split_camera(camera: str | None) -> tuple[Path | None, str | None]:
     if not colon or Path(camera).exists() or (len(file) == 1 and name.startswith(("\\", "/"))):
         return Path(camera), None
     return Path(file), name
+
+
+def parse_integer(text: str, option: str, example: str) -> int:
+    """A whole number of an option that takes several."""
+    if not (text.strip().isascii() and text.strip().isdecimal()) or len(text) > 9:
+        raise typer.BadParameter(f"expected whole numbers such as {example}, got '{text}'", param_hint=option)
+    return int(text)
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """The part I and the number of parts N of I/N."""
+    part, slash, parts = text.partition("/")
+    if not slash:
+        raise typer.BadParameter(f"expected I/N such as 1/4, got '{text}'", param_hint="--shard")
+    return parse_integer(part, "--shard", "1/4"), parse_integer(parts, "--shard", "1/4")
 
 
 # Panels in the help of `infer` and `live`
@@ -170,11 +194,90 @@ Iterations = Annotated[
 ]
 Person = Annotated[
     str,
-    typer.Option("--person", help="People to lift: an id, largest, or all.", metavar="ID|WORD", rich_help_panel=PEOPLE),
+    typer.Option(
+        "--person",
+        help="People to lift: an id (see zedo people), largest, or all.",
+        metavar="ID|WORD",
+        rich_help_panel=PEOPLE,
+    ),
 ]
 MaxPeople = Annotated[
     int | None,
     typer.Option(
         "--max-people", min=1, help="Lift at most this many people, those largest in view.", rich_help_panel=PEOPLE
+    ),
+]
+
+# Options of `infer` and `batch`
+Start = Annotated[
+    str | None,
+    typer.Option(
+        "--start",
+        help="First frame: a time in seconds (90.5) or minutes (1:30), or a frame number (2700f).",
+        metavar="TIME",
+        rich_help_panel=INPUT,
+    ),
+]
+End = Annotated[
+    str | None,
+    typer.Option("--end", help="End, in the same form; that frame is excluded.", metavar="TIME", rich_help_panel=INPUT),
+]
+Every = Annotated[
+    int, typer.Option("--every", min=1, help="Use only every n-th frame.", metavar="N", rich_help_panel=INPUT)
+]
+Focal = Annotated[
+    str,
+    typer.Option(
+        "--focal",
+        help="If the focal length is unknown: guess, or estimate (from the people).",
+        metavar="WORD",
+        rich_help_panel=CAMERA,
+    ),
+]
+Sides = Annotated[
+    str,
+    typer.Option(
+        "--sides",
+        help="Left and right that the detector exchanged for some frames: mend or keep.",
+        metavar="WORD",
+        rich_help_panel=MOTION,
+    ),
+]
+Choose = Annotated[
+    str,
+    typer.Option(
+        "--choose",
+        help="Selection among hypotheses: best (per frame), track (over time) or mean (near the track).",
+        metavar="NAME",
+        rich_help_panel=MOTION,
+    ),
+]
+Motion = Annotated[
+    str,
+    typer.Option(
+        "--motion",
+        "--smooth",
+        help="Over time: full (one body of fixed bones and one trajectory), light or strong (smoothing), or off.",
+        metavar="NAME",
+        rich_help_panel=MOTION,
+    ),
+]
+Ground = Annotated[
+    str,
+    typer.Option(
+        "--ground",
+        help="Hold standing feet still on level floors: auto (unless the camera moves), on or off.",
+        metavar="WORD",
+        rich_help_panel=MOTION,
+    ),
+]
+Fill = Annotated[
+    float,
+    typer.Option(
+        "--fill",
+        min=0,
+        help="Longest gap in a track to fill by interpolation.",
+        metavar="SECONDS",
+        rich_help_panel=MOTION,
     ),
 ]

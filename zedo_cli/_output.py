@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -24,6 +26,8 @@ from zedo_core.errors import OutputError
 console = Console(stderr=True, highlight=False)
 # Warnings and errors, which `--quiet` does not silence.
 _alerts = Console(stderr=True, highlight=False)
+
+NO_BREAK = "\N{NO-BREAK SPACE}"  # in texts that are wrapped, printed as a space
 
 _ALERT_STYLES = {"error": "bold red", "warning": "bold yellow"}
 
@@ -36,13 +40,33 @@ def set_quiet(quiet: bool) -> bool:
 
 def alert(kind: str, message: str) -> None:
     """Print a line `kind: message` on stderr, even with `--quiet`; kind is `error`, `warning` or `info`."""
-    line = Text.assemble((f"{kind}:", _ALERT_STYLES.get(kind, "bold")), f" {escape_control(message)}")
+    line = Text(wrapped(f"{kind}: {escape_control(message)}", target=_alerts))
+    line.stylize(_ALERT_STYLES.get(kind, "bold"), 0, len(kind) + 1)
     _alerts.print(line, soft_wrap=True)
 
 
-def say(line: str) -> None:
-    """Print a line on stderr, with markup and control characters escaped."""
-    console.print(escape_control(line), soft_wrap=True, markup=False)
+def say(line: str, wrap: bool = True) -> None:
+    """Print a line on stderr, with markup and control characters escaped; paths to copy without `wrap`."""
+    text = escape_control(line)
+    console.print(wrapped(text) if wrap else text, soft_wrap=True, markup=False)
+
+
+def say_facts(rows: Sequence[tuple[str, str]]) -> None:
+    """Print names and what there is to say of each, one below the other."""
+    indent = max((len(name) for name, _ in rows), default=0) + 2
+    for name, text in rows:
+        console.print(wrapped(f"{name:<{indent}}{escape_control(text)}", indent), soft_wrap=True, markup=False)
+
+
+def wrapped(text: str, indent: int = 0, target: Console | None = None) -> str:
+    """The text in lines as wide as the terminal, without breaking a word; as it is where there is no terminal."""
+    target = target or console
+    if target.is_terminal:
+        width, rest = max(target.width, indent + 20), " " * indent
+        options: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False, "drop_whitespace": True}
+        lines = textwrap.wrap(text, width, subsequent_indent=rest, **options)
+        text = "\n".join(lines)
+    return text.replace(NO_BREAK, " ")
 
 
 def print_json(value: Any) -> None:
@@ -69,10 +93,18 @@ class Table(Protocol):
 
 
 def print_table(table: Table) -> None:
-    """Print a table with its notes; cells wrap only in tables of two columns."""
+    """Print a table with its notes; cells wrap between words, in the first column or in tables of two columns."""
     shown = RichTable(title=table.title, title_justify="left", box=SIMPLE_HEAD)
+    columns = [[head, *(row[i] for row in table.rows)] for i, head in enumerate(table.header)]
+    room = console.width - sum(max(map(len, column)) + 3 for column in columns[1:]) - 4
+    longest = max(len(word) for cell in columns[0] for word in cell.split() or [""])
     for i, head in enumerate(table.header):
-        shown.add_column(head, justify="left" if i == 0 else "right", no_wrap=i > 0 and len(table.header) > 2)
+        shown.add_column(
+            head,
+            justify="left" if i == 0 else "right",
+            no_wrap=i > 0 and len(table.header) > 2,
+            min_width=max(0, min(longest, room)) if i == 0 else None,
+        )
     for row in table.rows:
         shown.add_row(*(escape(escape_control(cell)) for cell in row))
     console.print(shown)
@@ -95,7 +127,7 @@ class Bars(Progress):
 
 def progress() -> Progress:
     """A bar with description, count, rate and time left."""
-    return Bars(BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    return Bars(BarColumn(), MofNCompleteColumn(), _Rate(Column(no_wrap=True)), TimeRemainingColumn())
 
 
 class _Rate(ProgressColumn):
@@ -104,7 +136,8 @@ class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         unit = task.fields.get("unit", "it")
-        return Text("" if speed is None else f"{speed:.1f} {unit}/s", style="progress.data.speed")
+        digits = 1 if speed is not None and speed < 100 else 0
+        return Text("" if speed is None else f"{speed:.{digits}f} {unit}/s", style="progress.data.speed")
 
 
 def _to_json(value: Any) -> Any:

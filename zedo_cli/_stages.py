@@ -1,20 +1,23 @@
-"""Output of `infer` and `demo`: a progress bar per stage, and a table at the end."""
+"""Output of `infer` and `demo`: a progress bar per stage, and facts at the end."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
-from rich.table import Table
 
 from zedo_cli._escape import escape_control
-from zedo_cli._output import alert, console, progress, say
+from zedo_cli._output import NO_BREAK, alert, console, progress, say, say_facts
 
 if TYPE_CHECKING:
     from zedo_core.pipeline.batch import Outcome
     from zedo_core.pipeline.request import InferReport
+
+_BAR_AND_STAGE, _LEAST_NAME = 53, 6  # columns of a terminal
 
 _UNITS = {"detect": "frames", "focal": "poses", "lift": "poses", "render": "frames"}
 
@@ -32,36 +35,54 @@ def shown_stages() -> Iterator[Callable[..., None]]:
             if (input, stage) not in tasks:
                 for old in [key for key in tasks if key[0] != input]:
                     bars.remove_task(tasks.pop(old))
-                name = escape(escape_control(f"{input} {stage}".strip()))
+                name = escape(escape_control(f"{_shortened(input)} {stage}".strip()))
                 tasks[input, stage] = bars.add_task(name, total=total, unit=_UNITS.get(stage, "it"))
             bars.update(tasks[input, stage], completed=done, total=total)
 
         yield show
 
 
+def _shortened(name: str) -> str:
+    """A name that leaves room for a bar, its count, rate and time in the terminal."""
+    room = max(_LEAST_NAME, console.width - _BAR_AND_STAGE)
+    return name if len(name) <= room else f"{name[: room - 1]}…"
+
+
 def summarise(report: InferReport) -> None:
-    """Print the table at the end."""
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_row("frames", f"{report.frames} ({report.frames_with_people} with people)")
+    """Print what came out, a line a fact."""
+    rows = [("frames", f"{report.frames} ({report.frames_with_people} with people)")]
     if report.reused:
-        table.add_row("detections", f"{report.reused} of {report.frames} frames from an earlier run (see --redetect)")
-    table.add_row("people", str(report.people))
-    table.add_row("poses", f"{report.poses} ({report.doubtful} doubtful, {report.filled} interpolated in gaps)")
+        rows.append(("detections", f"{report.reused} of {report.frames} frames from an earlier run (see --redetect)"))
+    unrelated = not report.sequence and report.frames > 1
+    people = f"at most {report.people} in a frame, numbered in each anew" if unrelated else str(report.people)
+    rows.append(("people", people))
+    rows.append(("poses", f"{report.poses} ({report.doubtful} doubtful, {report.filled} interpolated in gaps)"))
     if report.mended:
-        table.add_row("sides", f"left and right exchanged back in {report.mended} poses (see --sides)")
+        rows.append(("sides", f"left and right exchanged back in {report.mended} poses (see --sides)"))
     if report.cuts:
-        table.add_row("views", f"{report.cuts + 1} shots; nobody keeps their id from one to the next")
+        rows.append(("views", f"{report.cuts + 1} shots; nobody keeps their id from one to the next"))
     if report.camera_moves:
-        table.add_row("ground", "the camera moves, so feet are not held (see --ground)")
-    table.add_row("hypotheses", str(report.hypotheses))
-    table.add_row("camera", f"f = {report.focal_px:.0f} px, {report.camera}")
+        rows.append(("ground", "the camera moves, so feet are not held (see --ground)"))
+    rows.append(("hypotheses", str(report.hypotheses)))
+    rows.append(("camera", f"f = {report.focal_px:.0f} px, {report.camera}"))
     if report.people:
-        table.add_row("up", report.up)
-    table.add_row("reprojection", f"{report.reprojection_px:.1f} px" if report.people else "no people found")
-    table.add_row("time", ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items()))
-    console.print(table)
-    for file in report.files:
-        say(str(file))
+        rows.append(("up", report.up))
+    rows.append(("reprojection", f"{report.reprojection_px:.1f} px" if report.people else "no people found"))
+    seconds = ", ".join(f"{stage}{NO_BREAK}{seconds:.1f}{NO_BREAK}s" for stage, seconds in report.seconds.items())
+    rows.append(("time", seconds))
+    say_facts(rows)
+    pictures = [file for file in report.files if file.parent != report.files[0].parent]
+    for file in report.files[: len(report.files) - len(pictures)]:
+        say(str(file), wrap=False)
+    if pictures:
+        say(f"{pictures[0].parent} ({len(pictures)} {'picture' if len(pictures) == 1 else 'pictures'})", wrap=False)
+
+
+def say_next(results: Sequence[Path], formats: Sequence[str]) -> None:
+    """Say what to do with results, if that is of use."""
+    if results and {"npz", "json"} & set(formats):
+        others = f" (or another of {len(results)})" if len(results) > 1 else ""
+        say(f"next: zedo view {shlex.quote(str(results[0]))} --open{others}", wrap=False)
 
 
 def print_outcome(outcome: Outcome) -> None:

@@ -39,6 +39,16 @@ Up = Annotated[
     typer.Option("--up", help="Upward axis of BVH files: x, y or z; by default estimated.", metavar="AXIS"),
 ]
 
+Stream = Annotated[
+    int | None,
+    typer.Option(
+        "--stream",
+        help="For motion capture larger than memory, as npz, npy or Parquet: the frames to read at a time. Others "
+        "follow every 1000 steps, read meanwhile.",
+        metavar="FRAMES",
+        min=1,
+    ),
+]
 Noise = Annotated[float, typer.Option(help="Strength of the noise: 1 is like a detector's, 0 is exact.", min=0, max=10)]
 Rate = Annotated[float, typer.Option(help="Peak learning rate.", min=0)]
 Precision = Annotated[str, typer.Option(help="fp32, or bf16 for a GPU or a CPU that computes in it.", metavar="NAME")]
@@ -64,12 +74,24 @@ def quiet_in_workers() -> bool:
 
 
 def read_data(
-    data: list[str], skeleton: Skeleton, split: str | None, scale: float | None, up: str | None
+    data: list[str],
+    skeleton: Skeleton,
+    split: str | None,
+    scale: float | None,
+    up: str | None,
+    stream: int | None = None,
+    seed: int = 0,
 ) -> tuple[Mixture, tuple[DataSource, ...]]:
-    """Read all data with its weights, and print a note for each source."""
-    from zedo_core.data.training import load_mixture
+    """Read all data with its weights, or the first block of what is streamed, and print a note for each source."""
+    from zedo_core.data.training import load_mixture, stream_mixture
 
     parts = _weighted(data, "--data")
+    if stream is not None:
+        if split is not None:
+            raise InputError("--stream reads whole files: leave --split out")
+        mixture, sources = stream_mixture(parts, skeleton, stream, seed)
+        _say_sources(sources)
+        return mixture, sources
     with progress() as bars:
         bar = bars.add_task("reading", total=None, unit="files")
         mixture, sources = load_mixture(
@@ -106,5 +128,6 @@ def _say_sources(sources: Sequence[DataSource]) -> None:
         what = "files" if source.kind == "bvh" else "frames without finite values"
         skipped = f", {source.damaged} {what} left out" if source.damaged else ""
         skipped += f", {source.note}" if source.note else ""
-        counts = f"{source.frames} poses in {source.sequences} sequences{skipped}"
+        pieces = "files and row groups" if source.kind == "stream" else "sequences"
+        counts = f"{source.frames} poses in {source.sequences} {pieces}{skipped}"
         say(f"{source.path} ({source.kind}): {counts}, weight {source.weight:g}")

@@ -7,7 +7,23 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from zedo_cli import bench, convert, demo, doctor, download, imports, infer, live, publish, render, sample, train, view
+from zedo_cli import (
+    batch,
+    bench,
+    convert,
+    demo,
+    doctor,
+    download,
+    imports,
+    infer,
+    live,
+    people,
+    publish,
+    render,
+    sample,
+    train,
+    view,
+)
 from zedo_cli import eval as evaluation
 from zedo_cli._errors import report_errors, show_log_messages
 from zedo_cli._interrupt import raise_on_interrupt
@@ -47,7 +63,9 @@ def zedo(
 
 
 app.command()(infer.infer)
+app.command()(batch.batch)
 app.command()(live.live)
+app.command()(people.people)
 app.command()(convert.convert)
 app.command()(view.view)
 app.command()(render.render)

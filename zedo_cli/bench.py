@@ -25,17 +25,21 @@ def bench(
     ] = None,
     threads: Annotated[int | None, typer.Option("--threads", help="Number of CPU threads.", metavar="N")] = None,
     method: Method = DEFAULT_METHOD,
-    quick: Annotated[bool, typer.Option("--quick", help="Run a rough benchmark in a few seconds.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only the poses per second of the default settings, in seconds.")
+    ] = False,
     device: Device = "auto",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Measure the speed of lifting on this machine, compared with a plain implementation of the paper."""
-    from zedo_core.bench import BenchRequest, as_json, prepare, tables, write_report
-    from zedo_core.bench import bench as run
+    from zedo_core.methods import get_method
+    from zedo_core.methods.benchmark import BenchRequest
+    from zedo_core.nets.device import check_device
 
+    get_method(method)
+    check_device(device)
     given = {"rows": None if rows is None else _parse_rows(rows), "seconds": seconds}
-    given |= {"rows": (1, 16)} if quick and rows is None else {}
     request = BenchRequest(
         method=method,
         device=device,
@@ -43,6 +47,9 @@ def bench(
         quick=quick,
         **{name: value for name, value in given.items() if value is not None},
     )
+    from zedo_core.bench import as_json, prepare, summary, tables, write_report
+    from zedo_core.bench import bench as run
+
     prepare(out)
     with progress() as bars:
         bar = bars.add_task("starting", total=None, unit="steps")
@@ -51,6 +58,7 @@ def bench(
             lambda done, total, name: bars.update(bar, completed=done, total=total, description=name),
         )
     files = write_report(result, out)
+    say(summary(result))
     for table in tables(result):
         print_table(table)
     for note in result.notes:

@@ -20,8 +20,6 @@ def demo(
 ) -> None:
     """Lift the person in the packaged video and write poses, an overlay, a figure and a web page with a 3D player."""
     from zedo_core.camera import CameraChoice
-    from zedo_core.export import load
-    from zedo_core.export.html import page_video, write_page
     from zedo_core.pipeline.run import demo_assets, infer
 
     video, camera = demo_assets()
@@ -38,8 +36,6 @@ def demo(
     with shown_stages() as on_progress:
         report = infer(request, on_progress)
     summarise(report)
-    page = out / "poses.html"
-    write_page(load(out / "poses.npz"), page, video=page_video(video, page), title="zedo demo")
-    say(f"{page}: open it in a browser")
+    say(f"next: open {out / 'poses.html'} in a browser, or zedo infer with a video of yours")
     if json:
         print_json(report)

@@ -7,14 +7,29 @@ from typing import Annotated
 
 import typer
 
-from zedo_cli._options import Device, Iterations, Json, Method, OutDir, Preset, Quiet, Seed, Weights
+from zedo_cli._options import (
+    Device,
+    Iterations,
+    Json,
+    Method,
+    OutDir,
+    Preset,
+    Quiet,
+    Seed,
+    Weights,
+    parse_integer,
+    parse_shard,
+)
 from zedo_cli._output import alert, print_json, print_table, progress, say
 from zedo_core.methods import DEFAULT_METHOD
 
 
 def evaluate(
     dataset: Annotated[
-        str, typer.Option("--dataset", help="Data set: h36m, 3dpw, 3dhp, ski or mocap.", metavar="NAME")
+        str,
+        typer.Option(
+            "--dataset", help="Data set: h36m, 3dpw, 3dhp, ski, mocap, or results (of zedo batch).", metavar="NAME"
+        ),
     ] = "mocap",
     data: Annotated[
         Path | None,
@@ -77,7 +92,7 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Measure accuracy on a data set with ground truth, and write tables, plots and JSON to --out."""
-    from zedo_core.evaluate import EvalRequest, as_json, left_out, tables, write_report
+    from zedo_core.evaluate import EvalRequest, as_json, left_out, tables, verdict, write_report
     from zedo_core.evaluate import evaluate as run
 
     noise_px, detector_noise = _parse_noise(noise)
@@ -94,7 +109,7 @@ def evaluate(
         method=method,
         preset=preset,
         iterations=iterations,
-        hypotheses=tuple(dict.fromkeys(_parse_integer(part, "--hypo", "1,10,50") for part in hypo.split(","))),
+        hypotheses=tuple(dict.fromkeys(parse_integer(part, "--hypo", "1,10,50") for part in hypo.split(","))),
         ablate=tuple(part.strip() for part in ablate.split(",") if part.strip()),
         weights=weights,
         ra_weights=ra_weights,
@@ -108,7 +123,7 @@ def evaluate(
             request,
             out,
             resume=resume,
-            shard=_parse_shard(shard),
+            shard=parse_shard(shard),
             on_progress=lambda done, total, name: bars.update(bar, completed=done, total=total, description=name),
         )
     if result is None:
@@ -117,6 +132,8 @@ def evaluate(
     files = write_report(result, out)
     for note in left_out(result):
         alert("info", note)
+    for line in verdict(result):
+        say(line)
     for table in tables(result):
         print_table(table)
     for file in files:
@@ -136,16 +153,3 @@ def _parse_noise(text: str) -> tuple[float, float]:
     if not 0 <= value < float("inf"):
         raise typer.BadParameter(f"expected pixels such as 5, or detector:1, got '{text}'", param_hint="--noise")
     return (0.0, value) if kind == "detector" else (value, 0.0)
-
-
-def _parse_integer(text: str, option: str, example: str) -> int:
-    if not (text.strip().isascii() and text.strip().isdecimal()) or len(text) > 9:
-        raise typer.BadParameter(f"expected whole numbers such as {example}, got '{text}'", param_hint=option)
-    return int(text)
-
-
-def _parse_shard(text: str) -> tuple[int, int]:
-    part, slash, parts = text.partition("/")
-    if not slash:
-        raise typer.BadParameter(f"expected I/N such as 1/4, got '{text}'", param_hint="--shard")
-    return _parse_integer(part, "--shard", "1/4"), _parse_integer(parts, "--shard", "1/4")

@@ -5,46 +5,51 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from zedo_cli._options import (
-    CAMERA,
     INPUT,
-    MOTION,
     OUTPUT,
     PEOPLE,
     Camera,
+    Choose,
     Cx,
     Cy,
     Detector,
     Device,
+    End,
+    Every,
+    Fill,
+    Focal,
     Fov,
     Fx,
     Fy,
+    Ground,
     Hypo,
     Iterations,
     Json,
     MaxPeople,
     Method,
+    Motion,
     OutDir,
     Person,
     Preset,
     Quiet,
     Seed,
+    Sides,
+    Start,
     Track,
     Weights,
     camera_choice,
+    parse_cut,
     parse_path,
 )
-from zedo_cli._output import print_json, say
-from zedo_cli._results import Up
-from zedo_cli._stages import print_failures, print_outcome, shown_stages, summarise
+from zedo_cli._output import alert, print_json, say
+from zedo_cli._results import Axes, Names, Up, open_page
+from zedo_cli._stages import print_failures, print_outcome, say_next, shown_stages, summarise
 from zedo_core.pipeline.request import InferRequest
-
-if TYPE_CHECKING:
-    from zedo_core.source.cut import Cut
 
 
 def infer(
@@ -59,24 +64,20 @@ def infer(
             parser=parse_path,
         ),
     ],
-    start: Annotated[
-        str | None,
+    start: Start = None,
+    end: End = None,
+    every: Every = 1,
+    sequence: Annotated[
+        bool | None,
         typer.Option(
-            "--start",
-            help="First frame: a time in seconds (90.5) or minutes (1:30), or a frame number (2700f).",
-            metavar="TIME",
+            "--sequence/--no-sequence",
+            help="Whether the pictures of a folder are the frames of one recording. By default they are if all have "
+            "one size, names that differ in a number only, such as frame_0001.jpg, and no EXIF data of a camera; "
+            "otherwise each picture has its own camera, people and overlay.",
+            show_default=False,
             rich_help_panel=INPUT,
         ),
     ] = None,
-    end: Annotated[
-        str | None,
-        typer.Option(
-            "--end", help="End, in the same form; that frame is excluded.", metavar="TIME", rich_help_panel=INPUT
-        ),
-    ] = None,
-    every: Annotated[
-        int, typer.Option("--every", min=1, help="Use only every n-th frame.", metavar="N", rich_help_panel=INPUT)
-    ] = 1,
     keypoints: Annotated[
         Path | None,
         typer.Option(
@@ -111,15 +112,7 @@ def infer(
     cx: Cx = None,
     cy: Cy = None,
     fov: Fov = None,
-    focal: Annotated[
-        str,
-        typer.Option(
-            "--focal",
-            help="If the focal length is unknown: guess, or estimate (from the people).",
-            metavar="WORD",
-            rich_help_panel=CAMERA,
-        ),
-    ] = InferRequest.focal,
+    focal: Focal = InferRequest.focal,
     detector: Detector = InferRequest.detector,
     redetect: Annotated[
         bool,
@@ -157,70 +150,36 @@ def infer(
     weights: Weights = None,
     device: Device = InferRequest.device,
     seed: Seed = InferRequest.seed,
-    sides: Annotated[
-        str,
-        typer.Option(
-            "--sides",
-            help="Left and right that the detector exchanged for some frames: mend or keep.",
-            metavar="WORD",
-            rich_help_panel=MOTION,
-        ),
-    ] = InferRequest.sides,
-    choose: Annotated[
-        str,
-        typer.Option(
-            "--choose",
-            help="Selection among hypotheses: best (per frame), track (over time) or mean (near the track).",
-            metavar="NAME",
-            rich_help_panel=MOTION,
-        ),
-    ] = InferRequest.choice,
-    motion: Annotated[
-        str,
-        typer.Option(
-            "--motion",
-            "--smooth",
-            help="Over time: full (one body of fixed bones and one trajectory), light or strong (smoothing), or off.",
-            metavar="NAME",
-            rich_help_panel=MOTION,
-        ),
-    ] = InferRequest.motion,
-    ground: Annotated[
-        str,
-        typer.Option(
-            "--ground",
-            help="Hold standing feet still on level floors: auto (unless the camera moves), on or off.",
-            metavar="WORD",
-            rich_help_panel=MOTION,
-        ),
-    ] = InferRequest.ground,
-    fill: Annotated[
-        float,
-        typer.Option(
-            "--fill",
-            min=0,
-            help="Longest gap in a track to fill by interpolation.",
-            metavar="SECONDS",
-            rich_help_panel=MOTION,
-        ),
-    ] = InferRequest.fill_s,
+    sides: Sides = InferRequest.sides,
+    choose: Choose = InferRequest.choice,
+    motion: Motion = InferRequest.motion,
+    ground: Ground = InferRequest.ground,
+    fill: Fill = InferRequest.fill_s,
     out: OutDir = Path("zedo_out"),
     format: Annotated[
         str,
         typer.Option(
             "--format",
-            help="Formats of the poses: npz, json, csv, trc, bvh, c3d, glb, html, rrd.",
+            help="Formats of the poses: npz, json, csv, csv-wide, parquet, trc, c3d, mot, angles, bvh, glb, html, rrd.",
             metavar="NAME,...",
             rich_help_panel=OUTPUT,
         ),
     ] = ",".join(InferRequest.formats),
     up: Up = None,
+    names: Names = InferRequest.names,
+    axes: Axes = None,
     resume: Annotated[
         bool,
         typer.Option(
             "--resume",
             help="Skip inputs whose results are complete in OUT, and resume the others.",
             rich_help_panel=OUTPUT,
+        ),
+    ] = False,
+    open: Annotated[
+        bool,
+        typer.Option(
+            "--open", help="Open a web page with a 3D player of the result at the end.", rich_help_panel=OUTPUT
         ),
     ] = False,
     quiet: Quiet = False,
@@ -230,18 +189,20 @@ def infer(
 
     If one of several inputs or a picture of a folder fails, the others are still processed, and the exit code is 1.
     """
-    from zedo_core.export import parse_formats
+    from zedo_core.export import check_names, parse_axes, parse_formats
     from zedo_core.motions.height import parse_heights
     from zedo_core.motions.segments import read_segments
     from zedo_core.pipeline.batch import expand
 
+    check_names(names)
     request = InferRequest(
         input=inputs[0],
         out=out,
         hypotheses=hypo,
-        cut=_parse_cut(start, end, every),
+        cut=parse_cut(start, end, every),
         person=person,
         max_people=max_people,
+        sequence=sequence,
         keypoints=keypoints,
         detector=detector,
         track=track,
@@ -261,18 +222,31 @@ def infer(
         heights=None if height is None else parse_heights(height),
         segments=None if body is None else read_segments(body),
         up=up,
-        formats=parse_formats(format),
+        formats=parse_formats(format + ",html" * open),
+        names=names,
+        axes=None if axes is None else parse_axes(axes),
         method=method,
         preset=preset,
         iterations=iterations,
     )
     paths = expand(inputs)
+    if open and len(paths) > 1:
+        raise typer.BadParameter(f"expected one input to open, got {len(paths)}", param_hint="--open")
     if len(paths) == 1:
         failed = _infer_one(replace(request, input=paths[0]), resume, json)
+        if open:
+            _open(out / "poses.html")
     else:
         failed = _infer_all(request, paths, resume, json)
     if failed:
         raise typer.Exit(1)
+
+
+def _open(page: Path) -> None:
+    if page.is_file():
+        open_page(page)
+    else:
+        alert("info", f"nobody was found, so there is no {page} to open")
 
 
 def _infer_one(request: InferRequest, resume: bool, json: bool) -> bool:
@@ -289,6 +263,8 @@ def _infer_one(request: InferRequest, resume: bool, json: bool) -> bool:
         report = run(request, on_progress)
     summarise(report)
     failures = Outcome(input=request.input, out=request.out, report=report).failures
+    if report.people:
+        say_next([request.out], request.formats)
     print_failures(failures)
     if json:
         print_json(report)
@@ -308,17 +284,11 @@ def _infer_all(request: InferRequest, inputs: Sequence[Path], resume: bool, json
             print_outcome(outcome)
             outcomes.append(outcome)
     failures = [failure for outcome in outcomes for failure in outcome.failures]
+    say_next([outcome.out for outcome in outcomes if outcome.error is None], request.formats)
     print_failures(failures)
     if json:
         print_json({"inputs": outcomes, "failed": sum(bool(outcome.failures) for outcome in outcomes)})
     return bool(failures)
-
-
-def _parse_cut(start: str | None, end: str | None, every: int) -> Cut:
-    from zedo_core.source.cut import Cut, Moment
-
-    first, last = (None if text is None else Moment.parse(text) for text in (start, end))
-    return Cut(start=first, end=last, every=every)
 
 
 def _parse_size(text: str | None) -> tuple[int, int] | None:

@@ -95,8 +95,9 @@ def live(
     """Lift the people in front of a camera in real time; frames that arrive in the meantime are dropped."""
     if show:
         _require_display()
+    from zedo_core.detection import check_detector
     from zedo_core.pipeline.live import run_live
-    from zedo_core.pipeline.models import Models
+    from zedo_core.pipeline.models import Models, check_settings
     from zedo_core.source import open_live
 
     request = LiveRequest(
@@ -115,6 +116,8 @@ def live(
         seconds=seconds,
         record=record,
     )
+    check_settings(request)
+    check_detector(request.detector)
     frames, models = open_live(source), Models(request)
     with _display(show) as on_frame:
         report = run_live(frames, detector=models.detector, lifter=models.lifter, request=request, on_frame=on_frame)

@@ -41,6 +41,11 @@ def sample(
     json: Json = False,
 ) -> None:
     """Draw, complete or denoise poses with a prior; writes samples.npz and a contact sheet, samples.png."""
+    from zedo_core.methods import DEFAULT_METHOD, get_method
+    from zedo_core.nets.device import check_device
+
+    get_method(DEFAULT_METHOD).check(None, weights)
+    check_device(device)
     from zedo_core.methods.zedo.prior_view import ViewRequest, view_prior
     from zedo_core.render.bodies import MAX_BODIES, save_bodies
 

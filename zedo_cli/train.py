@@ -11,7 +11,19 @@ import typer
 
 from zedo_cli._options import Device, Json, OutDir, Quiet
 from zedo_cli._output import print_json, progress, say
-from zedo_cli._training_data import DATA, Data, Joints, Resume, SaveEvery, Scale, Split, Up, quiet_in_workers, read_data
+from zedo_cli._training_data import (
+    DATA,
+    Data,
+    Joints,
+    Resume,
+    SaveEvery,
+    Scale,
+    Split,
+    Stream,
+    Up,
+    quiet_in_workers,
+    read_data,
+)
 from zedo_cli.train_diff3dhpe import diff3dhpe
 from zedo_cli.train_erd import erd
 from zedo_core.errors import InputError
@@ -107,6 +119,7 @@ def prior(
     skeleton: Joints = None,
     scale: Scale = None,
     up: Up = None,
+    stream: Stream = None,
     resume: Resume = False,
     save_every: SaveEvery = 120.0,
     device: Device = "auto",
@@ -129,7 +142,7 @@ def prior(
     start_prior = load_prior(hub.find_weights(start, "prior")) if start is not None else None
     options = _options(context.params | (_default_sizes(context, start_prior) if start_prior else {}))
     joints = find_skeleton(skeleton) if skeleton else start_prior.skeleton if start_prior else H36M17
-    mixture, sources = read_data(data, joints, split, scale, up)
+    mixture, sources = read_data(data, joints, split, scale, up, stream, seed)
     with progress() as bars:
         bar = bars.add_task("training", total=steps, unit="steps")
 

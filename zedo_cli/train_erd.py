@@ -24,6 +24,7 @@ from zedo_cli._training_data import (
     Seed,
     Split,
     Start,
+    Stream,
     Up,
     quiet_in_workers,
     read_data,
@@ -93,6 +94,7 @@ def erd(
     skeleton: Joints = None,
     scale: Scale = None,
     up: Up = None,
+    stream: Stream = None,
     resume: Resume = False,
     save_every: SaveEvery = 120.0,
     device: Device = "auto",
@@ -126,7 +128,7 @@ def erd(
     )
     descent = DescentOptions(**common, regressors=regressors, features=features, steps=regressor_steps)
     torch_device = find_device(device)
-    mixture, recorded, sources = _read(data or [], pairs or [], skeleton, split, scale, up)
+    mixture, recorded, sources = _read(data or [], pairs or [], skeleton, split, scale, up, stream, seed)
     with progress() as bars:
         bar = bars.add_task("training", total=steps_of(lifter, descent), unit="steps")
 
@@ -157,7 +159,14 @@ def erd(
 
 
 def _read(
-    data: list[str], pairs: list[str], skeleton: str | None, split: str | None, scale: float | None, up: str | None
+    data: list[str],
+    pairs: list[str],
+    skeleton: str | None,
+    split: str | None,
+    scale: float | None,
+    up: str | None,
+    stream: int | None,
+    seed: int,
 ) -> tuple[Mixture, Pairs | None, tuple[DataSource, ...]]:
     """Motion capture, pairs, and what both were read from; the poses of the pairs if there is no motion capture."""
     from zedo_core.skeleton import H36M17
@@ -169,7 +178,7 @@ def _read(
     recorded, pair_sources = read_pairs(pairs, joints, split) if pairs else (None, ())
     if recorded is not None and not data:
         return recorded.as_mixture(joints), recorded, pair_sources
-    mixture, sources = read_data(data, joints, split, scale, up)
+    mixture, sources = read_data(data, joints, split, scale, up, stream, seed)
     return mixture, recorded, (*sources, *pair_sources)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ import typer
 
 from zedo_cli._options import Json, Quiet, parse_path
 from zedo_cli._output import alert, print_json, say
-from zedo_cli._results import Result, Up, find_poses, load_poses
+from zedo_cli._results import Result, Source, Up, find_poses, load_poses, open_page
 from zedo_core.errors import InputError
 
 
@@ -27,11 +26,13 @@ class _Report:
 
 def view(
     result: Result,
+    source: Source = None,
     video: Annotated[
         Path | None,
         typer.Option(
             "--video",
-            help="Show this video next to the 3D view; embedded up to 32 MB, otherwise referenced by its path.",
+            help="Show this video next to the 3D view; embedded up to 32 MB, otherwise referenced by its path. By "
+            "default the video that was lifted, if it is still there.",
             parser=parse_path,
             metavar="FILE",
         ),
@@ -54,16 +55,18 @@ def view(
     json: Json = False,
 ) -> None:
     """Create a web page with a 3D player of a result; it needs no network and works on phones."""
-    from zedo_core.export.html import kept_video, page_video, write_page
+    file = find_poses(result, source)
+    from zedo_core.export.html import kept_video, page_video, recorded_video, write_page
     from zedo_core.motions.upright import upright
 
-    file = find_poses(result)
-    page = _page_path(file, out)
+    page = _page_path(result, file, out)
     included = None if video is None else page_video(video, page)
     poses = load_poses(file, up)
-    if included is None and (included := kept_video(poses, page)) is not None:
-        video = included.file
-        say(f"keeps the video {video.name} of the page before")
+    if included is None:
+        included = recorded_video(poses, page, file.parent)
+        if included is None and (included := kept_video(poses, page)) is not None:
+            say(f"keeps the video {included.file.name} of the page before")
+        video = included and included.file
     write_page(poses, page, ghosts=hypo, video=included, title=_title(file, video))
     location = included and ("in the page" if included.embedded else f"at {included.path}")
     if included is not None and not included.embedded:
@@ -74,16 +77,18 @@ def view(
     if json:
         print_json(report)
     if open:
-        webbrowser.open(page.resolve().as_uri())
+        open_page(page)
 
 
-def _page_path(file: Path, out: Path | None) -> Path:
-    page = file.with_suffix(".html") if out is None else out
+def _page_path(result: Path, file: Path, out: Path | None) -> Path:
+    page = (result if result.is_dir() else file.parent) / f"{file.stem}.html" if out is None else out
     if page.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{page}: expected a name ending in .html, found '{page.suffix}'; choose another --out")
     return page
 
 
 def _title(file: Path, video: Path | None) -> str:
-    """The name of the video, or else of the result's folder."""
-    return video.name if video is not None else file.resolve().parent.name or file.name
+    """The name of the video or the table, or else of the result's folder."""
+    if video is not None or file.suffix == ".parquet":
+        return file.stem if video is None else video.name
+    return file.resolve().parent.name or file.name

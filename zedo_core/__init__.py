@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from zedo_core.version import __version__
 
 if TYPE_CHECKING:
+    from zedo_core.batch.dataset import infer_batch
+    from zedo_core.biomechanics import Angles, angles
     from zedo_core.camera import Camera, read_camera
     from zedo_core.errors import ZedoError
     from zedo_core.export import load, save
@@ -22,11 +24,13 @@ if TYPE_CHECKING:
     from zedo_core.motions.select import select
     from zedo_core.motions.smooth import smooth
     from zedo_core.pipeline.library import detect, infer
+    from zedo_core.pipeline.run import demo_assets
     from zedo_core.skeleton import Skeleton, get_skeleton
     from zedo_core.source import open_source
     from zedo_core.types import Frame, Keypoints, Poses, Provenance
 
 __all__ = [
+    "Angles",
     "Camera",
     "Frame",
     "Keypoints",
@@ -36,9 +40,12 @@ __all__ = [
     "ZedoError",
     "ZedoOptions",
     "__version__",
+    "angles",
+    "demo_assets",
     "detect",
     "get_skeleton",
     "infer",
+    "infer_batch",
     "lift",
     "load",
     "load_lifter",
@@ -54,6 +61,8 @@ __all__ = [
 ]
 
 _MODULES = {
+    "batch.dataset": ("infer_batch",),
+    "biomechanics": ("Angles", "angles"),
     "camera": ("Camera", "read_camera"),
     "errors": ("ZedoError",),
     "export": ("load", "save"),
@@ -65,6 +74,7 @@ _MODULES = {
     "motions.select": ("select",),
     "motions.smooth": ("smooth",),
     "pipeline.library": ("detect", "infer"),
+    "pipeline.run": ("demo_assets",),
     "skeleton": ("Skeleton", "get_skeleton"),
     "source": ("open_source",),
     "types": ("Frame", "Keypoints", "Poses", "Provenance"),

@@ -53,3 +53,27 @@ class OutputError(ZedoError):
 
 class MissingExtraError(ZedoError):
     """An optional package is needed but not installed."""
+
+    @classmethod
+    def of(cls, what: str, package: str, extra: str) -> MissingExtraError:
+        """The error of `what`, which needs a package of one of zedo's extras, with the command that installs it."""
+        return cls(f"{what}: expected the package {package}, which is not installed; {_installation(extra)}")
+
+
+def _installation(extra: str) -> str:
+    """How to install an extra: from the folder that zedo was installed from, which pip has recorded (PEP 610)."""
+    import json  # here, since every command imports this module
+    from importlib.metadata import PackageNotFoundError, distribution
+    from pathlib import Path
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    try:
+        record = json.loads(distribution("zedo").read_text("direct_url.json") or "{}")
+        folder = Path(url2pathname(urlsplit(record["url"]).path))
+        option = "-e " if record.get("dir_info", {}).get("editable") else ""
+    except (PackageNotFoundError, OSError, ValueError, KeyError, TypeError, AttributeError):
+        folder, option = Path("nowhere"), ""
+    if (folder / "pyproject.toml").is_file():
+        return f"install it with pip install {option}'{folder}[{extra}]'"
+    return f"install it with pip install '.[{extra}]' in your clone of zedo"

@@ -16,7 +16,7 @@ from zedo_core.camera import Camera
 from zedo_core.errors import CameraError, InputError
 from zedo_core.methods import DEFAULT_METHOD, Lifter, get_method
 from zedo_core.skeleton import H36M17, Skeleton
-from zedo_core.types import Keypoints, Lifted, Poses, Provenance
+from zedo_core.types import SEEN, Keypoints, Lifted, Poses, Provenance
 from zedo_core.version import __version__
 
 MIN_JOINTS = 4  # with fewer, the size of a person and thus the depth are undetermined: that row is dropped
@@ -60,8 +60,7 @@ def lift(
     people = keypoints if isinstance(keypoints, Keypoints) else _as_keypoints(keypoints, skeleton)
     cameras = _as_cameras(camera, len(people.frame_numbers))
     lifter = lifter or load_lifter(method=method)
-    pinhole = people.undistorted(cameras).to_skeleton(lifter.skeleton)
-    rows = pinhole.take(np.count_nonzero(pinhole.confidence > 0, axis=-1) >= MIN_JOINTS)
+    rows = usable_rows(people, cameras, lifter.skeleton)
     if len(people) and not len(rows):
         raise InputError(
             f"camera ({cameras[0].source}): expected people with {MIN_JOINTS} usable joints, found none; check the "
@@ -69,6 +68,12 @@ def lift(
         )
     lifted = lifter.lift(rows, cameras, hypotheses, seed, lambda done: on_progress(done, len(rows)))
     return _poses(lifted, rows, cameras, lifter, {"hypotheses": hypotheses, "seed": seed})
+
+
+def usable_rows(keypoints: Keypoints, cameras: tuple[Camera, ...], skeleton: Skeleton) -> Keypoints:
+    """The rows that a method lifts: undistorted, in its joint set, those with enough joints."""
+    pinhole = keypoints.undistorted(cameras).to_skeleton(skeleton)
+    return pinhole.take(np.count_nonzero(pinhole.confidence > 0, axis=-1) >= MIN_JOINTS)
 
 
 def _poses(
@@ -85,6 +90,7 @@ def _poses(
         chosen=np.zeros(n, int),
         spread=np.full((n, j), unknown) if lifted.spread is None else lifted.spread,
         filled=np.zeros(n, bool),
+        seen=rows.confidence >= SEEN,
         skeleton=lifter.skeleton,
         cameras=cameras,
         frame_numbers=rows.frame_numbers,

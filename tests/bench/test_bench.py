@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
+from bench_cases import make_benchmarks_small
 from typer.testing import CliRunner
 
 from zedo_cli.app import app
 from zedo_core.bench import BenchRequest, Target
-from zedo_core.bench.clock import cpu_threads, peak_memory, time_run, time_units
+from zedo_core.bench.clock import cpu_threads, time_run, time_units
 from zedo_core.errors import InputError
 
 CPU = torch.device("cpu")
@@ -77,9 +80,16 @@ class TestClock:
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux can reset the peak")
 def test_peak_memory_of_runs() -> None:
-    """Temporary arrays of 64 and 256 MB; the allocator may add some."""
-    found = peak_memory([lambda: np.ones(8_000_000).sum(), lambda: np.ones(32_000_000).sum()], CPU)
-    assert found is not None
+    """Temporary arrays of 64 and 256 MB; the allocator may add some. In a process that has needed no more before."""
+    code = """
+        import numpy as np
+        import torch
+        from zedo_core.bench.clock import peak_memory
+        runs = [lambda: np.ones(8_000_000).sum(), lambda: np.ones(32_000_000).sum()]
+        print(*peak_memory(runs, torch.device("cpu")))
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    found = tuple(map(int, done.stdout.split()))
     assert found == pytest.approx((64e6, 256e6), abs=16e6)
 
 
@@ -113,7 +123,34 @@ def run(*args: str) -> Any:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     out = tmp_path_factory.mktemp("bench")
-    return run("--quick", "--rows", "2,1", "--device", "cpu", "--threads", "1", "--json", "--out", str(out)), out
+    words = ("--seconds", "0.05", "--rows", "2,1", "--device", "cpu", "--threads", "1", "--json", "--out", str(out))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        make_benchmarks_small(monkeypatch)
+        return run(*words), out
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    out = tmp_path_factory.mktemp("quick")
+    return run("--quick", "--method", "erd", "--device", "cpu", "--json", "--out", str(out)), out
+
+
+def test_a_quick_run_tells_the_rates_alone(quick: tuple[Any, Path]) -> None:
+    """Every person is timed, none is scaled up; the sentence is that of the numbers."""
+    result, out = quick
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert {path.name for path in out.iterdir()} == {"bench.json", "bench.md"}
+    assert [(m["group"], m["rows"], m["hypotheses"], m["scaled_by"]) for m in report["measurements"]] == [
+        ("picture", 1, 10, 1.0),
+        ("rates", 100, 10, 1.0),
+    ]
+    picture, rates = report["measurements"]
+    assert rates["poses_per_s"] == pytest.approx(100 / rates["seconds"])
+    assert report["summary"] in " ".join(result.stderr.split())
+    assert report["summary"].startswith(f"erd, S = 10: lifts {rates['poses_per_s']:.3g} poses/s")
+    assert f"one picture takes {picture['seconds']:.2g} s" in report["summary"]
+    assert not {"Targets", "of ceiling", "timed"} & {*result.stderr.split()}
 
 
 def test_the_files_of_the_command(finished: tuple[Any, Path]) -> None:
@@ -136,7 +173,7 @@ def test_the_numbers_of_a_report_are_consistent(finished: tuple[Any, Path]) -> N
     assert ceiling["dtype"] == "float32" and report["machine"]["threads"] == 1
     for m in found:
         assert m["seconds"] > 0 and m["scaled_by"] >= 1
-        assert m["frames_per_s"] == pytest.approx(m["rows"] / m["seconds"])
+        assert m["poses_per_s"] == pytest.approx(m["rows"] / m["seconds"])
         if m["ceiling_share"] is not None:
             assert m["ceiling_share"] == pytest.approx(m["flops"] / m["seconds"] / ceiling["flops_per_s"])
 

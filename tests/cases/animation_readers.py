@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import pygltflib
 import pytest
 from numpy import ndarray
+from scipy.spatial.transform import Rotation
 
 from zedo_core.export import save
 from zedo_core.skeleton import H36M17
@@ -20,15 +23,82 @@ with warnings.catch_warnings():
     import bvhio
 
 
-def bvh_joints(path: Path) -> ndarray:
-    """Joints (t, j, 3) in metres, by bvhio's own forward kinematics."""
+# The bones of Mixamo that begin at the joints of H36M-17.
+MIXAMO = {
+    "pelvis": "Spine",
+    "spine": "Spine1",
+    "thorax": "Neck",
+    "neck_nose": "Head",
+    "head_top": "HeadTop_End",
+    **{
+        f"{side}_{joint}": side.title() + bone
+        for side in ("left", "right")
+        for joint, bone in {
+            "hip": "UpLeg",
+            "knee": "Leg",
+            "ankle": "Foot",
+            "shoulder": "Arm",
+            "elbow": "ForeArm",
+            "wrist": "Hand",
+        }.items()
+    },
+}
+BONES = {joint: f"mixamorig:{bone}" for joint, bone in MIXAMO.items()}
+OWN = {joint: joint for joint in H36M17.joints}
+
+
+def bvh_joints(path: Path, bones: Mapping[str, str] = BONES) -> ndarray:
+    """Joints (t, j, 3) in metres, by bvhio's own forward kinematics; `bones` begin at them."""
     root = bvhio.readAsHierarchy(str(path))
     nodes = {node.Name: node for node, _, _ in root.layout()}
     frames = []
     for frame in range(bvhio.readAsBvh(str(path)).FrameCount):
         root.loadPose(frame)
-        frames.append([list(nodes[joint].PositionWorld) for joint in H36M17.joints])
+        frames.append([list(nodes[bones[joint]].PositionWorld) for joint in H36M17.joints])
     return np.array(frames) / 100
+
+
+@dataclass
+class BvhMotion:
+    """A BVH file as text says it, in double precision: metres in the file's axes, by the names of joints."""
+
+    parents: dict[str, str | None]
+    offsets: dict[str, ndarray]
+    ends: dict[str, ndarray]
+    orders: dict[str, str]
+    angles: ndarray  # (t, k, 3) degrees
+    positions: dict[str, ndarray]  # (t, 3) in the world
+    axes: dict[str, ndarray]  # (t, 3, 3) in the world
+
+
+def read_bvh(path: Path) -> BvhMotion:
+    """Forward kinematics as the format describes them; the positions of the root replace its offset."""
+    head, _, tail = path.read_text().partition("MOTION\n")
+    parents, offsets, ends, orders = {}, {}, {}, {}
+    open_nodes: list[str] = []
+    for words in (line.split() for line in head.splitlines()):
+        if words[0] in ("ROOT", "JOINT"):
+            parents[words[1]] = open_nodes[-1] if open_nodes else None
+            name = words[1]
+        elif words[0] == "End":
+            name = ""
+        elif words[0] == "{":
+            open_nodes.append(name)
+        elif words[0] == "}":
+            open_nodes.pop()
+        elif words[0] == "OFFSET":
+            offset = np.array([float(word) for word in words[1:]]) / 100
+            (offsets if open_nodes[-1] else ends)[open_nodes[-1] or open_nodes[-2]] = offset
+        elif words[0] == "CHANNELS":
+            orders[open_nodes[-1]] = "".join(word[0] for word in words if word.endswith("rotation"))
+    rows = np.array([[float(cell) for cell in line.split(" ")] for line in tail.splitlines()[2:]])
+    angles = rows[:, 3:].reshape(len(rows), -1, 3)
+    positions, axes = {}, {}
+    for k, (name, parent) in enumerate(parents.items()):
+        turn = Rotation.from_euler(orders[name], angles[:, k], degrees=True).as_matrix()
+        positions[name] = rows[:, :3] / 100 if parent is None else positions[parent] + axes[parent] @ offsets[name]
+        axes[name] = turn if parent is None else axes[parent] @ turn
+    return BvhMotion(parents, offsets, ends, orders, angles, positions, axes)
 
 
 WIDTHS = {"SCALAR": (), "VEC3": (3,), "VEC4": (4,), "MAT4": (4, 4)}
@@ -68,7 +138,11 @@ class Glb:
 
     def local(self, node: int, frame: int | None) -> ndarray:
         entry = self.file.nodes[node]
-        values = {"translation": entry.translation or (0, 0, 0), "rotation": (0, 0, 0, 1), "scale": (1, 1, 1)}
+        values = {
+            "translation": entry.translation or (0, 0, 0),
+            "rotation": entry.rotation or (0, 0, 0, 1),
+            "scale": (1, 1, 1),
+        }
         for channel in self.file.animations[0].channels if frame is not None else ():
             if channel.target.node == node:
                 output = self.array(self.file.animations[0].samplers[channel.sampler].output)
@@ -96,7 +170,7 @@ class Glb:
     def pose(self, frame: int | None, person: int = 0) -> ndarray:
         nodes = {self.file.nodes[i].name: i for i in self.file.skins[person].joints}
         world = self.world(frame)
-        return np.array([world[nodes[joint]][:3, 3] for joint in H36M17.joints])
+        return np.array([world[nodes[BONES[joint]]][:3, 3] for joint in H36M17.joints])
 
     def body(self, frame: int, person: int = 0) -> ndarray:
         """Corners (n, 6, 3) of the octahedra, skinned."""

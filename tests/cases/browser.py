@@ -121,10 +121,10 @@ class Browser:
         self.ask("Input.dispatchTouchEvent", type=kind, touchPoints=points_json)
         self.settle()
 
-    def press(self, key: str, times: int = 1) -> None:
+    def press(self, key: str, times: int = 1, shift: bool = False) -> None:
         for _ in range(times):
             for kind in ("keyDown", "keyUp"):
-                self.ask("Input.dispatchKeyEvent", type=kind, key=key)
+                self.ask("Input.dispatchKeyEvent", type=kind, key=key, modifiers=8 * shift)
         self.settle()
 
     def window(self) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 from bvh_cases import person, rest_pose
 from datasets_h36m import dump, entries, make_studio
 from pair_cases import pair_arrays
+from train_cases import synthetic_motions
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -66,6 +67,8 @@ def write_files(folder: Path, shared: Path) -> None:
     values = rest_pose(rig, 40)
     values[:, 3:] += np.random.default_rng(0).normal(0, 10, values[:, 3:].shape)
     (folder / "my_bvh_folder" / "walk.bvh").write_text(rig.text(values))
+    (folder / "big_folder").mkdir()
+    np.savez(folder / "big_folder" / "part.npz", positions=synthetic_motions().positions)
     np.savez(folder / "my_pairs.npz", **pair_arrays())
     shutil.copy(GOLDEN / "checkpoint_tiny.pth", folder / "checkpoint_1500.pth")
     np.save(folder / "clusters.npy", np.random.default_rng(0).normal(0, 0.3, (10, 17, 3)).astype(np.float32))

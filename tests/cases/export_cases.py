@@ -34,8 +34,8 @@ def in_camera(world: ndarray, R_cam_from_world: ndarray = LEVEL, t_cam_from_worl
 def poses_of(joints_cam: ndarray, track_ids: Sequence[int] | ndarray | None = None, **fields: Any) -> Poses:
     """Poses from joints (t, p, j, 3), or from hypotheses (t, p, h, j, 3), the first chosen; NaN for absent people.
 
-    Fields of rows are given for all frames and people too: `score` (t, p, h), `chosen` (t, p), `spread` (t, p, j) and
-    `filled` (t, p).
+    Fields of rows are given for all frames and people too: `score` (t, p, h), `chosen` (t, p), `spread` (t, p, j),
+    `filled` (t, p), `contact`, `seen` and `feet`.
     """
     joints = joints_cam if joints_cam.ndim == 5 else joints_cam[:, :, None]
     t, p, h, j = joints.shape[:4]
@@ -47,7 +47,7 @@ def poses_of(joints_cam: ndarray, track_ids: Sequence[int] | ndarray | None = No
         "spread": np.full((t, p, j), 0.01),
         "filled": np.zeros((t, p), bool),
     }
-    per_row |= {name: fields.pop(name) for name in per_row.keys() & fields.keys()}
+    per_row |= {name: fields.pop(name) for name in (*per_row, "contact", "seen", "feet") if name in fields}
     ids = np.arange(p) + 1 if track_ids is None else np.asarray(track_ids)
     defaults = {
         "skeleton": H36M17,

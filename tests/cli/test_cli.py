@@ -28,7 +28,16 @@ else:
 
 COMMANDS = (
     *((), ("infer",), ("demo",), ("download",), ("eval",), ("convert",), ("bench",)),
-    *(("live",), ("view",), ("render",), ("sample",), ("train",), ("train", "prior"), ("train", "clusters")),
+    *(
+        ("live",),
+        ("view",),
+        ("people",),
+        ("render",),
+        ("sample",),
+        ("train",),
+        ("train", "prior"),
+        ("train", "clusters"),
+    ),
 )
 
 

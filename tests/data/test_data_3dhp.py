@@ -258,8 +258,8 @@ def test_missing_files(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None
 
 
 def test_invalid_options() -> None:
-    with pytest.raises(InputError, match="split 'train' is not known; expected test"):
-        load(Path(), "train")
+    with pytest.raises(InputError, match="split 'all' is not known; expected test or train"):
+        load(Path(), "all")
     with pytest.raises(InputError, match="the data set has no detections"):
         load(Path(), input="detected")
     with pytest.raises(InputError, match="input 'cpn' is not known; expected 'gt'"):

@@ -87,7 +87,7 @@ class TestDataSets:
         with pytest.raises(FormatError, match=r"neck_nose, pelvis, spine, which h36m-17 needs.*lsp-14"):
             load_mixture([(tmp_path, 1.0)])
 
-    def test_3dhp_has_only_a_test_split(self, tmp_path: Path) -> None:
+    def test_3dhp_is_not_trained_on_its_test_set(self, tmp_path: Path) -> None:
         crowd = people(30, K, None)
         ids = [f"TS1/imageSequence/img_{i:06d}.jpg" for i in range(30)]
         write_pickle(tmp_path / "a" / "mpii3d_test.pkl", mpi_items(crowd, ids, [1] * 30, [1] * 30))
@@ -97,9 +97,16 @@ class TestDataSets:
             write_matlab(folder / "annot_data.mat", mpi_arrays(people(30, K, None, number), [number] * 30, [1] * 30))
         for name, frames in (("a", 30), ("b", 180)):
             assert detect_kind(tmp_path / name) == "3dhp"
-            with pytest.raises(InputError, match="split 'train' is not known; expected test"):
+            with pytest.raises(FormatError, match=r"expected mpii3d_train\.pkl of MPI-INF-3DHP"):
                 load_mixture([(tmp_path / name, 1.0)])
             assert len(load_mixture([(tmp_path / name, 1.0)], split="test")[0]) == frames
+        with pytest.raises(FormatError, match="sequences of the training split, found TS1 of the test set"):
+            load_mixture([(tmp_path / "a" / "mpii3d_test.pkl", 1.0)])
+        with pytest.raises(FormatError, match="found a file of the test set"):
+            load_mixture([(tmp_path / "b" / "TS1" / "annot_data.mat", 1.0)])
+        ids = [f"S1/Seq1/img_{i:06d}.jpg" for i in range(30)]
+        write_pickle(tmp_path / "a" / "mpii3d_train.pkl", mpi_items(crowd, ids, [1] * 30, [1] * 30))
+        assert len(load_mixture([(tmp_path / "a", 1.0)])[0]) == 30
 
 
 class TestBvh:
@@ -132,7 +139,7 @@ class TestPaths:
     def test_paths_without_data(self, tmp_path: Path, name: str) -> None:
         (tmp_path / "empty").mkdir()
         (tmp_path / "a.txt").write_text("poses")
-        with pytest.raises(FormatError, match=r"expected motion capture as npz or npy .*BVH") as caught:
+        with pytest.raises(FormatError, match=r"expected motion capture as npz, npy or Parquet .*BVH") as caught:
             load_mixture([(tmp_path / name, 1.0)])
         assert "\n" not in str(caught.value)
 

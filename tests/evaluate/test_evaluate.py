@@ -36,6 +36,7 @@ from zedo_core.evaluate.summary import consecutive, summarise
 from zedo_core.metrics import mpjpe
 from zedo_core.skeleton import H36M17
 from zedo_core.types import Keypoints, Lifted
+from zedo_core.types.times import times_of
 
 PRIOR = Path(zedo_core.__file__).parent / "assets" / "prior"
 # Enough for three chunks, with few network calls.
@@ -281,6 +282,19 @@ class TestRows:
         part = samples.take(np.flatnonzero((samples.sequence == 3) | (samples.sequence == 4)))
         assert lift_samples(CheckedLifter(), part, 2, 5).joints.shape == (50, 2, 17, 3)
 
+    def test_times_of_the_rows_are_those_of_their_frames(self, samples: Samples) -> None:
+        class TimedLifter(ConstantLifter):
+            def lift(self, rows: Keypoints, *more: Any, **options: Any) -> Lifted:
+                assert rows.times_s is not None
+                times_s = [times_of(rows)[rows.frame[part]] for _, part in rows.tracks]
+                for times, frames in zip(times_s, ([0, 2, 7], [3, 4]), strict=True):
+                    np.testing.assert_allclose(np.diff(times), np.diff(frames) / 50.0)
+                return super().lift(rows, *more, **options)
+
+        part = samples.take(np.flatnonzero((samples.sequence == 3) | (samples.sequence == 4))[[0, 2, 7, 28, 29]])
+        part = replace(part, frame=np.array([0, 2, 7, 3, 4]), fps=50.0)
+        assert len(lift_samples(TimedLifter(), part, 1, 0).joints) == 5
+
     def test_chunks_of_samples_and_of_whole_sequences(self) -> None:
         sequence = np.repeat(np.arange(5), [60, 60, 30, 250, 10])
         assert [(part.start, part.stop) for part in chunks_of(sequence, whole_sequences=False)] == [
@@ -482,7 +496,7 @@ def test_a_part_of_the_report_that_fails_does_not_lose_the_others(tmp_path, monk
     def broken(*words: Any) -> Any:
         raise ValueError("a fault of a plot")
 
-    monkeypatch.setattr("zedo_core.evaluate.report.save_plots", broken)
+    monkeypatch.setattr("zedo_core.evaluate.plots.save_plots", broken)
     monkeypatch.setattr("zedo_core.evaluate.report.tidy", broken)
     files = write_report(replace(found, request=replace(SHORT, gallery=1)), tmp_path)
     assert {file.name for file in files} == {"results.json", "timings.json", "results.md", "gallery.html"}

@@ -73,6 +73,10 @@ def assert_same(found: Poses, expected: Poses, atol: float) -> None:
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=0, atol=atol, err_msg=name)
     for name in ("frame", "track", "score", "chosen", "filled", "frame_numbers"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+    for name in ("contact", "seen", "feet"):
+        assert (getattr(found, name) is None) == (getattr(expected, name) is None)
+        if getattr(expected, name) is not None:
+            np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=0, atol=atol, err_msg=name)
     for name in ("skeleton", "cameras", "provenance", "fps"):
         assert getattr(found, name) == getattr(expected, name)
     assert (found.times_s is None) == (expected.times_s is None)
@@ -94,6 +98,10 @@ CASES = {
     "nobody": make_poses(p=0),
     "no frames": make_poses(t=0, times_s=None),
     "own skeleton": make_poses(skeleton=Skeleton("mine", H36M17.joints, (("spine", "pelvis"),))),
+    "seen and feet": make_poses(
+        seen=np.random.default_rng(1).random((4, 2, 17)) > 0.5,
+        feet=np.where(np.arange(6)[:, None] == 4, np.nan, np.random.default_rng(2).normal(0, 1, (4, 2, 6, 3))),
+    ),
     "no scores": make_poses(score=np.full((4, 2, 3), np.nan), spread=np.full((4, 2, 17), np.nan)),
 }
 

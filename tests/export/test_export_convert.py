@@ -15,7 +15,7 @@ from infer_cases import FEW, body, own_format
 from typer.testing import CliRunner, Result
 
 from zedo_cli.app import app
-from zedo_core.export import formats, save
+from zedo_core.export import formats, main_file, save
 from zedo_core.motions.upright import upright
 from zedo_core.pipeline.run import InferRequest
 
@@ -46,7 +46,8 @@ def test_all_formats_next_to_the_result(result, monkeypatch):
     wanted = ",".join(suffix[1:] for suffix in formats() if suffix != ".npz")
     done = zedo("convert", result, "--to", wanted)
     assert done.exit_code == 0, done.stderr
-    assert names(result.parent) == sorted(f"poses{suffix}" for suffix in formats())
+    files = {main_file(result.with_suffix(suffix)).name for suffix in formats()} | {"angles.html"}
+    assert names(result.parent) == sorted(files)
     assert done.stdout == ""
     assert "up: estimated from 20 standing poses" in done.stderr
 
@@ -69,6 +70,12 @@ def test_up(result, up, direction):
     first = result.with_suffix(".trc").read_text().splitlines()[5].split("\t")[2:5]
     places = upright(clip(), direction).points
     np.testing.assert_allclose([float(cell) / 1000 for cell in first], places[0, 0], atol=1e-6)
+
+
+def test_names_of_bones(result):
+    assert zedo("convert", result, "--to", "bvh,glb,trc", "--names", "unreal").exit_code == 0
+    assert "JOINT lowerarm_l" in result.with_suffix(".bvh").read_text()
+    assert b'"upperarm_r"' in result.with_suffix(".glb").read_bytes()
 
 
 def test_formats_in_camera_axes_report_no_up(result):
@@ -111,6 +118,12 @@ class TestRefusals:
         refused(zedo("convert", result, "--to", to), 2, "is not known; expected some of", "bvh", "npz")
         assert names(result.parent) == ["poses.npz"]
 
+    def test_unknown_names_of_bones(self, result, tmp_path):
+        said = "--names: expected one of mixamo, unreal, rigify, vrm, lafan, zedo, found 'maya'"
+        refused(zedo("convert", result, "--to", "bvh", "--names", "maya"), 2, said)
+        refused(zedo("infer", tmp_path / "a.mp4", "--names", "maya"), 2, said)
+        assert names(result.parent) == ["poses.npz"]
+
     def test_not_a_result(self, tmp_path):
         (tmp_path / "a.npz").write_bytes(b"no result")
         np.savez(tmp_path / "b.npz", keypoints=np.zeros(3))
@@ -118,7 +131,7 @@ class TestRefusals:
         refused(zedo("convert", tmp_path / "a.npz", "--to", "bvh"), 2, "a.npz: not a readable npz of poses")
         refused(zedo("convert", tmp_path / "b.npz", "--to", "bvh"), 2, "b.npz: expected poses in the format")
         refused(zedo("convert", tmp_path / "c.txt", "--to", "bvh"), 2, "expected one of .json, .npz")
-        refused(zedo("convert", tmp_path / "none.npz", "--to", "bvh"), 2, "No such file")
+        refused(zedo("convert", tmp_path / "none.npz", "--to", "bvh"), 2, "no such folder or file")
         refused(zedo("convert", tmp_path, "--to", "bvh"), 2, "expected poses.npz or poses.json in it")
         assert names(tmp_path) == ["a.npz", "b.npz", "c.txt"]
 
@@ -141,7 +154,7 @@ class TestRefusals:
     def test_a_missing_extra_is_reported_before_anything_is_written(self, result, monkeypatch):
         for module, name, extra in (("ezc3d", "c3d", "c3d"), ("rerun", "rrd", "rerun")):
             monkeypatch.setitem(sys.modules, module, None)
-            refused(zedo("convert", result, "--to", f"bvh,{name}"), 1, f"pip install 'zedo[{extra}]'")
+            refused(zedo("convert", result, "--to", f"bvh,{name}"), 1, f"[{extra}]'")
         assert names(result.parent) == ["poses.npz"]
 
 
@@ -154,8 +167,11 @@ class TestInfer:
 
     def test_formats(self, keypoints, tmp_path):
         out = tmp_path / "out"
-        done = zedo("infer", keypoints, "--out", out, *FEW, "--format", "npz,csv,trc,bvh,c3d,glb", "--json")
+        done = zedo(
+            "infer", keypoints, "--out", out, *FEW, "--format", "npz,csv,trc,bvh,c3d,glb", "--json", "--names", "vrm"
+        )
         assert done.exit_code == 0, done.stderr
+        assert "JOINT leftUpperLeg" in (out / "poses.bvh").read_text()
         written = {"poses.npz", "poses.csv", "poses.trc", "poses.bvh", "poses.c3d", "poses.glb", "keypoints.json"}
         assert written <= set(names(out)) and "poses.json" not in names(out)
         assert written <= {Path(file).name for file in json.loads(done.stdout)["files"]}

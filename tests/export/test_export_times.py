@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from animation_readers import Glb, bvh_joints, bvhio
 from export_cases import clip, in_camera, poses_of, t_pose
+from test_export_biomechanics import read_mot
 from test_export_tables import read_trc
 
 from zedo_core.export import save
@@ -89,7 +90,9 @@ def test_frames_between_get_times_between(tmp_path):
     poses = poses_of(in_camera(np.stack([t_pose()] * 4))[:, None], frame_numbers=numbers, times_s=times_s)
     save(poses, tmp_path / "poses.trc")
     _, _, _, times, _ = read_trc(tmp_path / "poses.trc")
-    np.testing.assert_allclose(times, [0, 0.1, 0.3, 0.4, 0.5, 0.6, 0.7], atol=1e-6)
+    np.testing.assert_allclose(times, times_s, atol=1e-6)
+    _, table = read_mot(save(poses, tmp_path / "poses.mot")[0])  # which has no gaps
+    np.testing.assert_allclose(table["time"], [0, 0.1, 0.3, 0.4, 0.5, 0.6, 0.7], atol=1e-6)
 
 
 def test_a_long_pause_takes_bounded_memory():

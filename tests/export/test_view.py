@@ -283,7 +283,7 @@ def test_a_warning_about_a_large_video(tmp_path):
 
 def test_view_errors(tmp_path):
     refused(zedo("view", tmp_path), 2, "expected poses.npz or poses.json in it, found neither")
-    refused(zedo("view", tmp_path / "none.npz"), 2, "No such file")
+    refused(zedo("view", tmp_path / "none.npz"), 2, "no such folder or file")
     save(clip(), tmp_path / "poses.npz")
     refused(zedo("view", tmp_path, "--video", tmp_path / "none.mp4"), 2, "none.mp4: expected a video")
     refused(zedo("view", tmp_path, "--out", tmp_path / "page.pdf"), 2, "expected a name ending in .html")

@@ -12,6 +12,7 @@ from browser import chromium, extent, middle, near, size
 from export_cases import couple_with_gaps, in_camera, poses_of, t_pose, world_clip
 from player_page import CAMERA, DARK, DEGREES_PER_PX, LIGHT, WARN, Player, make_video, standing
 
+from zedo_core.camera import Camera
 from zedo_core.skeleton import H36M17
 
 
@@ -131,8 +132,11 @@ def test_keys(tmp_path, browser):
     browser.show(standing(), tmp_path)
     browser.run("stage.focus({focusVisible: false})")
     heading, zoom = browser.dataset("heading", "zoom")
-    browser.press("ArrowLeft", times=2)
-    assert int(browser.dataset("heading")[0]) == int(heading) + 10
+    browser.press("ArrowLeft", times=2, shift=True)
+    assert int(browser.dataset("heading")[0]) == int(heading) + 10 and browser.dataset("frame") == ["0"]
+    (tilt,) = browser.dataset("tilt")
+    browser.press("ArrowDown", shift=True)
+    assert int(browser.dataset("tilt")[0]) == int(tilt) + 5
     browser.press("+")
     assert float(browser.dataset("zoom")[0]) == pytest.approx(1.15)
     browser.press("0")
@@ -152,6 +156,62 @@ def test_keys(tmp_path, browser):
     assert not browser.run("$('help').hidden") and "estimated from" in browser.run("$('help').textContent")
     browser.press("Escape")
     assert browser.run("$('help').hidden")
+
+
+def test_each_picture_is_seen_from_its_own_camera(tmp_path, browser):
+    cameras = (CAMERA, Camera(fx=700.0, fy=700.0, cx=100.0, cy=190.0, size=(200, 400)))
+    poses = poses_of(in_camera(world_clip(1, 2))[:, None], cameras=cameras)
+    browser.show(poses, tmp_path)
+    browser.click("[data-view=camera]")
+    for t, camera in enumerate(cameras):
+        width, height = camera.size or (0, 0)
+        browser.run(f"go({t})")
+        browser.settle()
+        places = browser.run(f"body(0, {t}).map(projector(lens({width}, {height}, {t}))).map(p => [p.x, p.y])")
+        np.testing.assert_allclose(places, camera.project(poses.best[t]), atol=1.0)
+
+
+def test_no_id_joins_people_of_unrelated_pictures(tmp_path, browser):
+    poses = poses_of(np.stack([in_camera(world_clip(n, 3)) for n in (0, 3)], axis=1), fps=None)
+    for sequence in (True, False):
+        options = {"source": {"path": "folder", "kind": "folder", "sequence": sequence}}
+        browser.show(replace(poses, provenance=replace(poses.provenance, options=options)), tmp_path)
+        assert browser.run("$('people').hidden") is not sequence
+        assert browser.run("[state.layers.path, !document.querySelector('[data-layer=path]').hidden]") == 2 * [sequence]
+        assert browser.run("$('facts').textContent") == ("3 frames · 2 people" if sequence else "3 pictures · 6 poses")
+        assert browser.run("READ.times[2] - READ.times[0]") == pytest.approx(2 / 30 if sequence else 2)
+    assert browser.problems() == []
+
+
+@pytest.mark.parametrize("focus", ["stage", "seek", "$('play')", "document.querySelector('[data-view=side]')"])
+def test_arrows_step_and_home_and_end_seek_wherever_the_focus_is(tmp_path, browser, focus):
+    browser.show(standing(), tmp_path)
+    (heading,) = browser.dataset("heading")
+    browser.run(f"({focus}).focus({{focusVisible: false}})")
+    frames = []
+    for key, times in (
+        ("ArrowRight", 3),
+        ("ArrowLeft", 1),
+        ("End", 1),
+        ("ArrowRight", 1),
+        ("Home", 1),
+        ("ArrowLeft", 1),
+    ):
+        browser.press(key, times=times)
+        frames += browser.dataset("frame")
+    assert frames == ["3", "2", "29", "29", "0", "0"] and browser.dataset("heading") == [heading]
+    browser.run("play(true)")
+    browser.press("ArrowRight")
+    assert browser.dataset("playing") == ["false"]  # to look at a frame
+
+
+def test_the_help_names_the_keys(tmp_path, browser):
+    browser.show(standing(), tmp_path)
+    browser.press("?")
+    rows = browser.run(
+        "[...$('help').querySelectorAll('dt')].map(t => t.textContent.trim() + ': ' + t.nextSibling.textContent)"
+    )
+    assert {"← →: one frame back, forward", "Home End: first, last frame", "Shift ← → ↑ ↓: rotate"} <= set(rows)
 
 
 def test_one_person_or_all(tmp_path, browser):
@@ -324,6 +384,49 @@ def test_the_skeleton_on_the_video_is_the_projection(tmp_path, browser):
     for joint, colour in (("left_knee", DARK["left"]), ("right_elbow", DARK["right"])):
         x, y = np.round(corner + (CAMERA.project(poses.best[0, H36M17.index(joint)]) + 0.5) * fit).astype(int)
         assert near(image[y - 3 : y + 4, x - 3 : x + 4], colour).any()
+
+
+def test_doubt_and_gaps_are_marked_on_the_video(tmp_path, browser):
+    poses = standing()
+    score, filled = poses.score.copy(), np.zeros(30, bool)
+    score[10:20], filled[20:] = -0.2, True
+    browser.show(replace(poses, score=score, filled=filled), tmp_path, video=make_video(tmp_path / "video.mp4"))
+    browser.until("$('video').dataset.ready === 'true'")
+    left, top, width, height = browser.place("#video canvas")
+    marked, limbs = [], []
+    for frame in (5, 15, 25):
+        browser.run(f"go({frame})")
+        browser.until("!video.seeking")
+        image = browser.window()[top : top + height, left : left + width]
+        marked.append(int(near(image, (255, 92, 141)).sum()))
+        limbs.append(int(near(image, DARK["left"]).sum()))
+    assert marked[0] == marked[2] == 0 and marked[1] > 300
+    assert limbs[0] > 200 and limbs[1] > 0.5 * limbs[0] and limbs[2] < 0.3 * limbs[0]
+    assert browser.run("overlay.getContext('2d').getLineDash().length") == 0
+
+
+PILLS = """(() => {
+  const made = [], own = paintPill;
+  paintPill = (context, at, p) => { if (context.canvas === overlay) made.push([at.x, at.y]); own(context, at, p); };
+  refresh();
+  paintPill = own;
+  return made;
+})()"""
+
+
+def test_ids_on_the_video_lie_within_it(tmp_path, browser):
+    first, second = in_camera(world_clip(0)), in_camera(world_clip(3), t_cam_from_world=(1.5, 1.2, 5.0))
+    poses = poses_of(np.stack([first, second], axis=1), track_ids=(3, 8), cameras=(CAMERA,))
+    browser.show(poses, tmp_path, video=make_video(tmp_path / "video.mp4"))
+    browser.until("$('video').dataset.ready === 'true'")
+    pills = browser.run(PILLS)
+    _, _, width, height = browser.place("#video canvas")
+    fit = min(width / 320, height / 240)
+    corner = np.array([(width - 320 * fit) / 2, (height - 240 * fit) / 2])
+    assert len(pills) == 2
+    assert (np.array(pills) >= corner + 10).all() and (
+        np.array(pills) <= corner + np.array([320, 240]) * fit - 10
+    ).all()
 
 
 def test_a_single_frame(tmp_path, browser):

@@ -122,6 +122,23 @@ def test_finished_ones_are_left_alone(clips: Path) -> None:
     assert Path("out/a/overlay.png").stat().st_mtime_ns > before["a"]
 
 
+def test_formats_whose_files_have_names_of_their_own(clips: Path) -> None:
+    words = ("clips/a.json", "--format", "npz,angles,csv-wide", "--axes", "world-zup")
+    assert zedo(*words).exit_code == 0
+    assert {"angles.csv", "angles.html", "poses_wide.csv"} <= {path.name for path in Path("out").iterdir()}
+    assert "all results are there already" in zedo(*words, "--resume").stderr
+    Path("out/angles.csv").unlink()
+    assert "all results are there already" not in zedo(*words, "--resume").stderr
+    left = zedo("clips/a.json", "--format", "npz").stderr
+    assert "angles.csv, angles.html, poses_wide.csv" in " ".join(left.split()) and "earlier run" in left
+
+
+def test_unknown_formats_and_axes_list_the_choices(clips: Path) -> None:
+    for words, choices in ((("--format", "angels"), "angles, bvh"), (("--axes", "up"), "camera, world-yup, world-zup")):
+        result = zedo("clips/a.json", *words)
+        assert result.exit_code == 2 and choices in " ".join(result.stderr.split())
+
+
 def test_an_unexpected_fault_is_one_of_one_input(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from zedo_core.pipeline import observe
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -219,6 +220,20 @@ class TestReport:
         out = tmp_path / "a_folder_with_a_long_name" / "and_another_one_in_it_with_a_name_as_long"
         shown = infer(clip, out).stderr
         assert all(str(file) in shown.replace("\n", " ").split() for file in out.iterdir())
+
+    def test_the_next_step_is_the_last_line(self, clip: Path, tmp_path: Path) -> None:
+        out = tmp_path / "my out"
+        assert infer(clip, out).stderr.splitlines()[-1] == f"next: zedo view '{out}' --open"
+        assert "next:" not in infer(clip, out, "--format", "csv").stderr  # which zedo view cannot read
+
+    def test_open_writes_a_page_and_opens_it(self, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        opened = []
+        monkeypatch.setattr(webbrowser, "open", lambda uri: opened.append(uri) or True)
+        infer(clip, tmp_path / "out", "--open")
+        assert opened == [(tmp_path / "out" / "poses.html").as_uri()]
+        assert names(tmp_path / "out") == RESULTS | {"overlay.mp4", "poses.html"}
+        two = CliRunner().invoke(app, ["infer", str(clip), str(clip.parent / "clip.json"), "b.json", "--open"])
+        assert two.exit_code == 2 and "expected one input to open" in " ".join(two.stderr.split())
 
     def test_quiet(self, clip: Path, tmp_path: Path) -> None:
         result = infer(clip, tmp_path / "out", "--quiet")

@@ -118,6 +118,29 @@ class TestPictures:
         assert poses.frame_numbers.tolist() == [0, 2] and set(poses.frame) == {0, 1}
         assert [camera.size for camera in poses.cameras] == [(405, 540), (300, 540)]
 
+    def test_unrelated_pictures_have_an_overlay_and_a_camera_each(self, detector: str, tmp_path: Path) -> None:
+        folder, out = tmp_path / "pictures", tmp_path / "out"
+        folder.mkdir()
+        for number, focal in ((1, 26), (2, 52)):
+            exif = Image.Exif()
+            exif[0x0112] = 1
+            exif.get_ifd(0x8769)[0xA405] = focal
+            bus().resize((405, 540)).save(folder / f"IMG_{number}.png", exif=exif)
+        report = json.loads(run(folder, out, "--detector", detector, "--json").stdout)
+        overlays = [str(out / "overlay" / f"IMG_{number}.png") for number in (1, 2)]
+        assert report["sequence"] is False and [file for file in report["files"] if "overlay" in file] == overlays
+        cameras = npz_form.read(out / "poses.npz").cameras
+        assert cameras[1].fx == pytest.approx(2 * cameras[0].fx)
+        drawn = [np.asarray(Image.open(overlay)).astype(int) for overlay in overlays]
+        assert drawn[0].shape == drawn[1].shape == (540, 404 + 404, 3)
+        assert (np.abs(drawn[0] - drawn[1])[:, 404:] > 40).any()  # twice as far away
+        assert run(folder, out, "--detector", detector, "--resume").stderr.count("all results are there already") == 1
+        joined = run(folder, out, "--detector", detector, "--sequence", "--json")
+        assert json.loads(joined.stdout)["sequence"] is True and (out / "overlay.mp4").is_file()
+        assert "overlay/IMG_1.png, overlay/IMG_2.png are left from an earlier run" in " ".join(joined.stderr.split())
+        video = run(folder / "IMG_1.png", out, "--detector", detector, "--sequence", code=2)
+        assert "--sequence: expected with a folder of pictures" in " ".join(video.stderr.split())
+
     def test_an_image_size_of_pictures_is_refused(self, tmp_path: Path) -> None:
         """Through the library as well; see test_bad_input for the command."""
         Image.new("RGB", (60, 80)).save(tmp_path / "a.png")

@@ -183,7 +183,7 @@ def test_render_without_source_and_keypoints(result):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["--kind", "film"], 2, "--kind: expected overlay, side, sheet, gif, found 'film'"),
+        (["--kind", "film"], 2, "--kind: expected overlay, side, sheet, gif, steps, found 'film'"),
         (["--source", "none.mp4"], 2, "none.mp4: expected a picture, a video or a folder of pictures, found nothing"),
         (["--out", "a.avi"], 1, "a.avi: expected a name ending in .mp4 or, for a single frame, .png for overlay"),
         (["--up", "0,0,0"], 2, "expected a direction"),

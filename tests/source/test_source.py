@@ -282,6 +282,39 @@ def test_a_folder_of_different_sizes_is_not_a_sequence(tmp_path):
     assert [frame.size for frame in source] == [(64, 48), (32, 32)]
 
 
+@pytest.mark.parametrize(
+    ("names", "sequence"),
+    [
+        (("frame_0001.jpg", "frame_0002.jpg", "frame_0005.jpg"), True),
+        (("1.png", "2.png"), True),
+        (("cam1_7.png", "cam1_8.png"), True),
+        (("cam1_7.png", "cam2_8.png"), False),  # two numbers differ
+        (("anna.png", "bert.png"), False),
+        (("a1.png", "b2.png"), False),
+        (("1.png",), False),
+    ],
+)
+def test_numbered_pictures_of_one_size_are_a_sequence(tmp_path, names, sequence):
+    for name in names:
+        Image.fromarray(quadrants()).save(tmp_path / name)
+    assert open_source(tmp_path).sequence is sequence
+    for wanted in (True, False):
+        assert open_source(tmp_path, sequence=wanted).sequence is wanted
+
+
+def test_photographs_are_no_sequence_unless_it_is_said(tmp_path):
+    for number in (1, 2):
+        exif = Image.Exif()
+        exif.get_ifd(0x8769)[0xA405] = 20 + number
+        Image.fromarray(quadrants()).save(tmp_path / f"IMG_{number}.jpg", exif=exif)
+    assert not open_source(tmp_path).sequence and open_source(tmp_path, sequence=True).sequence
+    focals = [camera.fx for camera in open_source(tmp_path).cameras.values()]
+    assert focals == pytest.approx([21 / 22 * focals[1], focals[1]])
+    Image.fromarray(quadrants(32, 32)).save(tmp_path / "IMG_3.jpg")
+    with pytest.raises(InputError, match="expected a sequence of one size, found pictures of 2; leave --sequence out"):
+        open_source(tmp_path, sequence=True)
+
+
 def test_a_folder_without_pictures(tmp_path):
     with pytest.raises(FormatError, match="found 0 other"):
         open_source(tmp_path)
@@ -298,7 +331,7 @@ def test_a_damaged_picture_in_a_folder_is_left_out_with_one_warning(tmp_path, ca
     source = open_source(tmp_path)
     for _ in range(2):
         assert [(frame.number, frame.name) for frame in source] == [(0, "a.png"), (2, "c.png")]
-    assert set(source.damaged) == {"b.png", "d.pgm"} and source.size == (64, 48) and source.sequence
+    assert set(source.damaged) == {"b.png", "d.pgm"} and source.size == (64, 48) and not source.sequence
     assert len(caplog.records) == 2 and "b.png: expected a picture" in caplog.text
 
 

@@ -181,7 +181,9 @@ def test_clips_without_people():
 )
 def test_take_selects_rows(rows):
     poses = make_poses()
-    poses = replace(poses, contact=np.arange(2 * len(poses)).reshape(-1, 2) % 3 == 0)
+    contact = np.arange(2 * len(poses)).reshape(-1, 2) % 3 == 0
+    feet = np.random.default_rng(2).normal(size=(len(poses), 6, 3))
+    poses = replace(poses, contact=contact, seen=poses.spread > np.median(poses.spread), feet=feet)
     taken = poses.take(rows)
     for name in Poses.PER_ROW:
         np.testing.assert_array_equal(getattr(taken, name), getattr(poses, name)[rows])
@@ -366,7 +368,7 @@ def test_the_data_frame_of_keypoints_has_a_line_for_each_seen_joint():
 def test_a_data_frame_without_pandas(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     for people in (make_keypoints(), make_poses()):
-        with pytest.raises(MissingExtraError, match=r"pandas, which is not installed; .* pip install 'zedo\[pandas\]'"):
+        with pytest.raises(MissingExtraError, match=r"pandas, which is not installed; .* pip install .*\[pandas\]'"):
             people.to_dataframe()
         assert len(people.table()["frame"]) == 5 * 17  # arrays need no pandas
 

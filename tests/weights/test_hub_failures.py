@@ -14,6 +14,7 @@ import pytest
 from hub_cases import DETECTOR, PRIOR, SECRET, files
 from hub_server import COMMIT, Hub
 
+import zedo_core
 from zedo_core.errors import HubError, OutputError
 from zedo_core.weights import cache_dir, download, find_weights
 
@@ -137,6 +138,16 @@ def test_a_refused_connection_is_reported_at_once(sleeps: list[float]) -> None:
 def test_a_name_that_does_not_resolve(sleeps: list[float]) -> None:
     _fails(Hub({}, endpoint="http://hub.invalid"), "hub.invalid cannot be resolved", "network")
     assert sleeps == []
+
+
+def test_what_there_is_without_a_network_is_named(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zedo_core.weights.local._PACKAGE", Path(zedo_core.__file__).parent)
+    monkeypatch.setattr("zedo_core.weights.local._REGISTRY", Path(zedo_core.__file__).parent / "weights/registry.json")
+    detectors = "there are movenet, movenet-fast in the package, and files of your own by --detector PATH"
+    _fails(server, "cannot be resolved", detectors, name="yolov8n-pose", endpoint="http://hub.invalid")
+    _fails(server, "offline", detectors, name="yolov8n-pose", offline=True)
+    _fails(server, "erd, diff3dhpe in the package, and files of your own by --weights PATH", name="erd", offline=True)
+    _fails(server, "no repo acme/other", detectors, name="yolov8n-pose", repo="acme/other")
 
 
 def test_a_hub_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, sleeps: list[float]) -> None:

@@ -1,6 +1,6 @@
 """Benchmark of a method's lifting on this machine, with the method's own comparisons."""
 
-from zedo_core.bench.report import Table, as_json, prepare, tables, write_report
+from zedo_core.bench.report import Table, as_json, prepare, summary, tables, write_report
 from zedo_core.bench.run import bench
 from zedo_core.methods.benchmark import Bench, BenchRequest, Machine, Measurement, Memory, Target
 
@@ -15,6 +15,7 @@ __all__ = [
     "as_json",
     "bench",
     "prepare",
+    "summary",
     "tables",
     "write_report",
 ]

@@ -18,7 +18,7 @@ from zedo_core.methods.benchmark import Ceiling, Machine, Run
 
 _REPEATS, _MIN_S = 3, 1.0
 # Edge lengths of matrices that use the whole device and fit its memory.
-_SIZE_CPU, _SIZE_GPU, _SIZE_QUICK = 2048, 8192, 256
+_SIZE_CPU, _SIZE_GPU = 2048, 8192
 
 
 @dataclass(frozen=True)
@@ -134,10 +134,10 @@ def _linux_status(field: str) -> int | None:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:")), None)
 
 
-def ceilings(device: torch.device, budget_s: float, quick: bool) -> tuple[Ceiling, ...]:
+def ceilings(device: torch.device, budget_s: float) -> tuple[Ceiling, ...]:
     """Rates of a large matrix product for each dtype, float32 first; the best of the repeats, as it is a ceiling."""
     kinds = ["float32", "tfloat32", "float16", "bfloat16"] if device.type == "cuda" else ["float32"]
-    size = _SIZE_QUICK if quick else _SIZE_CPU if device.type == "cpu" else _SIZE_GPU
+    size = _SIZE_CPU if device.type == "cpu" else _SIZE_GPU
     return tuple(_ceiling(kind, size, device, budget_s) for kind in kinds)
 
 

@@ -13,12 +13,14 @@ from matplotlib.figure import Figure
 
 from zedo_core.bench.run import DEFAULT
 from zedo_core.errors import OutputError
-from zedo_core.methods.benchmark import Bench, Measurement, Target
+from zedo_core.methods.benchmark import PACKAGED, Bench, Measurement, Target
+from zedo_core.pipeline.request import InferRequest
 from zedo_core.storage.files import atomic_write
 
+_USUAL = InferRequest.hypotheses
 _GROUPS = {
     "comparison": "The paper's settings: plain implementation and ours",
-    "rates": "Default preset: people per second",
+    "rates": "Default preset: poses per second",
     "picture": "Default preset: one person in one picture",
     "rows": "Cost by number of people",
     "iterations": "Cost by number of iterations",
@@ -44,14 +46,15 @@ def prepare(out: Path) -> None:
 
 
 def write_report(bench: Bench, out: Path) -> tuple[Path, ...]:
-    """Write `bench.json`, `bench.md` and `bench.png` into `out`; OutputError when they cannot be written."""
+    """Write `bench.json`, `bench.md` and, unless it was quick, `bench.png`; OutputError when one cannot be written."""
     files = (out / "bench.json", out / "bench.md", out / "bench.png")
     with atomic_write(files[0]) as partial:
         partial.write_text(json.dumps(as_json(bench), indent=2, allow_nan=False) + "\n")
     with atomic_write(files[1]) as partial:
-        partial.write_text(
-            "\n".join(map(_markdown, tables(bench))) + "".join(f"\n* {note}" for note in bench.notes) + "\n"
-        )
+        parts = [f"{summary(bench)}\n", *map(_markdown, tables(bench))]
+        partial.write_text("\n".join(parts) + "".join(f"\n* {note}" for note in bench.notes) + "\n")
+    if bench.request.quick:  # it has no curves
+        return files[:2]
     with atomic_write(files[2]) as partial:
         _figure(bench).savefig(partial, dpi=130)
     return files
@@ -59,11 +62,22 @@ def write_report(bench: Bench, out: Path) -> tuple[Path, ...]:
 
 def as_json(bench: Bench) -> dict[str, Any]:
     """All results, with derived rates and whether targets are reached."""
-    return asdict(bench) | {
-        "measurements": [asdict(m) | {"frames_per_s": m.frames_per_s} for m in bench.measurements],
+    return {"summary": summary(bench), **asdict(bench)} | {
+        "measurements": [asdict(m) | {"poses_per_s": m.poses_per_s} for m in bench.measurements],
         "ratios": [{"name": ratio.name, "ratio": ratio.ratio} for ratio in bench.ratios],
         "targets": [asdict(target) | {"reached": target.reached} for target in bench.targets],
     }
+
+
+def summary(bench: Bench) -> str:
+    """The rates of the default preset in a sentence, in the units of the report of `zedo infer`."""
+    packaged = [m for m in bench.measurements if m.network == PACKAGED]
+    rate = min((m for m in packaged if m.group == "rates"), key=lambda m: abs(m.hypotheses - _USUAL))
+    one = next(m for m in packaged if m.group == "picture" and m.hypotheses in (rate.hypotheses, 1))
+    return (
+        f"{bench.request.method}, S = {rate.hypotheses}: lifts {rate.poses_per_s:.3g} poses/s, each a person in a "
+        f"frame, as zedo infer counts them; one person in one picture takes {one.seconds:.2g} s."
+    )
 
 
 def tables(bench: Bench) -> list[Table]:
@@ -97,7 +111,9 @@ def _machine(bench: Bench) -> Table:
         memory = f"{_mb(bench.memory.peak_bytes)} and {bench.memory.bytes_per_person:.0f} bytes per person"
         rows.append(("peak memory, default preset, S = 1", memory))
     rows += bench.remarks.items()
-    rows.append(("columns", "of ceiling: share of the rate of a matrix product; timed: the part timed and scaled up"))
+    if bench.ceilings:
+        columns = "of ceiling: share of the rate of a matrix product; timed: the part timed and scaled up"
+        rows.append(("columns", columns))
     return Table("Machine", ("", ""), tuple(rows))
 
 
@@ -110,7 +126,7 @@ def _target(target: Target) -> tuple[str, ...]:
 
 
 def _measurements(title: str, rows: list[Measurement]) -> Table:
-    header = ("", "people", "S", "steps", "time", "people/s", "of ceiling", "peak", "timed")
+    header = ("", "people", "S", "steps", "time", "poses/s", "of ceiling", "peak", "timed")
     lines = [header, *map(_line, rows)]
     used = [i for i in range(len(header)) if any(line[i] for line in lines[1:])]
     header, *lines = (tuple(line[i] for i in used) for line in lines)
@@ -123,7 +139,7 @@ def _line(m: Measurement) -> tuple[str, ...]:
     peak = "" if m.peak_bytes is None else _mb(m.peak_bytes)
     timed = "" if m.scaled_by == 1 else f"1/{m.scaled_by:.3g}"
     numbers = (str(m.rows), str(m.hypotheses), str(m.iterations))
-    return ", ".join(filter(None, (m.what, m.network))), *numbers, seconds, f"{m.frames_per_s:.4g}", share, peak, timed
+    return ", ".join(filter(None, (m.what, m.network))), *numbers, seconds, f"{m.poses_per_s:.4g}", share, peak, timed
 
 
 def _mb(size: int) -> str:

@@ -66,6 +66,8 @@ class _Runner:
 
     def steps(self) -> list[tuple[str, Step]]:
         """Steps by name. Memory comes first, since the system reports the peak of the process's whole lifetime."""
+        if self.request.quick:
+            return self._quick_steps()
         request, lifters = self.request, self.workloads.lifters
         curves = {DEFAULT: self._lifting_of_size, **self.workloads.curves()}
         return [
@@ -85,24 +87,44 @@ class _Runner:
             *((f"{n} iterations", partial(self._by_iterations, n)) for n in request.iterations),
         ]
 
+    def _quick_steps(self) -> list[tuple[str, Step]]:
+        """The rates of the default preset alone; the first lifting, which is slower, is not timed."""
+
+        def warm_up() -> Iterable[Measurement]:
+            _lift(self.workloads.lifter, 1, 1)()
+            return ()
+
+        groups = {"picture": 1, "rates": self.request.people}
+        return [
+            ("warming up", warm_up),
+            *(
+                (f"{rows} people, S = {S}", partial(self._lifting, group, PACKAGED, rows, S))
+                for S in self.request.hypotheses
+                for group, rows in groups.items()
+            ),
+        ]
+
     def result(self) -> Bench:
         """All results, with derived ones."""
+        quick = self.request.quick
         result = Bench(
             request=self.request,
             machine=this_machine(self.device),
             ceilings=self.ceilings,
-            measurements=(*self.measurements, *self.workloads.derived(self.measurements)),
+            measurements=(*self.measurements, *(() if quick else self.workloads.derived(self.measurements))),
             memory=self.memory,
-            remarks=dict(self.workloads.remarks),
+            remarks={} if quick else dict(self.workloads.remarks),
             notes=tuple(self.notes),
         )
+        if quick:
+            return result
         ratios, targets = tuple(self.workloads.ratios(result)), tuple(self.workloads.targets(result))
         return replace(result, ratios=ratios, targets=targets)
 
     def _memory(self) -> Iterable[Measurement]:
         """Measure the peak of one batch, and the growth with the number of people."""
         same_peak, same_growth = self.workloads.memory_lifters
-        sizes = (100, 200) if self.request.quick else self.workloads.memory_rows
+        sizes = self.workloads.memory_rows
         lifted = _lift(same_peak, 1, 1)()
         runs = [*(_lift(same_growth, 1, rows) for rows in sizes), _lift(same_peak, 1, 50)]
         peaks = peak_memory(runs, self.device)
@@ -122,7 +144,7 @@ class _Runner:
         return ()
 
     def _ceilings(self) -> Iterable[Measurement]:
-        self.ceilings = ceilings(self.device, self.request.budget_s, self.request.quick)
+        self.ceilings = ceilings(self.device, self.request.budget_s)
         return ()
 
     def _measure_all(self, works: Callable[[], Iterable[Work]]) -> Iterable[Measurement]:
@@ -163,8 +185,8 @@ class _Runner:
             iterations=lifter.settings.get("iterations", 0),
             units=rows,
             make=partial(_lift, lifter, hypotheses),
-            least=min(rows, 1 if self.request.quick else _MIN_PEOPLE),
-            flops=rows * self.workloads.flops(lifter, hypotheses),
+            least=rows if self.request.quick else min(rows, _MIN_PEOPLE),
+            flops=0.0 if self.request.quick else rows * self.workloads.flops(lifter, hypotheses),
             products=self.workloads.products(lifter),
         )
 
@@ -172,7 +194,7 @@ class _Runner:
         """Time the work, or a part of it if all of it would take too long."""
         timing, done = time_units(work.make, work.units, self.device, self.request.budget_s, work.least)
         seconds = timing.seconds * work.units / done
-        ceiling = next(c.flops_per_s for c in self.ceilings if c.dtype == work.products)
+        ceiling = next((c.flops_per_s for c in self.ceilings if c.dtype == work.products), None)
         fields: dict[str, Any] = {
             name: getattr(work, name)
             for name in ("group", "what", "network", "rows", "hypotheses", "iterations", "flops", "products")
@@ -182,7 +204,7 @@ class _Runner:
             seconds=seconds,
             scaled_by=work.units / done,
             repeats=timing.repeats,
-            ceiling_share=work.flops / seconds / ceiling if work.flops else None,
+            ceiling_share=work.flops / seconds / ceiling if work.flops and ceiling else None,
             peak_bytes=timing.peak_bytes,
         )
 

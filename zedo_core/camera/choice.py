@@ -15,6 +15,7 @@ from zedo_core.errors import CameraError
 _log = logging.getLogger(__name__)
 
 Size = tuple[int, int]
+_ANY_SIZE = 1920, 1080
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,18 @@ class CameraChoice:
             raise CameraError(f"expected one way to give the camera, got {' and '.join(given)}; drop one")
         if self.fx is None and any(value is not None for value in (self.fy, self.cx, self.cy)):
             raise CameraError("fy, cx and cy need fx as well; give fx in pixels")
+
+    def check(self, size: Size | None = None, stored_size: Size | None = None) -> None:
+        """CameraError or FormatError for what makes no camera, of pictures of this size if it is known; see `cameras`.
+
+        Tells before anything takes long.
+        """
+        if size is not None:
+            self._camera(size, stored_size)
+        elif self._known is None and self.fx is not None:
+            self._from_intrinsics(None)
+        elif self._known is None:
+            self._camera(_ANY_SIZE)
 
     @property
     def is_given(self) -> bool:

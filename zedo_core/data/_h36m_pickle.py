@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from zedo_core.data._h36m_files import describe, files_with_fields
-from zedo_core.data._h36m_sequences import ACTIONS, FIRST_ACTION, NAME, SPLITS, describe_split, warn_of_missing
+from zedo_core.data._h36m_sequences import ACTIONS, FIRST_ACTION, FPS, NAME, SPLITS, describe_split, warn_of_missing
 from zedo_core.data._hdf5 import floats, summarize
 from zedo_core.data._samples import Samples, pinhole_matrices
 from zedo_core.errors import FormatError
@@ -68,6 +68,7 @@ def read(root: Path, split: str, input: str) -> Samples:
         frame=frame,
         action=action,
         actions=ACTIONS,
+        fps=FPS,
     )
     return samples.take(np.lexsort((frame, sequence))).drop_nonfinite()
 

@@ -18,6 +18,7 @@ from zedo_core.errors import FormatError
 from zedo_core.skeleton import H36M17
 
 NAME = "h36m"
+FPS = 50.0
 SPLITS = {"test": ("S9", "S11"), "train": ("S1", "S5", "S6", "S7", "S8")}
 INPUTS = ("gt", "detected")
 
@@ -166,6 +167,7 @@ def concatenate(sequences: list[Sequence]) -> Samples:
         frame=np.concatenate([np.arange(length) for length in lengths]),
         action=np.repeat([sequence.action for sequence in sequences], lengths),
         actions=ACTIONS,
+        fps=FPS,
     ).drop_nonfinite()
 
 

@@ -14,6 +14,7 @@ from zedo_core.data._h36m_cameras import NUMBERS, Cameras, find_camera, find_cam
 from zedo_core.data._h36m_files import describe, files_with_fields, shorten
 from zedo_core.data._h36m_sequences import (
     ALL_JOINTS,
+    FPS,
     JOINTS,
     NAME,
     SPLITS,
@@ -35,7 +36,6 @@ from zedo_core.skeleton import COCO17, H36M17, Skeleton, conversion
 from zedo_core.storage.pickles import load_object_npz
 
 ARRAY_3D, ARRAY_2D = "positions_3d", "positions_2d"
-_FPS = 50.0
 _TRUNKS_M = (0.2, 1.0)  # from pelvis to thorax
 _Y_UP_FROM_WORLD = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])  # z is up in the studio
 _LAYOUTS = {"h36m": H36M17, "coco": COCO17}  # names in the metadata of the keypoints
@@ -73,7 +73,7 @@ def motions(path: Path, split: str) -> Motions:
         sequence=np.repeat(np.arange(len(takes)), [len(part) for part in finite]),
         names=tuple(label),
         sources=(NAME,) * len(takes),
-        fps=(_FPS,) * len(takes),
+        fps=(FPS,) * len(takes),
     )
 
 

@@ -20,7 +20,8 @@ class Samples:
     0 where a joint is missing. Sample i belongs to sequence `sequence[i]` and action `action[i]`, whose names are in
     the tuples, and is frame `frame[i]` of its sequence. `evaluated` are the joints for which the data set has ground
     truth (the others have arbitrary finite values); `left_out` counts the samples dropped because a value was not
-    finite, `undetected` those without a detection, `failed` those without a finite result.
+    finite, `undetected` those without a detection, `failed` those without a finite result. `fps` is the rate of the
+    sequences' frames in frames per second, None where it is not known.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Samples:
     left_out: int = 0
     undetected: int = 0
     failed: int = 0
+    fps: float | None = None
 
     def __post_init__(self) -> None:
         n = len(self.joints_cam)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -14,6 +15,9 @@ from zedo_core.data.mocap import Motions
 from zedo_core.errors import InputError
 from zedo_core.skeleton import Skeleton
 
+if TYPE_CHECKING:
+    from zedo_core.data.shards import Stream
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mixture:
@@ -22,6 +26,7 @@ class Mixture:
     motions: Motions
     part: Int[ndarray, " n"]
     weights: tuple[float, ...]
+    stream: Stream | None = None  # of which these frames are one block
 
     @classmethod
     def from_parts(cls, parts: Sequence[Motions], weights: Sequence[float] | None = None) -> Mixture:
@@ -58,6 +63,8 @@ class Mixture:
     @property
     def sha256(self) -> str:
         """SHA-256 of everything that training depends on."""
+        if self.stream:
+            return self.stream.sha256
         digest = hashlib.sha256(repr((self.skeleton, self.weights)).encode())
         for array in (self.motions.positions, self.motions.sequence.astype("<i8"), self.part.astype("<i8")):
             digest.update(np.ascontiguousarray(array).tobytes())
@@ -72,7 +79,10 @@ def hold_out(mixture: Mixture, share: float, seed: int) -> tuple[Mixture, Mixtur
     """Frames to train on, and held-out frames: those of a random `share`, at least one, of each data set's sequences.
 
     In a data set with a single sequence, the last frames are held out. If there is only one frame, it is in both.
+    Of a stream, the frames are those of the first block.
     """
+    if mixture.stream:
+        return replace(mixture.stream, share=share, seed=seed).block(0)
     training, held = held_out_frames(mixture.part, mixture.motions.sequence, share, seed)
     return mixture.take(training), mixture.take(held)
 

@@ -1,4 +1,4 @@
-"""Motion capture: npz with `retargeted` or `positions` (n, j, 3), in metres, y up; or npy. Also random views of it."""
+"""Motion capture: npz or Parquet with positions (n, j, 3) in metres, y up, or npy. Also random views of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
+from zedo_core.data import mocap_parquet
 from zedo_core.errors import FormatError
 from zedo_core.skeleton import H36M17, Skeleton, conversion
 from zedo_core.storage.files import load_array_or_arrays
@@ -52,19 +53,27 @@ class Motions:
 
 
 def load(
-    path: str | Path, split: str | None = None, *, rig: str = "retargeted", skeleton: Skeleton = H36M17
+    path: str | Path,
+    split: str | None = None,
+    *,
+    rig: str = "retargeted",
+    skeleton: Skeleton = H36M17,
+    group: int | None = None,
 ) -> Motions:
-    """Read an npz of motion capture, or an npy (n, j, 3) as one sequence; FormatError for anything else.
+    """Read an npz or Parquet of motion capture, or an npy (n, j, 3) as one sequence; FormatError for anything else.
 
     Only sequences of `split` are read (all if None). `rig` is `retargeted` (bone directions on one adult skeleton) or
     `positions` (as captured); if the file has only one, that is used. The joints in the file must be those of
     `skeleton` or of h36m-17, which are then converted by name: `retargeted` is always h36m-17; otherwise, an array
-    `joint_names` in the file or the number of joints decides.
+    `joint_names` in the file or the number of joints decides. `group` is a row group of a Parquet file.
     """
     path = Path(path)
     if not path.is_file():
-        raise FormatError(f"{path}: no such file; expected motion capture as an npz or npy")
-    arrays = load_array_or_arrays(path, "positions", "motion capture")
+        raise FormatError(f"{path}: no such file; expected motion capture as an npz, npy or Parquet")
+    if mocap_parquet.is_parquet(path):
+        arrays = mocap_parquet.read_arrays(path, group)
+    else:
+        arrays = load_array_or_arrays(path, "positions", "motion capture")
     key = rig if rig in arrays else next((name for name in ("retargeted", "positions") if name in arrays), None)
     if key is None:
         raise FormatError(

@@ -1,4 +1,4 @@
-"""MPI-INF-3DHP: its test set in the format of the official ZeDO code or the original one.
+"""MPI-INF-3DHP in the format of the official ZeDO code, or its test set in the original one.
 
 Mehta et al., Monocular 3D Human Pose Estimation In The Wild Using Improved CNN Supervision, 3DV 2017.
 """
@@ -45,7 +45,8 @@ _MAX_ERROR_PX = 30.0  # above the uncertainty of annotations, below the error du
 
 
 def load(root: Path, split: str = "test", input: str = "gt") -> Samples:
-    """Read the test set from `mpii3d_test.pkl` (official ZeDO) or, in its absence, `TS1..TS6/annot_data.mat` (3DHP).
+    """Read a split from `mpii3d_test.pkl` or `mpii3d_train.pkl` (official ZeDO) or, in the absence of the former,
+    `TS1..TS6/annot_data.mat` (3DHP).
 
     `root` is the folder of either or one such file, detected from its content (one annot_data.mat is one sequence).
     Ground truth is in the original scale (annot3, not univ_annot3). As annot_data.mat has no camera, K is fitted to
@@ -54,12 +55,17 @@ def load(root: Path, split: str = "test", input: str = "gt") -> Samples:
     finite are left out and counted.
     InputError for an unknown split or input, FormatError for files that are missing, damaged or of another data set.
     """
-    check_options(NAME, split, ("test",), input)
+    check_options(NAME, split, ("test", "train"), input)
     root = Path(root)
-    if root.is_file():
-        return _from_mats([root]) if starts_with(root, HDF5) or starts_with(root, MATLAB) else _from_pickle(root)
-    if (root / "mpii3d_test.pkl").is_file():
-        return _from_pickle(root / "mpii3d_test.pkl")
+    is_mat = root.is_file() and (starts_with(root, HDF5) or starts_with(root, MATLAB))
+    pickled = root if root.is_file() else root / f"mpii3d_{split}.pkl"
+    if pickled.is_file() and not is_mat:
+        return _of_split(pickled, _from_pickle(pickled), split)
+    if split == "train":
+        found = "a file of the test set" if is_mat else summarize_folder(root)
+        raise FormatError(f"{root}: expected mpii3d_train.pkl of MPI-INF-3DHP for the training split, found {found}")
+    if is_mat:
+        return _from_mats([root])
     paths = [root / name / "annot_data.mat" for name in _SEQUENCES]
     missing = [f"{path.parent.name}/{path.name}" for path in paths if not path.is_file()]
     if len(missing) == len(paths):
@@ -71,6 +77,13 @@ def load(root: Path, split: str = "test", input: str = "gt") -> Samples:
             root, ", ".join(missing),
         )  # fmt: skip
     return _from_mats([path for path in paths if path.is_file()])
+
+
+def _of_split(path: Path, samples: Samples, split: str) -> Samples:
+    """The samples; FormatError when sequences of the test set are to be trained on."""
+    if split == "train" and (tests := [name for name in samples.sequences if name in _SEQUENCES]):
+        raise FormatError(f"{path}: expected sequences of the training split, found {tests[0]} of the test set")
+    return samples
 
 
 def _from_pickle(path: Path) -> Samples:

@@ -17,11 +17,11 @@ from zedo_core.data import DATASETS, _h36m_hdf5, _h36m_pickle, _h36m_videopose, 
 from zedo_core.data._h36m_files import describe, fields, files_in_folder
 from zedo_core.data.mixture import Mixture
 from zedo_core.data.mocap import Motions
+from zedo_core.data.shards import SUFFIXES, Stream
 from zedo_core.errors import FormatError, InputError
 from zedo_core.skeleton import H36M17, Skeleton, conversion
 from zedo_core.storage.files import sha256_of
 
-_ARRAYS = (".npz", ".npy")
 Y_UP_FROM_CAM = np.array([1.0, -1.0, -1.0], np.float32)
 # Fields that identify the training files of the data sets; all fields of an entry must be present.
 _DATASET_FIELDS = (
@@ -32,7 +32,9 @@ _DATASET_FIELDS = (
     ("3dhp", {"joint_3d_camera", "joint_2d"}),
     ("3dhp", {"annot3"}),
 )
-_KINDS = "motion capture as npz or npy (n, j, 3), BVH, or the training files of Human3.6M, 3DPW or MPI-INF-3DHP"
+_KINDS = (
+    "motion capture as npz, npy or Parquet (n, j, 3), BVH, or the training files of Human3.6M, 3DPW or MPI-INF-3DHP"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +86,27 @@ def load_mixture(
     return Mixture.from_parts(parts, [weight for _, weight in data]), tuple(sources)
 
 
+def stream_mixture(
+    data: Sequence[tuple[Path, float]], skeleton: Skeleton, frames: int, seed: int
+) -> tuple[Mixture, tuple[DataSource, ...]]:
+    """Motion capture larger than memory: the first block of a `Stream`, which has at most `frames` frames."""
+    stream = Stream.from_data(data, frames, skeleton, seed)
+    sources = tuple(
+        DataSource(
+            path=str(path),
+            kind="stream",
+            weight=weight,
+            sequences=sum(map(len, chunks)),
+            frames=sum(shard.frames for chunk in chunks for shard in chunk),
+            damaged=0,
+            sha256=stream.sha256,
+            note=f"in {len(chunks)} blocks",
+        )
+        for (path, weight), chunks in zip(data, stream.chunks, strict=True)
+    )
+    return stream.block(0)[0], sources
+
+
 def parse_weighted_path(text: str, option: str = "--data") -> tuple[Path, float]:
     """The parts of `PATH[:WEIGHT]`; an existing path is not split. InputError for a weight of 0 or less."""
     path, colon, tail = text.rpartition(":")
@@ -105,12 +128,12 @@ def detect_kind(path: Path) -> str:
     if path.is_file():
         if path.suffix.lower() == bvh_motions.SUFFIX:
             return "bvh"
-        kind = _detect_dataset(path, [path]) or ("mocap" if path.suffix.lower() in _ARRAYS else None)
+        kind = _detect_dataset(path, [path]) or ("mocap" if path.suffix.lower() in SUFFIXES else None)
     elif bvh_motions.find_files(path):
         return "bvh"
     else:
-        files = files_in_folder(path, (*_ARRAYS, ".pkl", ".pickle"))
-        has_arrays = any(file.suffix.lower() in _ARRAYS for file in files)
+        files = files_in_folder(path, (*SUFFIXES, ".pkl", ".pickle"))
+        has_arrays = any(file.suffix.lower() in SUFFIXES for file in files)
         kind = _detect_dataset(path, files) or ("mocap" if has_arrays else None)
     if kind is None:
         raise FormatError(f"{path}: expected {_KINDS}, found {describe(path)}")
@@ -140,7 +163,7 @@ def _load(
     if kind == "bvh":
         return bvh_motions.load(path, skeleton, scale=scale, up=up, on_file=on_file)
     if kind == "mocap":
-        files = [path] if path.is_file() else files_in_folder(path, _ARRAYS)
+        files = [path] if path.is_file() else files_in_folder(path, SUFFIXES)
         parts = [mocap.load(file, split, skeleton=skeleton) for file in files]
         return Mixture.from_parts(parts).motions, 0
     assert kind in DATASETS

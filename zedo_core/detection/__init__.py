@@ -25,11 +25,18 @@ __all__ = [
     "Detector",
     "Tracker",
     "as_keypoints",
+    "check_detector",
     "follow",
     "load_detector",
 ]
 
 BACKENDS = ("onnx", "ultralytics")
+
+
+def check_detector(name_or_path: str | Path) -> None:
+    """WeightsError for a detector that is not installed; nothing is loaded."""
+    if str(name_or_path) not in NAMES:
+        find_weights(name_or_path, "detector")
 
 
 def load_detector(name_or_path: str | Path, device: str = "cpu") -> Detector:

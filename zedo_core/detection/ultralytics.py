@@ -111,10 +111,7 @@ def _form(path: Path) -> str:
 def _need_openvino(path: Path) -> None:
     """MissingExtraError unless it is installed: ultralytics would answer with its own words or install it."""
     if importlib.util.find_spec("openvino") is None:
-        raise MissingExtraError(
-            f"{path}: expected the package openvino, which is not installed; install it with "
-            "pip install 'zedo[openvino]'"
-        )
+        raise MissingExtraError.of(str(path), "openvino", "openvino")
 
 
 def _opened(path: Path, form: str) -> tuple[Any, str | None, list[int], tuple[int, int] | None]:

@@ -11,9 +11,9 @@ from typing import Any
 
 from zedo_core.evaluate.cases import select_cases
 from zedo_core.evaluate.gallery import write_gallery
-from zedo_core.evaluate.plots import save_plots
 from zedo_core.evaluate.run import Evaluation
 from zedo_core.evaluate.tables import markdown, tables
+from zedo_core.evaluate.verdict import verdict
 from zedo_core.skeleton import H36M17
 from zedo_core.storage.files import atomic_write
 
@@ -22,21 +22,22 @@ _log = logging.getLogger(__name__)
 _FIELDS: list[str] = ["table", "setting", "hypotheses", "network_calls", "metric", "kind", "value"]
 
 
-def write_report(evaluation: Evaluation, out: Path) -> tuple[Path, ...]:
+def write_report(evaluation: Evaluation, out: str | Path) -> tuple[Path, ...]:
     """Write `results.json`, `timings.json`, `results.csv`, `results.md`, plots and, if requested, `gallery.html`.
 
     `results.json` is the same for every run of a request on one machine. If one of them fails, the others are written
     all the same, and a warning says so; OutputError when none can be written.
     """
+    folder = Path(out)
     stages: list[tuple[str, Callable[[], tuple[Path, ...]]]] = [
-        ("results.json", lambda: _write_json(as_json(evaluation), out / "results.json")),
-        ("timings.json", lambda: _write_json(timings(evaluation), out / "timings.json")),
-        ("results.csv", lambda: _write_csv(tidy(evaluation), out / "results.csv")),
-        ("results.md", lambda: _write_tables(evaluation, out / "results.md")),
-        ("plots", lambda: save_plots(evaluation, out)),
+        ("results.json", lambda: _write_json(as_json(evaluation), folder / "results.json")),
+        ("timings.json", lambda: _write_json(timings(evaluation), folder / "timings.json")),
+        ("results.csv", lambda: _write_csv(tidy(evaluation), folder / "results.csv")),
+        ("results.md", lambda: _write_tables(evaluation, folder / "results.md")),
+        ("plots", lambda: _save_plots(evaluation, folder)),
     ]
     if evaluation.request.gallery:
-        stages.append(("gallery.html", lambda: _write_cases(evaluation, out / "gallery.html")))
+        stages.append(("gallery.html", lambda: _write_cases(evaluation, folder / "gallery.html")))
     files: tuple[Path, ...] = ()
     failures = []
     for name, write in stages:
@@ -51,6 +52,12 @@ def write_report(evaluation: Evaluation, out: Path) -> tuple[Path, ...]:
     return files
 
 
+def _save_plots(evaluation: Evaluation, out: Path) -> tuple[Path, ...]:
+    from zedo_core.evaluate.plots import save_plots  # imports matplotlib
+
+    return save_plots(evaluation, out)
+
+
 def _write_csv(lines: list[dict[str, Any]], path: Path) -> tuple[Path, ...]:
     with atomic_write(path) as partial, open(partial, "w", newline="") as file:
         writer = csv.DictWriter(file, _FIELDS)
@@ -61,7 +68,8 @@ def _write_csv(lines: list[dict[str, Any]], path: Path) -> tuple[Path, ...]:
 
 def _write_tables(evaluation: Evaluation, path: Path) -> tuple[Path, ...]:
     with atomic_write(path) as partial:
-        partial.write_text("\n".join(markdown(table) for table in tables(evaluation)))
+        lines = "".join(f"* {line}\n" for line in verdict(evaluation))
+        partial.write_text(lines + "\n" + "\n".join(markdown(table) for table in tables(evaluation)))
     return (path,)
 
 
@@ -89,6 +97,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
     ]
     return {
         **evaluation.identity,
+        "verdict": verdict(evaluation),
         "dataset": {
             "name": samples.name,
             "samples": len(samples),

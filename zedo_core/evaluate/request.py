@@ -8,6 +8,7 @@ from typing import Any
 
 from zedo_core.errors import InputError
 from zedo_core.methods import DEFAULT_METHOD, Trial, get_method
+from zedo_core.nets.device import check_device
 
 HYPOTHESES = "hypo"  # an ablation of every method
 
@@ -30,7 +31,8 @@ class EvalRequest(Trial):
         method = get_method(self.method)
         _check_choice("protocol", self.protocol, ("full", "paper"))
         _check_choice("input", self.input, ("gt", "detected"))
-        _check_choice("preset", self.preset or method.presets[0], method.presets)
+        method.check(self.preset, self.weights)
+        check_device(self.device)
         for name in self.ablate:
             _check_choice("ablation", name, (*method.ablations, HYPOTHESES))
         limit = method.most_hypotheses

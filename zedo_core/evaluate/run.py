@@ -79,7 +79,7 @@ class _Job:
 
 def evaluate(
     request: EvalRequest,
-    out: Path,
+    out: str | Path,
     *,
     resume: bool = False,
     shard: tuple[int, int] = (1, 1),
@@ -93,7 +93,7 @@ def evaluate(
     """
     if not 1 <= shard[0] <= shard[1]:
         raise InputError(f"expected a shard I/N with I from 1 to N, got {shard[0]}/{shard[1]}")
-    samples = samples_of(request)
+    samples, out = samples_of(request), Path(out)
     variants = variants_of(request, len(samples.evaluated))
     jobs: dict[str, _Job] = {}
     for variant in variants:

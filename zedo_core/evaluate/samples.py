@@ -6,16 +6,19 @@ import hashlib
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
 
 from zedo_core.camera import Camera
 from zedo_core.data import Samples, load_samples
 from zedo_core.errors import InputError
+from zedo_core.evaluate import results
 from zedo_core.evaluate.request import EvalRequest
 from zedo_core.lifting import MIN_JOINTS
 from zedo_core.methods import Lifter
 from zedo_core.skeleton import H36M17
-from zedo_core.train.noise import NoiseOptions, noisy_keypoints
 from zedo_core.types import Keypoints, Lifted
+from zedo_core.types.times import DEFAULT_FPS
 
 # Every n-th test sample, as the ZeDO paper evaluates (section 4.1).
 PAPER_STRIDE = {"h36m": 640, "3dhp": 3, "3dpw": 35, "ski": 1}
@@ -33,7 +36,11 @@ def samples_of(request: EvalRequest) -> Samples:
         if request.split != "test":
             raise InputError(f"protocol 'paper': expected the split 'test', got '{request.split}'")
         stride = PAPER_STRIDE[request.dataset]
-    samples = load_samples(request.dataset, request.data, request.split, request.input, request.seed).drop_nonfinite()
+    if request.dataset == results.NAME:
+        samples = results.load(request.data, request.input).drop_nonfinite()
+    else:
+        samples = load_samples(request.dataset, request.data, request.split, request.input, request.seed)
+        samples = samples.drop_nonfinite()
     return _detected(corrupt(samples.take(slice(None, None, stride * request.every)), request))
 
 
@@ -63,6 +70,9 @@ def corrupt(samples: Samples, request: EvalRequest) -> Samples:
 
 def _as_detected(samples: Samples, request: EvalRequest) -> Samples:
     """The samples with noise like that of detectors; a joint that was missing stays so."""
+
+    from zedo_core.train.noise import NoiseOptions, noisy_keypoints  # imports torch
+
     seen = samples.confidence > 0
     middle = np.average(samples.xy, axis=1, weights=np.repeat(seen[..., None] + 1e-9, 2, axis=2))
     xy = np.where(seen[..., None], samples.xy, middle[:, None])
@@ -80,6 +90,14 @@ def digest(samples: Samples) -> str:
     return sha.hexdigest()
 
 
+def _times_s(samples: Samples) -> Float[ndarray, " n"]:
+    """True times of all frames in their sequences, one sequence after the other."""
+    number = samples.frame - samples.frame.min(initial=0)
+    length = int(number.max(initial=0)) + 1
+    order = np.cumsum(np.diff(samples.sequence, prepend=samples.sequence[:1]) != 0)
+    return (order * length + number) / (samples.fps or DEFAULT_FPS)
+
+
 def lift_samples(lifter: Lifter, samples: Samples, hypotheses: int, seed: int) -> Lifted:
     """Lift samples: each is a frame with its own camera, each sequence a track."""
     n = len(samples)
@@ -90,6 +108,7 @@ def lift_samples(lifter: Lifter, samples: Samples, hypotheses: int, seed: int) -
         confidence=samples.confidence.clip(0.0, 1.0),  # peaks of heat maps may exceed 1
         skeleton=H36M17,
         frame_numbers=samples.frame,
+        times_s=_times_s(samples),
     )
     focal, centre = samples.K[:, [0, 1], [0, 1]].tolist(), samples.K[:, :2, 2].tolist()
     cameras = [Camera(fx=fx, fy=fy, cx=cx, cy=cy) for (fx, fy), (cx, cy) in zip(focal, centre, strict=True)]

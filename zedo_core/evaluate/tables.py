@@ -143,15 +143,19 @@ def _joints(rows: list[Row]) -> Table:
 
 
 def _actions(row: Row) -> Table:
-    header = ("", "samples", "MPJPE chosen", "MPJPE oracle", "PA chosen", "PA oracle")
+    header = ("", "samples", "MPJPE", "oracle", "PA", "oracle", "paper")
+    numbers, metrics = row.numbers or {}, ("mpjpe", "pa_mpjpe")
     lines = [
         (
             action,
             str(n["samples"]),
-            *(_text(n[metric][kind]) for metric in ("mpjpe", "pa_mpjpe") for kind in ("chosen", "oracle")),
+            *(_text(n[metric][kind]) for metric in metrics for kind in ("chosen", "oracle")),
+            "",
         )
-        for action, n in (row.numbers or {})["actions"].items()
+        for action, n in numbers["actions"].items()
     ]
+    means = [_text(numbers["action_mean"][metric][kind]) for metric in metrics for kind in ("chosen", "oracle")]
+    lines.append(("mean of the actions", str(numbers["samples"]), *means, _text(row.variant.published.get("mpjpe"))))
     return Table(f"Error of each action, {row.variant.name}, mm", header, tuple(lines))
 
 

@@ -2,7 +2,8 @@
 
 Every module here with `SUFFIX` and `write(poses, path)` is a format; one with `read(path)` as well can be loaded. A new
 format is one new file, which imports packages beyond zedo's own dependencies inside a function `require()`. A format
-with `UPRIGHT` has y up, as found by `zedo_core.motions.upright`, instead of camera axes.
+with `UPRIGHT` has y up, as found by `zedo_core.motions.upright`, instead of camera axes; one whose files have another
+suffix than `SUFFIX` names them in `main_file(path)`.
 """
 
 from __future__ import annotations
@@ -15,10 +16,28 @@ from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from zedo_core.errors import InputError
+from zedo_core.export._axes import AXES, parse_axes, with_axes
+from zedo_core.export._batch import find_result
+from zedo_core.export._names import DEFAULT_NAMES, check_names
 from zedo_core.motions.upright import Up, with_up
+from zedo_core.storage.places import fetched, is_remote
 from zedo_core.types import Poses
 
-__all__ = ["check", "formats", "is_upright", "load", "parse_formats", "save"]
+__all__ = [
+    "AXES",
+    "DEFAULT_NAMES",
+    "check",
+    "check_names",
+    "find_result",
+    "formats",
+    "is_upright",
+    "load",
+    "main_file",
+    "parse_axes",
+    "parse_formats",
+    "save",
+    "with_axes",
+]
 
 
 @runtime_checkable
@@ -48,15 +67,40 @@ class UprightFormat(Format, Protocol):
     UPRIGHT: bool
 
 
-def save(poses: Poses, path: str | Path, *, up: Up | None = None) -> tuple[Path, ...]:
+@runtime_checkable
+class BonesFormat(Protocol):
+    """A format of bones, which have names."""
+
+    BONES: bool
+
+    def write(self, poses: Poses, path: Path, *, names: str = ...) -> tuple[Path, ...] | None:
+        """Write the poses as `Format` does, with bones named as in a program."""
+        ...
+
+
+def save(
+    poses: Poses, path: str | Path, *, up: Up | None = None, axes: str | None = None, names: str = DEFAULT_NAMES
+) -> tuple[Path, ...]:
     """Write poses in the format given by the suffix, and return the files written.
 
     `up` is a direction in camera axes or one of `zedo_core.motions.upright.UPS`, None for the result's own choice;
-    formats in camera axes record it. InputError for an unknown suffix.
+    formats in camera axes record it. `axes` are those of tables and markers, one of `AXES`, None for the result's own
+    choice or the format's. `names` are those of the bones of BVH and GLB: mixamo, unreal, rigify, vrm, lafan or zedo.
+    InputError for an unknown suffix or name.
     """
     path = Path(path)
     chosen = _find_format(path, formats())
-    return chosen.write(poses if up is None else with_up(poses, up), path) or (path,)
+    check_names(names)
+    poses = poses if up is None else with_up(poses, up)
+    poses = poses if axes is None else with_axes(poses, axes)
+    if isinstance(chosen, BonesFormat):
+        return cast(BonesFormat, chosen).write(poses, path, names=names) or (path,)
+    return chosen.write(poses, path) or (path,)
+
+
+def main_file(path: Path) -> Path:
+    """The file that `save` writes for this path, of a single person; a format may name it otherwise."""
+    return getattr(_find_format(path, formats()), "main_file", lambda path: path)(path)
 
 
 def parse_formats(text: str) -> tuple[str, ...]:
@@ -69,7 +113,7 @@ def parse_formats(text: str) -> tuple[str, ...]:
 def check(names: Iterable[str]) -> None:
     """InputError unless all names are formats (`npz`, without the dot); MissingExtraError when one needs a package."""
     for name in names:
-        module = formats().get(f".{name}")
+        module = _format(name)
         if module is None:
             raise InputError(f"format '{name}' is not known; expected some of {', '.join(s[1:] for s in formats())}")
         getattr(module, "require", lambda: None)()
@@ -80,11 +124,21 @@ def is_upright(name: str) -> bool:
     return isinstance(formats()[f".{name}"], UprightFormat)
 
 
-def load(path: str | Path) -> Poses:
-    """Poses from a file that `save` wrote in a lossless format."""
-    path = Path(path)
+def load(path: str | Path, *, source: str | None = None) -> Poses:
+    """Poses from a file that `save` wrote in a lossless format, or of one clip of a folder that `zedo batch` wrote.
+
+    `path` may be an address such as `s3://bucket/out`; `source` is the name of the clip, which is needed where a folder
+    holds several.
+    """
+    place = str(path) if is_remote(str(path)) else str(Path(path))
     readable = {suffix: module for suffix, module in formats().items() if hasattr(module, "read")}
-    return cast(ReadableFormat, _find_format(path, readable)).read(path)
+    if source is not None or Path(place).is_dir() or (is_remote(place) and Path(place).suffix.lower() not in readable):
+        place = find_result(place, source)
+    chosen = cast(ReadableFormat, _find_format(Path(place), readable))
+    if not is_remote(place):
+        return chosen.read(Path(place))
+    with fetched(place) as copy:
+        return chosen.read(copy)
 
 
 def _find_format(path: Path, known: dict[str, Format]) -> Format:
@@ -94,8 +148,20 @@ def _find_format(path: Path, known: dict[str, Format]) -> Format:
     return chosen
 
 
+def _format(name: str) -> Format | None:
+    """The format of this name (`npz`), whose module alone is imported if it has that name as well."""
+    module = import_module(f"{__name__}.{name}") if name in _modules() else None
+    if getattr(module, "SUFFIX", "") == f".{name}":
+        return cast(Format, module)
+    return formats().get(f".{name}")
+
+
+def _modules() -> set[str]:
+    return {info.name for info in pkgutil.iter_modules(__path__)}
+
+
 @cache
 def formats() -> dict[str, Format]:
     """All formats by suffix."""
-    modules = (import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__))
+    modules = (import_module(f"{__name__}.{name}") for name in sorted(_modules()))
     return {module.SUFFIX: cast(Format, module) for module in modules if hasattr(module, "SUFFIX")}

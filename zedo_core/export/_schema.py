@@ -1,4 +1,4 @@
-"""Common parts of the npz and JSON formats of poses: the schema's name, and shared values and checks.
+"""Common parts of the npz, JSON and Parquet formats of poses: the schema's name, and shared values and checks.
 
 Every change that breaks existing readers needs a new number in `SCHEMA`.
 """
@@ -26,9 +26,9 @@ SCHEMA = "zedo-poses-1"
 UNITS = "m"
 AXES = "camera: x right, y down, z forward"
 _KINDS = {
-    **dict.fromkeys(("joints", "score", "spread", "times_s"), "f"),
+    **dict.fromkeys(("joints", "score", "spread", "times_s", "feet"), "f"),
     **dict.fromkeys(("chosen", "track", "frame_numbers"), "iu"),
-    **dict.fromkeys(("filled", "contact"), "b"),
+    **dict.fromkeys(("filled", "contact", "seen"), "b"),
 }
 _LARGEST_M = 1e6
 
@@ -58,8 +58,9 @@ def check_fields(poses: Poses) -> None:
         array = getattr(poses, name)
         if array is not None and array.dtype.kind not in kinds:
             raise ValueError(f"{name} has the type {array.dtype}")
-    if max(np.nanmax(poses.joints, initial=0.0), -np.nanmin(poses.joints, initial=0.0)) > _LARGEST_M:
-        raise ValueError(f"joints have a coordinate beyond {_LARGEST_M:g} m")
+    for points in (poses.joints, *(() if poses.feet is None else (poses.feet,))):
+        if max(np.nanmax(points, initial=0.0), -np.nanmin(points, initial=0.0)) > _LARGEST_M:
+            raise ValueError(f"joints have a coordinate beyond {_LARGEST_M:g} m")
     least, most = FRAME_RATES
     if poses.fps is not None and not (isinstance(poses.fps, int | float) and least <= poses.fps <= most):
         raise ValueError(f"fps is {poses.fps!a:.40}")
@@ -113,6 +114,40 @@ def up_transform(poses: Poses) -> tuple[Float[ndarray, "u 3 3"], Float[ndarray, 
     R, t = up.R_up_from_cam, up.t_up_from_cam
     is_fixed = len(R) > 0 and bool((R[0] == R).all() and (t == t[0]).all())
     return (R[:1], t[:1], up.source) if is_fixed else (R, t, up.source)
+
+
+def upright_table(poses: Poses) -> dict[str, Any]:
+    """`up_transform` as JSON values."""
+    R, t, source = up_transform(poses)
+    return {"R_up_from_cam": R.tolist(), "t_up_from_cam": t.tolist(), "source": source}
+
+
+def camera_table(camera: Camera) -> dict[str, Any]:
+    """A camera as JSON values."""
+    return {
+        "K": camera.matrix.tolist(),
+        "distortion": camera.distortion,
+        "image_size": camera.size,
+        "R_cam_from_world": camera.R_cam_from_world,
+        "t_cam_from_world": camera.t_cam_from_world,
+        "source": camera.source,
+        **({"lens": camera.lens} if camera.lens != "brown" else {}),
+        **({"world_is_camera": True} if camera.world_is_camera else {}),
+    }
+
+
+def camera_from_table(table: dict[str, Any]) -> Camera:
+    """The camera that `camera_table` made JSON values of."""
+    return restored_camera(
+        table["K"],
+        distortion=table["distortion"],
+        size=table["image_size"],
+        R=table["R_cam_from_world"],
+        t=table["t_cam_from_world"],
+        source=table["source"],
+        lens=table.get("lens", "brown"),
+        world_is_camera=table.get("world_is_camera", False),
+    )
 
 
 def to_json(value: Any) -> Any:

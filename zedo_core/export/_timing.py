@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its parts load when they are used
 from jaxtyping import Float, Int
 from numpy import ndarray
-from scipy.spatial.transform import Rotation, Slerp
 
 _EVEN_S = 0.002  # containers round times to a millisecond
 _MAX_FRAMES_PER_FRAME = 100  # of a fixed rate
@@ -70,5 +70,8 @@ def resample_rotations(
 ) -> Float[ndarray, "u k 3 3"]:
     """Rotations at other times within the range, on the shortest way at constant speed."""
     at_s = np.clip(at_s, times_s[0], times_s[-1])
-    columns = [Slerp(times_s, Rotation.from_matrix(column))(at_s).as_matrix() for column in rotations.swapaxes(0, 1)]
+    columns = [
+        scipy.spatial.transform.Slerp(times_s, scipy.spatial.transform.Rotation.from_matrix(column))(at_s).as_matrix()
+        for column in rotations.swapaxes(0, 1)
+    ]
     return np.stack(columns, axis=1)

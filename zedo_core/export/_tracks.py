@@ -75,10 +75,14 @@ class Recording:
         return fixed
 
 
-def record(poses: Poses, path: Path) -> Recording:
-    """The poses as a recording, to be written to `path`; InputError when they contain no person."""
+def record(poses: Poses, path: Path, points: Float[ndarray, "n m 3"] | None = None) -> Recording:
+    """The poses as a recording, to be written to `path`; InputError when they contain no person.
+
+    The `points` of the rows are the joints, y up, unless given.
+    """
     up = upright(poses)
-    known = np.asarray(np.isfinite(up.points).all(-1).any(-1))
+    points = up.points if points is None else points
+    known = np.asarray(np.isfinite(points).all(-1).any(-1))
     if not known.any():
         raise InputError(f"{path}: expected at least one person, found none in {len(poses.frame_numbers)} frames")
     index, step = _evenly_spaced(poses.frame_numbers)
@@ -88,7 +92,7 @@ def record(poses: Poses, path: Path) -> Recording:
         _log.warning("%s: the frame rate is unknown; assuming %g frames per second", path.name, DEFAULT_FPS)
     return Recording(
         tracks=tuple(
-            Track(id=track, frame=index[poses.frame[rows]], positions=up.points[rows], frames=frames)
+            Track(id=track, frame=index[poses.frame[rows]], positions=points[rows], frames=frames)
             for track, rows in poses.tracks
             if known[rows].any()
         ),

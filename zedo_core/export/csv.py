@@ -2,18 +2,15 @@
 
 Absent people and unknown joints have no row; an unknown spread, score or time is an empty cell. `filled` is 1 for
 poses that were interpolated in a gap, `doubtful` for unreliable poses, `contact` (where known) for ankles of feet that
-stand.
+stand. Other axes are a choice, see `_axes`.
 """
 
 from __future__ import annotations
 
-import csv
-import math
 from pathlib import Path
 
-import numpy as np
-
-from zedo_core.storage.files import atomic_write
+from zedo_core.export._axes import axes_of, points_in
+from zedo_core.export._cells import write_table
 from zedo_core.types import Poses
 
 SUFFIX = ".csv"
@@ -21,14 +18,5 @@ SUFFIX = ".csv"
 
 def write(poses: Poses, path: Path) -> None:
     """Write the table; OutputError when it cannot be written."""
-    table = poses.table()
-    columns = (map(_cell, column) if column.dtype.kind == "f" else column for column in table.values())
-    with atomic_write(path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(table)
-        writer.writerows(zip(*columns, strict=True))
-
-
-def _cell(value: np.floating) -> str:
-    """A number to the micrometre or microsecond; empty if it is not finite."""
-    return f"{value:.6f}" if math.isfinite(value) else ""
+    axes = axes_of(poses, "camera")
+    write_table(poses.table(None if axes == "camera" else points_in(poses, axes)[0]), path)

@@ -30,6 +30,7 @@ from zedo_core.export.webpage import page
 from zedo_core.motions.timeline import DEFAULT_FPS
 from zedo_core.motions.upright import Upright, upright
 from zedo_core.skeleton import pelvis_joints
+from zedo_core.source.record import find_recorded
 from zedo_core.storage.files import atomic_write
 from zedo_core.types import DOUBTFUL_M, Poses
 
@@ -39,6 +40,7 @@ UPRIGHT = True
 GHOSTS = 3
 EMBEDDED_BYTES = 32 * 2**20  # larger videos are referenced by their path
 
+_PLAYED = (".mp4", ".m4v", ".mov", ".webm")
 _MAX_PAGE = 2**28  # bytes of a page that is read for its video
 _DATA_TAG, _VIDEO_TAG = '<script type="application/json" id="data">', '<script type="text/plain" id="video-data">'
 _BASE64 = re.compile(r"[A-Za-z0-9+/=]*")
@@ -71,8 +73,11 @@ class PageVideo:
 
 
 def write(poses: Poses, path: Path) -> None:
-    """Write the page, with the video of the page that it replaces; OutputError when it cannot be written."""
-    video = kept_video(poses, path)
+    """Write the page, with the video that was lifted, or else that of the page that it replaces.
+
+    OutputError when it cannot be written.
+    """
+    video = recorded_video(poses, path, path.parent) or kept_video(poses, path)
     write_page(poses, path, video=video, title=None if video is None else video.file.name)
 
 
@@ -101,6 +106,22 @@ def page_video(file: Path, page_path: Path) -> PageVideo:
     if not file.is_file():
         raise InputError(f"{file}: expected a video, found no file; check the path")
     return PageVideo(file=file, embedded=size <= EMBEDDED_BYTES, path=quote(Path(path).as_posix()))
+
+
+def recorded_video(poses: Poses, page_path: Path, folder: Path) -> PageVideo | None:
+    """The video that a result in `folder` was lifted from, if it is still there, unchanged, and browsers play it."""
+    record = poses.provenance.options.get("source")
+    if not isinstance(record, dict) or record.get("kind") != "video":
+        return None
+    try:
+        file = find_recorded(record, folder)
+    except InputError as error:
+        _log.warning("%s; the page goes without a video (see zedo view --video)", error)
+        return None
+    if file.suffix.lower() not in _PLAYED:
+        _log.warning("%s: browsers play %s only; the page goes without a video", file, ", ".join(_PLAYED))
+        return None
+    return page_video(file, page_path)
 
 
 def kept_video(poses: Poses, page_path: Path) -> PageVideo | None:
@@ -193,6 +214,7 @@ def _data(poses: Poses, ghosts: int, video: PageVideo | None) -> dict[str, Any]:
     }
     return {
         "frames": len(poses.frame_numbers),
+        "unrelated": _are_unrelated(poses),
         "people": [{"id": track} for track in poses.track_ids.tolist()],
         "joints": [{"name": name, "side": skeleton.side(i)} for i, name in enumerate(skeleton.joints)],
         "bones": [list(edge) for edge in skeleton.edges],
@@ -203,8 +225,11 @@ def _data(poses: Poses, ghosts: int, video: PageVideo | None) -> dict[str, Any]:
         "pixel_unit": pixel_unit,
         "spread_unit_m": _SPREAD_M,
         "has_spread": bool(np.nanmax(poses.spread, initial=0.0) > 0),
-        "frame_s": 1 / (poses.fps or DEFAULT_FPS),
-        "intrinsics": _intrinsics(poses, size),
+        "frame_s": 1 / _rate(poses),
+        "intrinsics": _intrinsics(poses, 0),
+        "all_intrinsics": [_intrinsics(poses, t) for t in range(len(poses.cameras))]
+        if len(poses.cameras) > 1
+        else None,
         "video": video
         and {"embedded": video.embedded, "path": video.path, "name": video.file.name, "type": video.type},
         "doubt": f"expected error above {1000 * DOUBTFUL_M:.0f} mm, or unknown joints",
@@ -255,7 +280,18 @@ def _times(poses: Poses) -> Float[ndarray, " t"]:
         return times
     numbers = poses.frame_numbers
     grow = len(numbers) < 2 or (np.diff(numbers) > 0).all()
-    return (numbers if grow else np.arange(len(numbers))) / (poses.fps or DEFAULT_FPS)
+    return (numbers if grow else np.arange(len(numbers))) / _rate(poses)
+
+
+def _rate(poses: Poses) -> float:
+    """Frames per second; unrelated pictures are shown for a second each."""
+    return poses.fps or (1.0 if _are_unrelated(poses) else DEFAULT_FPS)
+
+
+def _are_unrelated(poses: Poses) -> bool:
+    """Whether the frames are unrelated pictures, in which an id is not the same person."""
+    record = poses.provenance.options.get("source")
+    return isinstance(record, dict) and record.get("kind") == "folder" and not record.get("sequence")
 
 
 def _camera_transforms(up: Upright) -> ndarray:
@@ -264,19 +300,21 @@ def _camera_transforms(up: Upright) -> ndarray:
     return rows[:1] if (rows == rows[0]).all() else rows
 
 
-def _image_size(poses: Poses) -> tuple[int, int]:
-    """(width, height) in px; estimated from the principal point if unknown."""
-    camera = poses.camera(0)
+def _image_size(poses: Poses, t: int = 0) -> tuple[int, int]:
+    """(width, height) in px of a frame; estimated from the principal point if unknown."""
+    camera = poses.camera(t)
     return camera.size or (max(1, round(2 * camera.cx)), max(1, round(2 * camera.cy)))
 
 
-def _intrinsics(poses: Poses, size: tuple[int, int]) -> list[float]:
-    camera = poses.camera(0)
-    return [camera.fx, camera.fy, camera.cx, camera.cy, *size]
+def _intrinsics(poses: Poses, t: int) -> list[float]:
+    camera = poses.camera(t)
+    return [camera.fx, camera.fy, camera.cx, camera.cy, *_image_size(poses, t)]
 
 
 def _summary(poses: Poses) -> str:
     frames, people = len(poses.frame_numbers), len(poses.track_ids)
+    if _are_unrelated(poses):
+        return f"{_count(frames, 'picture')} · {_count(len(poses), 'pose')}"
     rate = f" at {poses.fps:.4g} fps" if poses.fps else ""
     return f"{_count(frames, 'frame')}{rate} · {'1 person' if people == 1 else f'{people} people'}"
 

@@ -13,20 +13,21 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from zedo_core.camera import Camera
 from zedo_core.errors import FormatError
 from zedo_core.export._schema import (
     AXES,
     SCHEMA,
     UNITS,
+    camera_from_table,
+    camera_table,
     check_fields,
     check_schema,
     format_errors,
-    restored_camera,
     restored_skeleton,
     to_json,
-    up_transform,
+    upright_table,
 )
+from zedo_core.skeleton import FEET
 from zedo_core.storage.files import atomic_write, read_bounded
 from zedo_core.types import Poses, Provenance, in_order
 
@@ -51,7 +52,7 @@ def read(path: Path) -> Poses:
         poses = Poses(
             **_rows(document),
             skeleton=restored_skeleton(skeleton["name"], skeleton["joints"], skeleton["parents"]),
-            cameras=tuple(_camera(camera) for camera in document["cameras"]),
+            cameras=tuple(camera_from_table(camera) for camera in document["cameras"]),
             frame_numbers=np.array([frame["number"] for frame in frames], dtype=np.int64),
             provenance=Provenance(**document["provenance"]),
             fps=None if document["fps"] is None else float(document["fps"]),
@@ -83,29 +84,12 @@ def _head(poses: Poses) -> dict[str, Any]:
             "options": to_json(origin.options),
         },
         "skeleton": {"name": skeleton.name, "joints": skeleton.joints, "parents": skeleton.parents},
-        "cameras": [_camera_table(camera) for camera in poses.cameras],
-        "upright": _upright(poses),
+        **({} if poses.feet is None else {"foot_names": FEET}),
+        "cameras": [camera_table(camera) for camera in poses.cameras],
+        "upright": upright_table(poses),
         "fps": poses.fps,
         "hypotheses": poses.hypotheses,
         "track_ids": poses.track_ids.tolist(),
-    }
-
-
-def _upright(poses: Poses) -> dict[str, Any]:
-    R, t, source = up_transform(poses)
-    return {"R_up_from_cam": R.tolist(), "t_up_from_cam": t.tolist(), "source": source}
-
-
-def _camera_table(camera: Camera) -> dict[str, Any]:
-    return {
-        "K": camera.matrix.tolist(),
-        "distortion": camera.distortion,
-        "image_size": camera.size,
-        "R_cam_from_world": camera.R_cam_from_world,
-        "t_cam_from_world": camera.t_cam_from_world,
-        "source": camera.source,
-        **({"lens": camera.lens} if camera.lens != "brown" else {}),
-        **({"world_is_camera": True} if camera.world_is_camera else {}),
     }
 
 
@@ -119,10 +103,12 @@ def _frame(poses: Poses, t: int, doubtful: ndarray) -> dict[str, Any]:
                 "chosen": int(poses.chosen[row]),
                 "filled": bool(poses.filled[row]),
                 **({} if poses.contact is None else {"contact": poses.contact[row].tolist()}),
+                **({} if poses.seen is None else {"seen": poses.seen[row].tolist()}),
                 "doubtful": bool(doubtful[row]),
                 "score": _with_nulls(poses.score[row]),
                 "spread": _with_nulls(poses.spread[row], _DECIMALS),
                 "joints": _with_nulls(poses.joints[row], _DECIMALS),
+                **({} if poses.feet is None else {"feet": _with_nulls(poses.feet[row], _DECIMALS)}),
             }
             for row in poses.at(t)
         ],
@@ -144,21 +130,8 @@ def _read_document(path: Path) -> Any:
         raise FormatError(f"{path}: not a readable JSON of poses ({error})") from None
 
 
-def _camera(table: dict[str, Any]) -> Camera:
-    return restored_camera(
-        table["K"],
-        distortion=table["distortion"],
-        size=table["image_size"],
-        R=table["R_cam_from_world"],
-        t=table["t_cam_from_world"],
-        source=table["source"],
-        lens=table.get("lens", "brown"),
-        world_is_camera=table.get("world_is_camera", False),
-    )
-
-
 def _rows(document: dict[str, Any]) -> dict[str, ndarray]:
-    """The fields of the rows; older files lack `filled` and `contact`."""
+    """The fields of the rows; older files lack `filled` and those that are optional."""
     frames, h, j = document["frames"], document["hypotheses"], len(document["skeleton"]["joints"])
     people = [(t, person) for t, frame in enumerate(frames) for person in frame["people"]]
     tracks = [person["track"] for _, person in people]
@@ -175,8 +148,10 @@ def _rows(document: dict[str, Any]) -> dict[str, ndarray]:
                 raise ValueError(f"frame {frames[t]['number']}: {name} has shape {value.shape}, not {shapes[name]}")
             array[row] = value
     filled = _column([person.get("filled", False) for _, person in people], bool)
-    known = bool(people) and all("contact" in person for _, person in people)
-    fields["contact"] = _column([person["contact"] for _, person in people], bool) if known else None
+    for name, kind in (("contact", bool), ("seen", bool), ("feet", float)):
+        if people and all(name in person for _, person in people):
+            values = [person[name] for _, person in people]
+            fields[name] = np.array(values, float) if kind is float else _column(values, bool)
     return in_order(frame=_column([t for t, _ in people], int), track=_column(tracks, int), filled=filled, **fields)
 
 

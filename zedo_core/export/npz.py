@@ -6,6 +6,8 @@ t frames, p people, h hypotheses, j joints, c cameras (1 for all frames, or t):
     score, chosen, spread   (t, p, h); (t, p), -1 where absent; (t, p, j) m
     filled, doubtful        (t, p): interpolated in a gap; unreliable, which is only for readers of the file
     contact                 (t, p, 2): whether the left and the right foot stand; left out if unknown
+    seen                    (t, p, j): which joints were keypoints, not guesses; left out if unknown
+    feet, foot_names        (t, p, 6, 3) m, NaN where unknown; (6,): heels and toes; left out if unknown
     K, image_size           (c, 3, 3) px; (c, 2) width and height in px, 0 where unknown
     distortion              (c, n) in OpenCV's order, NaN beyond a camera's last coefficient
     R_cam_from_world, t_cam_from_world   (c, 3, 3); (c, 3) m; NaN where unknown
@@ -48,6 +50,7 @@ from zedo_core.export._schema import (
     to_json,
     up_transform,
 )
+from zedo_core.skeleton import FEET
 from zedo_core.storage.files import atomic_write, read_arrays
 from zedo_core.types import Poses, Provenance, in_order
 
@@ -62,8 +65,11 @@ _ABSENT = {
     "filled": False,
     "doubtful": False,
     "contact": False,
+    "seen": False,
+    "feet": np.nan,
 }
 _LARGE = ("joints", "score", "spread")  # read row by row
+_OPTIONAL = ("contact", "seen")
 _EXTRINSICS = ("R_cam_from_world", "t_cam_from_world")
 _PROVENANCE = ("method", "weights", "weights_sha256", "version")
 
@@ -83,7 +89,7 @@ def write(poses: Poses, path: Path) -> None:
 def read(path: Path) -> Poses:
     """Read exactly what `write` wrote; FormatError when the file is damaged or of another kind."""
     try:
-        entries = read_arrays(path, exclude=_LARGE)
+        entries = read_arrays(path, exclude=(*_LARGE, "feet"))
     except Exception as error:  # numpy raises many kinds of exceptions for damaged files
         raise FormatError(f"{path}: not a readable npz of poses ({error})") from None
     check_schema(str(entries.get("schema")), path)
@@ -106,16 +112,16 @@ def read(path: Path) -> Poses:
 
 
 def _rows(entries: Mapping[str, ndarray], path: Path) -> dict[str, ndarray]:
-    """The fields of the rows; older files lack `filled` and `contact`."""
+    """The fields of the rows; older files lack `filled` and those that are optional."""
     chosen, ids = entries["chosen"], entries["track_ids"]
     if chosen.shape != entries["frame_numbers"].shape + ids.shape or chosen.min(initial=-1) < -1:
         raise ValueError("frame_numbers, track_ids and chosen do not match")
     present = np.asarray(chosen >= 0)
     frame, person = np.nonzero(present)
     filled = entries.get("filled", np.zeros(present.shape, bool))[present]
-    contact = entries["contact"][present] if "contact" in entries else None
-    values = read_rows(path, _LARGE, present)
-    return in_order(frame=frame, track=ids[person], chosen=chosen[present], filled=filled, contact=contact, **values)
+    values = read_rows(path, (*_LARGE, "feet") if "foot_names" in entries else _LARGE, present)
+    values |= {name: entries[name][present] for name in _OPTIONAL if name in entries}
+    return in_order(frame=frame, track=ids[person], chosen=chosen[present], filled=filled, **values)
 
 
 def _clip_entries(poses: Poses) -> dict[str, Any]:
@@ -133,6 +139,7 @@ def _clip_entries(poses: Poses) -> dict[str, Any]:
         "skeleton": poses.skeleton.name,
         "joint_names": np.array(poses.skeleton.joints),
         "parents": np.array(poses.skeleton.parents),
+        **({} if poses.feet is None else {"foot_names": np.array(FEET)}),
         "units": UNITS,
         "axes": AXES,
         **{name: getattr(poses.provenance, name) for name in _PROVENANCE},

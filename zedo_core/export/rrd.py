@@ -32,9 +32,7 @@ def require() -> ModuleType:
     try:
         import rerun  # pyright: ignore[reportMissingImports]
     except ImportError:
-        raise MissingExtraError(
-            "rrd: expected the package rerun-sdk, which is not installed; install it with pip install 'zedo[rerun]'"
-        ) from None
+        raise MissingExtraError.of("rrd", "rerun-sdk", "rerun") from None
     return rerun
 
 

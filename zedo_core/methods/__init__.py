@@ -11,15 +11,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zedo_core.methods.method import Method, Trial, Variant
-    from zedo_core.methods.protocol import Lifter, OnRows
+    from zedo_core.methods.protocol import BonesLifter, Lifter, OnRows, SteppingLifter, Steps
     from zedo_core.methods.registry import get_method, methods
 
-__all__ = ["DEFAULT_METHOD", "Lifter", "Method", "OnRows", "Trial", "Variant", "get_method", "methods"]
+__all__ = [
+    "DEFAULT_METHOD",
+    "BonesLifter",
+    "Lifter",
+    "Method",
+    "OnRows",
+    "SteppingLifter",
+    "Steps",
+    "Trial",
+    "Variant",
+    "get_method",
+    "methods",
+]
 
 DEFAULT_METHOD = "zedo"
 _MODULES = {
     "method": ("Method", "Trial", "Variant"),
-    "protocol": ("Lifter", "OnRows"),
+    "protocol": ("BonesLifter", "Lifter", "OnRows", "SteppingLifter", "Steps"),
     "registry": ("get_method", "methods"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

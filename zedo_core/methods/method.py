@@ -12,6 +12,7 @@ from zedo_core.camera import Camera
 from zedo_core.errors import InputError
 from zedo_core.methods.benchmark import BenchRequest, Workloads
 from zedo_core.methods.protocol import Lifter
+from zedo_core.weights import find_weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +73,10 @@ class Method:
     evaluation on a data set with `joints` annotated joints: one in table `main` per number of hypotheses, then those
     of the ablations that the trial names. `estimate_focal(keypoints, camera, lifter, seed=, on_progress=)` is None
     for a method without it. `workloads(lifter, request)` is what the method adds to a benchmark.
-    `publication(folder, licence, terms)` is what is published of a folder with `weights_file`; None for methods
-    whose weights are not.
+    `options` is the dataclass of the settings, which `load` takes as the setting `options`; its fields are in the
+    record of a result, and `with_iterations(n)` changes the number of network calls. None for a method that cannot be
+    loaded with them. `publication(folder, licence, terms)` is what is published of a folder with `weights_file`; None
+    for methods whose weights are not.
     """
 
     name: str
@@ -83,12 +86,21 @@ class Method:
     most_hypotheses: int
     load: Callable[..., Lifter]
     variants: Callable[[Trial, int], Sequence[Variant]]
+    options: type[Any] | None = None
+    weights_kind: str = "lifter"  # of the weights that it loads, in the registry
     ablations: tuple[str, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)  # titles of the ablations' tables
     estimate_focal: Callable[..., FocalEstimate] | None = None
     workloads: Callable[[Lifter, BenchRequest], Workloads] = Workloads
     weights_file: str = ""
     publication: Callable[[Path, str, str | None], Publication] | None = None
+
+    def check(self, preset: str | None, weights: str | Path | None) -> None:
+        """InputError for a preset, WeightsError for weights that are not there; nothing is loaded."""
+        if preset is not None and preset not in self.presets:
+            raise InputError(f"no preset '{preset}'; expected one of {', '.join(self.presets)}")
+        if weights is not None:
+            find_weights(weights, self.weights_kind)
 
 
 def call_load(

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
+
+from jaxtyping import Float, Int
+from numpy import ndarray
 
 from zedo_core.camera import Camera
 from zedo_core.errors import InputError
@@ -66,4 +70,36 @@ class Lifter(Protocol):
         `rows` are undistorted and in the lifter's joint set; `cameras` is one for all frames or one per frame.
         `on_rows` receives the number of rows done. InputError if the number of hypotheses is out of range.
         """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Steps:
+    """The poses of rows after each step of a method, in metres in camera axes; the first are those it starts from."""
+
+    names: tuple[str, ...]  # of the steps
+    joints: Float[ndarray, "k n j 3"]
+
+
+@runtime_checkable
+class SteppingLifter(Lifter, Protocol):
+    """A lifter whose way to a pose can be shown."""
+
+    def steps(
+        self, rows: Keypoints, cameras: Sequence[Camera], wanted: Int[ndarray, " m"], hypotheses: int, seed: int = 0
+    ) -> Steps:
+        """The steps of the `wanted` rows (ascending) on the way to a hypothesis or candidate that `lift` finds for the
+        same arguments.
+
+        All steps of a row have the place in front of the camera of the last one.
+        """
+        ...
+
+
+@runtime_checkable
+class BonesLifter(Lifter, Protocol):
+    """A lifter that makes use of lengths of bones, where they are known."""
+
+    def with_bones(self, bones_m: Mapping[int, Float[ndarray, " j"]]) -> Lifter:
+        """The lifter for people with these lengths in metres of the bone to each joint, by track; 0 where not known."""
         ...

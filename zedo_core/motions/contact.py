@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy  # its parts load when they are used
 from jaxtyping import Bool, Float
 from numpy import ndarray
-from scipy.ndimage import binary_opening, minimum_filter1d, uniform_filter1d
 
 from zedo_core.motions.fit import along_rays
 from zedo_core.skeleton import Skeleton
@@ -30,12 +30,14 @@ def contacts(
     step_s = float(np.median(np.diff(times_s)))
     velocity = np.gradient(ankles, times_s, axis=0)
     velocity -= along_rays(velocity, ankles)
-    speed = np.linalg.norm(uniform_filter1d(velocity, _frames(_MEAN_S, step_s), axis=0, mode="nearest"), axis=-1)
+    speed = np.linalg.norm(
+        scipy.ndimage.uniform_filter1d(velocity, _frames(_MEAN_S, step_s), axis=0, mode="nearest"), axis=-1
+    )
     height = ankles @ up
-    lowest = minimum_filter1d(height.min(-1), _frames(2 * _ABOUT_S, step_s), mode="nearest")
+    lowest = scipy.ndimage.minimum_filter1d(height.min(-1), _frames(2 * _ABOUT_S, step_s), mode="nearest")
     standing = (speed < _SLOW_M_S) & (height - lowest[:, None] < _LOW_M)
     shortest = min(_frames(_LEAST_S, step_s), len(joints))
-    return binary_opening(standing, np.ones((shortest, 1), bool))
+    return scipy.ndimage.binary_opening(standing, np.ones((shortest, 1), bool))
 
 
 def _frames(duration_s: float, step_s: float) -> int:

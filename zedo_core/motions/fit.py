@@ -22,10 +22,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its parts load when they are used
 from jaxtyping import Float
 from numpy import ndarray
 from numpy.lib.stride_tricks import as_strided
-from scipy.linalg import solveh_banded
 
 from zedo_core.motions.body import Body
 
@@ -176,7 +176,7 @@ def _solve_banded(H: Float[ndarray, "t k m"], right: Float[ndarray, "t k"]) -> F
     t, k, m = H.shape
     size = H.itemsize  # row r of the bands begins at H[t, r, r]
     bands = as_strided(H, (t, k, m - k), (k * m * size, (m + 1) * size, size)).reshape(t * k, m - k)
-    return solveh_banded(
+    return scipy.linalg.solveh_banded(
         bands.T, right.ravel().astype(H.dtype), overwrite_ab=True, lower=True, check_finite=False
     ).reshape(t, k)
 

@@ -83,6 +83,7 @@ def with_heights(poses: Poses, heights: Heights) -> Poses:
         joints=poses.joints * factor[:, None, None, None],
         score=poses.score * factor[:, None],
         spread=poses.spread * factor[:, None],
+        feet=None if poses.feet is None else poses.feet * factor[:, None, None],
         provenance=replace(poses.provenance, options=options),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from zedo_core.errors import InputError
 from zedo_core.motions import DEFAULT_CHOICE, DEFAULT_MOTION, FILL_S
+from zedo_core.motions.feet import with_feet
 from zedo_core.motions.height import Heights, with_heights
 from zedo_core.motions.segments import Segments
 from zedo_core.motions.select import select
@@ -38,9 +39,27 @@ def motion(
     `off`. In `full`, feet that stand are held on level floors if there is a `ground`, which a moving camera has not;
     `segments` are bones that were measured. `choice` is best, track or mean, `fill_s` the longest gap that is filled,
     `heights` standing heights in metres, of all or by id, `up` as in `save`. Without `tracked`, ids do not follow
-    people from frame to frame: only the choice within each frame. InputError for what is none of these.
+    people from frame to frame: only the choice within each frame. Heels and toes are lifted where the keypoints have
+    them. InputError for what is none of these.
     """
     check_motion(mode)
+    poses = _moving(poses, keypoints, mode, ground, choice, fill_s, heights, segments, up, tracked)
+    return poses if keypoints is None else with_feet(poses, keypoints, tracked=tracked)
+
+
+def _moving(
+    poses: Poses,
+    keypoints: Keypoints | None,
+    mode: str,
+    ground: bool,
+    choice: str,
+    fill_s: float,
+    heights: Heights | None,
+    segments: Segments | None,
+    up: str | None,
+    tracked: bool,
+) -> Poses:
+    """The same without feet."""
     poses = one_size(select(poses, choice)) if tracked else select(poses, "best")
     if isinstance(heights, Mapping):
         ids = set(poses.track_ids.tolist())  # somebody seen too little to be lifted has no height to be set

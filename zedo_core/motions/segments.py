@@ -14,15 +14,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
 
 from zedo_core.errors import FormatError, InputError
 from zedo_core.motions.body import Body
+from zedo_core.skeleton import Skeleton
 from zedo_core.storage import toml
 from zedo_core.storage.files import read_bounded
 
@@ -69,6 +72,30 @@ class Segments:
         return Body(body.skeleton, lengths_m)
 
 
+def bone_lengths_of(segments: Segments, tracks: Iterable[int], skeleton: Skeleton) -> dict[int, Float[ndarray, " j"]]:
+    """The length in metres of the bone to each joint where a segment tells it, 0 elsewhere, for people with any.
+
+    A segment of several bones is shared evenly. InputError when the joint set lacks one.
+    """
+    found = {}
+    for track in tracks:
+        lengths_m = np.zeros(len(skeleton))
+        for name, length_m in segments.of(track).items():
+            joints = _joints(name, skeleton)
+            lengths_m[joints] = length_m * _sides(name) / len(joints)
+        if lengths_m.any():
+            found[track] = lengths_m
+    return found
+
+
+def _joints(name: str, skeleton: Skeleton) -> list[int]:
+    ends = SEGMENTS[name][0]
+    joints = [i for i, joint in enumerate(skeleton.joints) if joint in ends or joint.partition("_")[2] in ends]
+    if len(joints) != _sides(name) * len(ends):
+        raise InputError(f"body: the joint set {skeleton.name} has no bones for {name}; leave it out")
+    return joints
+
+
 def _sides(name: str) -> int:
     """How many segments of one name a body has."""
     ends = SEGMENTS[name][0]
@@ -76,11 +103,8 @@ def _sides(name: str) -> int:
 
 
 def _bones(name: str, body: Body) -> list[int]:
-    ends = SEGMENTS[name][0]
-    bones = [i for i, (child, _) in enumerate(body.skeleton.bones) if child in ends or child.partition("_")[2] in ends]
-    if len(bones) != _sides(name) * len(ends):
-        raise InputError(f"body: the joint set {body.skeleton.name} has no bones for {name}; leave it out")
-    return bones
+    ends = {body.skeleton.joints[joint] for joint in _joints(name, body.skeleton)}
+    return [i for i, (child, _) in enumerate(body.skeleton.bones) if child in ends]
 
 
 def read_segments(path: Path) -> Segments:

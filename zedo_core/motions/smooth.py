@@ -17,10 +17,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import scipy  # its parts load when they are used
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.linalg import solveh_banded
-from scipy.ndimage import median_filter
 
 from zedo_core.errors import InputError
 from zedo_core.motions import DEFAULT_SMOOTHING
@@ -83,7 +82,7 @@ def _smooth_joint(joint_cam: Float[ndarray, "t 3"], penalty: Float[ndarray, "3 t
 
 def _huber_weights(distance_m: Float[ndarray, " t"]) -> Float[ndarray, " t"]:
     """Huber weights of the deviations of distances from their running median."""
-    deviation_m = np.abs(distance_m - median_filter(distance_m, _WINDOW, mode="nearest"))
+    deviation_m = np.abs(distance_m - scipy.ndimage.median_filter(distance_m, _WINDOW, mode="nearest"))
     scale_m = max(1.4826 * float(np.median(deviation_m)), _MIN_SCALE_M)  # 1.4826 MAD estimates a Gaussian's sigma
     return np.minimum(1.0, _HUBER * scale_m / np.maximum(deviation_m, scale_m))
 
@@ -98,7 +97,7 @@ def _solve(
         for column in range(row + 1):
             bands[row - column, column::3] += weights[:, row, column]
     right = np.einsum("tij,tj->ti", weights, points)
-    return solveh_banded(bands, right.ravel(), lower=True).reshape(points.shape)
+    return scipy.linalg.solveh_banded(bands, right.ravel(), lower=True).reshape(points.shape)
 
 
 def _bending_penalty(times_s: Float[ndarray, " t"]) -> Float[ndarray, "3 t"]:

@@ -7,15 +7,16 @@ from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
+import scipy  # its parts load when they are used
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
-from scipy.interpolate import CubicHermiteSpline
 
 from zedo_core.detection.matching import match, pose_distances
 from zedo_core.errors import InputError
 from zedo_core.metrics import bone_lengths
 from zedo_core.motions import FILL_S
 from zedo_core.motions.timeline import times_of
+from zedo_core.skeleton import FEET
 from zedo_core.types import Keypoints, Poses, in_order
 
 JOIN_S = 1.0  # longest absence after which tracks are joined
@@ -124,6 +125,8 @@ def _fill(
         "spread": np.tile(spread, (len(frame), 1)),
         "filled": np.ones(len(frame), bool),
         "contact": np.zeros((len(frame), 2), bool),
+        "seen": np.zeros((len(frame), len(poses.skeleton)), bool),
+        "feet": np.full((len(frame), len(FEET), 3), np.nan),
     }
 
 
@@ -141,7 +144,7 @@ def _interpolate(
     before = before[known_s[i] - known_s[before] <= _VELOCITY_S + 1e-9]
     after = after[known_s[after] - known_s[i + 1] <= _VELOCITY_S + 1e-9]
     velocity = [_velocity(motion[part], known_s[part]) for part in (before, after)]
-    return CubicHermiteSpline(known_s[[i, i + 1]], motion[[i, i + 1]], np.stack(velocity))(gap_s)
+    return scipy.interpolate.CubicHermiteSpline(known_s[[i, i + 1]], motion[[i, i + 1]], np.stack(velocity))(gap_s)
 
 
 def _velocity(motion: Float[ndarray, "t j 3"], times_s: Float[ndarray, " t"]) -> Float[ndarray, "j 3"]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import scipy  # its parts load when they are used
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
-from scipy.ndimage import median_filter
 
 from zedo_core.camera import Camera
 from zedo_core.errors import InputError
@@ -22,7 +22,7 @@ from zedo_core.types import Keypoints, Poses, same_rows
 from zedo_core.types.rows import apply_cameras
 
 # Noise of keypoints, relative to the person's size in the picture.
-_NOISE, _DOUBT = 0.004, 0.03  # with confidence 1, which no detector has, and how much more without
+_NOISE, _DOUBT = 0.002, 0.03  # with confidence 1, which no detector has, and how much more without
 _WHITE = 1.5  # times the jitter that is measured, since errors last for several frames
 
 _SIZE = 0.42  # of a standing person, relative to the sum of the bones
@@ -155,7 +155,7 @@ def _observations(
 def _near(distance: Float[ndarray, " n"]) -> Bool[ndarray, " n"]:
     """Whether people are about as far as in the frames around; what is not is another person or a mistake."""
     away = np.log(np.maximum(distance, NEAREST_M))
-    return np.abs(away - median_filter(away, 2 * _AROUND + 1, mode="mirror")) < np.log(_MAX_JUMP)
+    return np.abs(away - scipy.ndimage.median_filter(away, 2 * _AROUND + 1, mode="mirror")) < np.log(_MAX_JUMP)
 
 
 def _jitter(points: Float[ndarray, "t j 2"], seen: Bool[ndarray, "t j"]) -> Float[ndarray, " j"]:

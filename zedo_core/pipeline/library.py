@@ -67,7 +67,7 @@ def infer(
     `zedo_core.pipeline.run.infer`.
     """
     path = Path(images) if isinstance(images, str | Path) else _ARRAYS
-    options = {"input": path, "camera": _camera_choice(camera, fov), **options}
+    options = {"input": path, "camera": camera_choice(camera, fov), **options}
     request = _made(PosesRequest, options) if out is None else _made(InferRequest, options | {"out": Path(out)})
     check_request(request)
     models = Models(request)
@@ -77,7 +77,8 @@ def infer(
     return lifted(request, source, models, on_progress, Clock())[0]
 
 
-def _camera_choice(camera: Any, fov: float | None) -> CameraChoice:
+def camera_choice(camera: Any, fov: float | None) -> CameraChoice:
+    """What is known of the camera, from the arguments of `infer`."""
     if isinstance(camera, str | Path):
         return CameraChoice(file=Path(camera), fov_deg=fov)
     if camera is not None and not isinstance(camera, Camera):

@@ -16,7 +16,7 @@ from zedo_core.motions.motion import check_motion
 from zedo_core.motions.select import check_choice
 from zedo_core.motions.tracks import check_fill
 from zedo_core.motions.upright import parse_up
-from zedo_core.nets.device import find_device
+from zedo_core.nets.device import check_device, find_device
 from zedo_core.pipeline.request import FOCAL_WAYS, GROUNDS, SIDES, PosesRequest, Settings
 
 
@@ -38,8 +38,17 @@ class Models:
         return load_detector(self.settings.detector, str(find_device(self.settings.device)))
 
 
+def check_settings(settings: Settings) -> None:
+    """InputError, CameraError, WeightsError or DeviceError for names and files that are none; needs no torch."""
+    get_method(settings.method).check(settings.preset, settings.weights)
+    check_device(settings.device)
+    if settings.camera is not None:
+        settings.camera.check()
+
+
 def check_request(request: PosesRequest) -> None:
-    """InputError for what can be told before anything is loaded or opened."""
+    """InputError for what can be told before anything is loaded or opened; see `check_settings`."""
+    check_settings(request)
     check_hypotheses(request.hypotheses, get_method(request.method).most_hypotheses)
     if request.focal not in FOCAL_WAYS:
         raise InputError(f"expected a focal length by {' or '.join(FOCAL_WAYS)}, got '{request.focal}'")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from zedo_core.camera import Camera, CameraChoice
+from zedo_core.detection import check_detector
 from zedo_core.detection.store import Detected, detect_in
 from zedo_core.errors import InputError
 from zedo_core.keypoints import check_image_size, holds_keypoints, read_keypoints
@@ -48,14 +49,27 @@ def open_input(request: PosesRequest) -> Source | None:
     """The pictures of the input; None when it holds keypoints."""
     if str(request.input).isdecimal() and not request.input.exists():
         raise InputError(f"{request.input}: no such file; for a camera say 'zedo live {request.input}'")
-    if holds_keypoints(request.input):
+    in_2d = holds_keypoints(request.input)
+    if request.sequence is not None and (in_2d or not request.input.is_dir()):
+        raise InputError(f"--sequence: expected with a folder of pictures, {request.input} is none; leave it out")
+    if in_2d:
         return None
     if request.image_size is not None:
         raise InputError(
             f"image size (--image-size): expected only with keypoint files, the pictures of {request.input} have their "
             "own size"
         )
-    return open_source(request.input, request.cut or WHOLE)
+    return open_source(request.input, request.cut or WHOLE, request.sequence)
+
+
+def check_source(request: PosesRequest, source: Source | None) -> None:
+    """CameraError for a camera that is not of these pictures, WeightsError for a detector that they need and lack."""
+    if source is None:
+        return
+    if request.keypoints is None:
+        check_detector(request.detector)
+    if request.camera is not None and source.size is not None:
+        request.camera.check(source.size, source.stored_size)
 
 
 def observe(

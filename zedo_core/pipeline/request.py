@@ -47,6 +47,7 @@ class PosesRequest(Settings):
     input: Path  # image, video, folder of images, file or folder of keypoints, `-` for those on standard input
     hypotheses: int = 10
     cut: Cut | None = None  # the frames that are wanted; None for all
+    sequence: bool | None = None  # whether the pictures of a folder are one sequence; None for by their names
     person: str = "all"  # an id, `largest` or `all`
     keypoints: Path | None = None  # saved keypoints of the pictures in `input`, instead of the detector
     redetect: bool = False  # make stored detections anew
@@ -69,6 +70,8 @@ class InferRequest(PosesRequest):
 
     out: Path
     formats: tuple[str, ...] = ("npz", "json")  # of the poses; see zedo_core.export
+    names: str = "mixamo"  # of the bones in the formats that have some; see zedo_core.export.save
+    axes: str | None = None  # of tables and markers, one of zedo_core.export.AXES; None for those of each format
     figure: bool = False  # also draw `figure.png`, some frames side by side
 
 
@@ -87,7 +90,8 @@ class InferReport:
     """What came out of one input. Times in seconds, errors in pixels.
 
     `poses` counts people in frames, of which `doubtful` are not to be trusted and `filled` were made up in gaps;
-    `mended` counts people in frames whose left and right were exchanged; `cuts` counts changes of the view, and
+    `sequence` says whether an id is the same person in all frames; `mended` counts people in frames whose left and
+    right were exchanged; `cuts` counts changes of the view, and
     `camera_moves` says whether the background moves; `up` is where the upward direction of the exports came from;
     `reused` counts frames whose detections were there before (None where no detector was asked), `damaged` says which
     pictures were left out and why.
@@ -97,6 +101,7 @@ class InferReport:
     frames: int
     frames_with_people: int
     people: int
+    sequence: bool
     hypotheses: int
     poses: int
     doubtful: int

@@ -9,35 +9,35 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from zedo_core.camera import Camera
-from zedo_core.errors import InputError, OutputError
+from zedo_core.errors import OutputError
 from zedo_core.export import check as check_formats
-from zedo_core.export import formats, save
+from zedo_core.export import formats, parse_axes, save, with_axes
 from zedo_core.export.html import forget_other_video
 from zedo_core.keypoints import write_keypoints
-from zedo_core.lifting import lift
-from zedo_core.methods import Lifter, get_method
 from zedo_core.metrics import reprojection_px
-from zedo_core.motions.motion import motion
 from zedo_core.motions.upright import upright
 from zedo_core.pipeline.models import Models, check_request
-from zedo_core.pipeline.observe import Observed, OnProgress, cameras_of, observe, open_input
+from zedo_core.pipeline.observe import Observed, OnProgress, cameras_of, check_source, observe, open_input
 from zedo_core.pipeline.request import InferReport, InferRequest, PosesRequest
-from zedo_core.render.figure import save_figure
-from zedo_core.render.overlay import render_overlay
+from zedo_core.pipeline.stages import hypotheses_of, motion_of, with_focal
+from zedo_core.render.overlay import render_overlay, render_pictures
 from zedo_core.source import Source
+from zedo_core.source.record import record_of
 from zedo_core.storage.lock import locked
 from zedo_core.types import Keypoints, Poses, same_rows
 
 _log = logging.getLogger(__name__)
 
-_WITHOUT_PEOPLE = ("npz", "json", "csv")  # formats that can say that nobody was there
+_WITHOUT_PEOPLE = ("npz", "json", "csv", "csv-wide", "parquet")  # formats that can say that nobody was there
+OVERLAYS = "overlay"  # folder of the overlays of unrelated pictures
 _LOADED = (".npz", ".json")  # of which one is read as the result of a folder
-_MUCH_GB = 2.0
 
 
 def infer(
@@ -61,18 +61,26 @@ def infer_poses(
     """The same with the poses; `source` is what the input was opened as."""
     check_request(request)
     check_formats(request.formats)
+    if request.axes is not None:
+        parse_axes(request.axes)
     models = models or Models(request)
-    clock = Clock()
+    clock, read = Clock(), None
+    source = source or open_input(request)
+    check_source(request, source)
+    if source is None or request.keypoints is not None:  # what is wrong with keypoints is told before torch is loaded
+        with clock("read"):
+            read = observe(request, source, models, on_progress)
     with clock("load"):
         _ = models.lifter
-        source = source or open_input(request)
         _prepare(request.out)
     with locked(request.out):
-        poses, observed = lifted(request, source, models, on_progress, clock, request.out)
+        poses, observed = lifted(request, source, models, on_progress, clock, request.out, read)
+        poses = poses if request.axes is None else with_axes(poses, request.axes)
         with clock("write"):
-            files = _write(request, poses, observed, source)
+            poses = _recorded(poses, source, request.out)
+            files = write_results(request, poses, observed, source)
         with clock("render"):
-            files += _draw(request, poses, observed.keypoints, source, on_progress)
+            files += draw_results(request, poses, observed.keypoints, source, on_progress)
         _clear_earlier(request.out, files)
     return poses, _report(request, poses, observed, clock, files)
 
@@ -84,30 +92,20 @@ def lifted(
     on_progress: OnProgress,
     clock: Clock,
     folder: Path | None = None,
+    observed: Observed | None = None,
 ) -> tuple[Poses, Observed]:
-    """The poses of an input and the keypoints they came from; detections are kept in `folder`, if any."""
-    with clock("detect" if source is not None and request.keypoints is None else "read"):
-        observed = observe(request, source, models, on_progress, folder)
+    """The poses of an input and the keypoints they came from, unless those are given; `folder` keeps detections."""
+    if observed is None:
+        with clock("detect" if source is not None and request.keypoints is None else "read"):
+            observed = observe(request, source, models, on_progress, folder)
     cameras = cameras_of(request, observed.keypoints, source)
     if request.focal == "estimate":
         with clock("focal"):
-            cameras = _with_focal(request, observed.keypoints, cameras, models.lifter, on_progress)
+            cameras = with_focal(request, observed.keypoints, cameras, models.lifter, on_progress)
     with clock("lift"):
-        poses = _lifted(request, observed.keypoints, cameras, models.lifter, on_progress)
+        poses = hypotheses_of(request, observed.keypoints, cameras, models.lifter, on_progress)
     with clock("motion"):
-        moving = motion(
-            poses,
-            observed.keypoints,
-            mode=request.motion,
-            ground=request.ground == "on" or (request.ground == "auto" and not observed.scene.moves),
-            choice=request.choice,
-            fill_s=request.fill_s,
-            heights=request.heights,
-            segments=request.segments,
-            up=request.up,
-            tracked=observed.follows,
-        )
-    return moving, observed
+        return motion_of(request, poses, observed), observed
 
 
 def demo_assets() -> tuple[Path, Path]:
@@ -148,50 +146,23 @@ def _prepare(out: Path) -> None:
         raise OutputError(f"{out}: cannot write there ({error.strerror}); choose another folder") from None
 
 
-def _with_focal(
-    request: PosesRequest, keypoints: Keypoints, cameras: tuple[Camera, ...], lifter: Lifter, on_progress: OnProgress
-) -> tuple[Camera, ...]:
-    """The same cameras, where one that is a guess took all pictures with the focal length that the people show."""
-    estimate_focal = get_method(request.method).estimate_focal
-    if estimate_focal is None:
-        raise InputError(f"--focal estimate: the method {request.method} cannot do that; use --fx, --fov or --camera")
-    guess = cameras[0]
-    if len(cameras) > 1 or guess.size is None or guess != Camera.guess(guess.size):
-        _log.warning("the focal length is not estimated: it is known, or there are several cameras")
-        return cameras
-    found = estimate_focal(
-        keypoints, guess, lifter, seed=request.seed, on_progress=lambda done, total: on_progress("focal", done, total)
-    )
-    return (found.applied(guess),)
+def _recorded(poses: Poses, source: Source | None, out: Path) -> Poses:
+    """The poses with a record of their input, by which its video is found again."""
+    record = None if source is None else record_of(source, out)
+    if record is None:
+        return poses
+    options = {**poses.provenance.options, "source": record}
+    return replace(poses, provenance=replace(poses.provenance, options=options))
 
 
-def _lifted(
-    request: PosesRequest, keypoints: Keypoints, cameras: tuple[Camera, ...], lifter: Lifter, on_progress: OnProgress
-) -> Poses:
-    """Hypotheses of every person in every frame."""
-    gigabytes = 4e-9 * 3 * len(lifter.skeleton) * len(keypoints) * request.hypotheses  # float32
-    if gigabytes > _MUCH_GB:
-        _log.warning(
-            "%d people in frames take %.0f GB of memory; --max-people, a smaller --hypo or a part help",
-            *(len(keypoints), gigabytes),
-        )
-    return lift(
-        keypoints,
-        cameras,
-        hypotheses=request.hypotheses,
-        seed=request.seed,
-        lifter=lifter,
-        on_progress=lambda done, total: on_progress("lift", done, total),
-    )
-
-
-def _write(request: InferRequest, poses: Poses, observed: Observed, source: Source | None) -> tuple[Path, ...]:
+def write_results(request: InferRequest, poses: Poses, observed: Observed, source: Source | None) -> tuple[Path, ...]:
+    """Write the poses in every format and the keypoints, and name the files."""
     wanted = request.formats
     if not len(poses):
         wanted = tuple(name for name in wanted if name in _WITHOUT_PEOPLE)
     if source is not None:
         forget_other_video(request.out / "poses.html", source.path.name)
-    files = [file for name in wanted for file in save(poses, request.out / f"poses.{name}")]
+    files = [file for name in wanted for file in save(poses, request.out / f"poses.{name}", names=request.names)]
     write_keypoints(observed.keypoints, request.out / "keypoints.json")
     detections = observed.detected.file if observed.detected else None
     return *files, request.out / "keypoints.json", *((detections,) if detections else ())
@@ -200,29 +171,42 @@ def _write(request: InferRequest, poses: Poses, observed: Observed, source: Sour
 def _clear_earlier(out: Path, files: tuple[Path, ...]) -> None:
     """Remove poses of an earlier run that would be read as those of this one, and name its other results."""
     kinds = "|".join(suffix[1:] for suffix in formats())
-    result = re.compile(rf"poses(_person\d+)?\.({kinds})|overlay\.(png|mp4)|figure\.png")
-    old = sorted(path for path in out.iterdir() if result.fullmatch(path.name) and path not in files)
+    others = r"poses_wide\.csv|angles\.(csv|html)|overlay\.(png|mp4)|figure\.png"
+    result = re.compile(rf"poses(_person\d+)?\.({kinds})|{others}")
+    places = (*out.iterdir(), *(out / OVERLAYS).glob("*.png"))
+    old = sorted(path for path in places if (path.parent != out or result.fullmatch(path.name)) and path not in files)
     for path in old:
         if path.suffix in _LOADED:
             path.unlink(missing_ok=True)
             _log.warning("%s: removed, left from an earlier run", path)
-    if names := [path.name for path in old if path.suffix not in _LOADED]:
+    if names := [path.relative_to(out).as_posix() for path in old if path.suffix not in _LOADED]:
         _log.warning(
             "%s: %s left from an earlier run, not of this result; remove them, or write them anew with zedo convert",
-            *(out, f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"),
+            *(out, f"{_listed(names)} {'is' if len(names) == 1 else 'are'}"),
         )
 
 
-def _draw(
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:9]) + (f" and {len(names) - 9} more" if len(names) > 9 else "")
+
+
+def draw_results(
     request: InferRequest, poses: Poses, keypoints: Keypoints, source: Source | None, on_progress: OnProgress
 ) -> tuple[Path, ...]:
-    total = len(poses.frame_numbers)
-    overlay = request.out / ("overlay.png" if total == 1 else "overlay.mp4")
-    render_overlay(poses, keypoints, overlay, source=source, on_frame=lambda done: on_progress("render", done, total))
+    """Draw the overlay and, if wanted, the figure, and name the files."""
+    total, out = len(poses.frame_numbers), request.out
+    options: Any = {"on_frame": lambda done: on_progress("render", done, total)}
+    if source is not None and source.kind == "folder" and not source.sequence:
+        files = render_pictures(poses, keypoints, out / OVERLAYS, source=source, **options)
+    else:
+        files = (out / ("overlay.png" if total == 1 else "overlay.mp4"),)
+        render_overlay(poses, keypoints, files[0], source=source, **options)
     if not request.figure:
-        return (overlay,)
-    save_figure(poses, keypoints, request.out / "figure.png")
-    return overlay, request.out / "figure.png"
+        return files
+    from zedo_core.render.figure import save_figure  # matplotlib, which other runs do without
+
+    save_figure(poses, keypoints, out / "figure.png")
+    return *files, out / "figure.png"
 
 
 def _report(
@@ -234,6 +218,7 @@ def _report(
         frames=len(poses.frame_numbers),
         frames_with_people=len(np.unique(poses.frame)),
         people=len(poses.track_ids),
+        sequence=observed.follows,
         hypotheses=request.hypotheses,
         poses=len(poses),
         doubtful=int(poses.doubtful.sum()),

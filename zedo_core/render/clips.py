@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from PIL import Image
 from zedo_core.errors import InputError, OutputError
 from zedo_core.render.draw import BACKGROUND, Canvas, draw_text, text_size
 from zedo_core.render.footage import Footage, even, panel_size
+from zedo_core.render.legend import Legend, legend_of, legend_strip
 from zedo_core.render.turning_view import TurningView
 from zedo_core.render.video import TimedImage, write_clip, write_png
 from zedo_core.storage.files import atomic_write
@@ -74,21 +75,25 @@ def _check(kind: str, path: Path, frames: int) -> None:
         raise OutputError(f"{path}: expected a name ending in {ending} for {kind}; choose another name")
 
 
-def _panel(footage: Footage, size: tuple[int, int]) -> TurningView:
-    return TurningView(footage.poses, footage.seen, panel_size(size))
+def _panel(footage: Footage, size: tuple[int, int], legend: bool = True) -> TurningView:
+    return TurningView(footage.poses, footage.seen, panel_size(size), legend=legend)
 
 
 # GIF
 
 
 def _write_gif(footage: Footage, path: Path, on_frame: OnFrame) -> None:
-    """Write evenly spaced frames, to keep the file small; delays are in hundredths of a second, as GIF requires."""
     width, height = footage.size
     scale = min(1.0, _GIF_PX / height)
-    step = max(1, math.ceil(footage.fps / _MAX_GIF_FPS - 1e-6))
-    delay_ms = max(20, 10 * round(100 * step / footage.fps))
     size = even(width * scale), even(height * scale)
-    with closing(footage.images(size, _panel(footage, size).draw_at)) as images:
+    write_gif(footage.images(size, _panel(footage, size).draw_at), path, footage.fps, on_frame)
+
+
+def write_gif(images: Generator[TimedImage], path: Path, fps: float, on_frame: OnFrame) -> None:
+    """Write evenly spaced frames, to keep the file small; delays are in hundredths of a second, as GIF requires."""
+    step = max(1, math.ceil(fps / _MAX_GIF_FPS - 1e-6))
+    delay_ms = max(20, 10 * round(100 * step / fps))
+    with closing(images):
         frames = _quantized(images, step, on_frame)
         first = next(frames)
         with atomic_write(path) as partial:
@@ -106,7 +111,7 @@ def _quantized(images: Iterator[TimedImage], step: int, on_frame: OnFrame) -> It
 
 
 def _sheet(footage: Footage, moments: int, on_frame: OnFrame) -> Canvas:
-    """A grid of frames, each an overlay next to the 3D view, with frame number and time below."""
+    """A grid of frames, each an overlay next to the 3D view, with frame number and time below; one legend for all."""
     if moments < 1:
         raise InputError(f"render: expected at least 1 moment, found {moments}")
     poses = footage.poses
@@ -114,14 +119,14 @@ def _sheet(footage: Footage, moments: int, on_frame: OnFrame) -> Canvas:
     selected = set(frames[np.linspace(0, len(frames) - 1, min(moments, len(frames))).round().astype(int)].tolist())
     width, height = footage.size
     size = even(width * _CELL_PX / height), _CELL_PX
-    panel, cells, start_s = _panel(footage, size), [], None
+    panel, cells, start_s = _panel(footage, size, legend=False), [], None
     for done, (t, frame) in enumerate(footage.frames(), start=1):
         start_s = frame.time_s if start_s is None else start_s
         if t in selected:
             image = np.hstack([footage.draw(t, frame, size), panel.draw_close(t)])
             cells.append(_cell(image, frame, frame.time_s - start_s))
         on_frame(done)
-    return _arrange(cells)
+    return _arrange(cells, legend_of(poses, footage.seen, _CELL_PX))
 
 
 def _cell(image: Canvas, frame: Frame, time_s: float) -> UInt8[ndarray, "_ _ 3"]:
@@ -131,8 +136,8 @@ def _cell(image: Canvas, frame: Frame, time_s: float) -> UInt8[ndarray, "_ _ 3"]
     return np.vstack([image, caption])
 
 
-def _arrange(cells: list[UInt8[ndarray, "height width 3"]]) -> UInt8[ndarray, "_ _ 3"]:
-    """A roughly square sheet, scaled down if it would be too large for viewers."""
+def _arrange(cells: list[UInt8[ndarray, "height width 3"]], legend: Legend) -> UInt8[ndarray, "_ _ 3"]:
+    """A roughly square sheet with the legend below, scaled down if it would be too large for viewers."""
     height, width = cells[0].shape[:2]
     columns = max(1, round(math.sqrt(len(cells) * height / width)))
     rows = math.ceil(len(cells) / columns)
@@ -141,5 +146,6 @@ def _arrange(cells: list[UInt8[ndarray, "height width 3"]]) -> UInt8[ndarray, "_
     for i, cell in enumerate(cells):
         y, x = (_GAP_PX + (i // columns) * (height + _GAP_PX), _GAP_PX + (i % columns) * (width + _GAP_PX))
         sheet[y : y + height, x : x + width] = cell
+    sheet = np.vstack([sheet, legend_strip(legend, sheet.shape[1], text_size(_CELL_PX) + 4)])
     scale = min(1.0, _MAX_SHEET_PX / max(sheet.shape))
     return sheet if scale == 1 else cv2.resize(sheet, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

@@ -22,6 +22,7 @@ Canvas = UInt8[ndarray, "height width 3"]
 SIDES: dict[str, Colour] = {"left": (72, 168, 255), "right": (255, 128, 72), "centre": (236, 238, 242)}
 BACKGROUND: Colour = (22, 24, 30)
 OUTLINE: Colour = (10, 11, 14)
+DOUBT: Colour = (255, 92, 141)  # around poses that are not to be trusted, as on the page
 TEXT: Colour = (214, 218, 226)
 LOW_CONFIDENCE = 0.5  # keypoints below are drawn pale: as likely wrong as right
 _GREY: Colour = (150, 152, 158)
@@ -88,18 +89,29 @@ def draw_bones(
     width: int,
     outline: bool = True,
     seen: Bool[ndarray, " j"] | None = None,
+    doubtful: bool = False,
 ) -> None:
-    """Draw the bones of a person, coloured by side, with an outline; thin, pale and dashed at joints not `seen`."""
+    """Draw the bones of a person, coloured by side, with an outline; thin, pale and dashed at joints not `seen`.
+
+    A `doubtful` person is pale with a wide outline in the colour of doubt.
+    """
     solid, dashed = [], []
     for child, parent in skeleton.edges:
-        bone = xy[child], xy[parent], SIDES[skeleton.side(child)]
+        colour = SIDES[skeleton.side(child)]
+        bone = xy[child], xy[parent], pale(colour) if doubtful else colour
         (solid if seen is None or (seen[child] and seen[parent]) else dashed).append(bone)
     for start, end, _ in solid if outline else ():
-        draw_line(image, start, end, OUTLINE, width + 2 * max(1, width // 3))
+        draw_outline(image, start, end, width, doubtful)
     for start, end, colour in dashed:
         draw_dashes(image, start, end, pale(colour), (width + 1) // 2)
     for start, end, colour in solid:
         draw_line(image, start, end, colour, width)
+
+
+def draw_outline(image: Canvas, start: ndarray, end: ndarray, width: int, doubtful: bool) -> None:
+    """Draw what is seen around a bone of this width."""
+    rim = max(1, width // 3) * (2 if doubtful else 1)
+    draw_line(image, start, end, DOUBT if doubtful else OUTLINE, width + 2 * rim)
 
 
 def draw_dots(
@@ -150,15 +162,16 @@ def text_width(text: str, size: int) -> int:
 def draw_label(
     image: Canvas, xy: Float[ndarray, "j 2"], skeleton: Skeleton, text: str, size: int, colour: Colour
 ) -> None:
-    """Draw a coloured box with `text`, such as a track id, next to the head."""
-    joints = [skeleton.index(name) for name in _HEADS if name in skeleton.joints]
+    """Draw a coloured box with `text`, such as a track id, next to the head, but always within the image."""
+    joints = [*(skeleton.index(name) for name in _HEADS if name in skeleton.joints), *range(len(skeleton))]
     head = next((xy[joint] for joint in joints if drawable(xy[joint])), None)
     if head is None:
         return
     pad = size // 3
-    x, y = round(head[0] + size), round(head[1] - 0.8 * size)
-    corners = (x, y - size // 2 - pad // 2), (x + text_width(text, size) + 2 * pad, y + size // 2 + pad // 2)
-    cv2.rectangle(image, *corners, colour, -1, cv2.LINE_AA)
+    wide, tall = text_width(text, size) + 2 * pad, size // 2 + pad // 2  # its width, and half of its height
+    x = max(0, min(round(head[0] + size), image.shape[1] - wide - 1))
+    y = max(tall, min(round(head[1] - 0.8 * size), image.shape[0] - tall - 1))
+    cv2.rectangle(image, (x, y - tall), (x + wide, y + tall), colour, -1, cv2.LINE_AA)
     draw_text(image, text, (x + pad, y), size, OUTLINE)
 
 

@@ -104,10 +104,10 @@ class Footage:
         for number in self.poses.frame_numbers:
             yield Frame(image=image, number=int(number), time_s=float("nan"))
 
-    def draw(self, t: int, frame: Frame, size: tuple[int, int]) -> Canvas:
-        """The t-th frame centred on a canvas of `size` (width, height), with its people."""
+    def draw(self, t: int, frame: Frame, size: tuple[int, int], ids: bool = True) -> Canvas:
+        """The t-th frame centred on a canvas of `size` (width, height), with its people and, with `ids`, their ids."""
         canvas, to_canvas = _fit(frame.image, size)
-        draw_people(canvas, self.poses, t, self.keypoints, self.seen, to_canvas)
+        draw_people(canvas, self.poses, t, self.keypoints, self.seen, to_canvas, ids)
         return canvas
 
     def images(

@@ -16,30 +16,24 @@ from numpy import ndarray
 
 from zedo_core.render.draw import (
     BACKGROUND,
-    SIDES,
     TEXT,
     Canvas,
-    dot_radius,
     draw_bones,
-    draw_dashes,
-    draw_dot,
     draw_line,
     draw_polygon,
     draw_text,
     line_width,
-    pale,
     text_size,
     text_width,
 )
-from zedo_core.render.people import draw_name
+from zedo_core.render.legend import MAX_GHOSTS, draw_legend, fitting, legend_height, legend_of, legend_rows
+from zedo_core.render.people import draw_name, is_doubtful
 from zedo_core.types import Poses
 
 _TURN, _TILT = math.radians(65), math.radians(16)
-_MAX_GHOSTS = 10  # more hypotheses would only blur
 _GHOST_ALPHA = 0.3
-_GROUND, _GRID, _SHADOW, _FAINT = (36, 40, 49), (58, 63, 75), (20, 22, 27), (112, 114, 120)
-_LEGEND_ROWS, _ROW = 4, 1.5  # rows, and their distance in text sizes
-_MIN_LEGEND_PX = 200  # smallest height of a panel with a legend
+_GROUND, _GRID, _SHADOW = (36, 40, 49), (58, 63, 75), (20, 22, 27)
+_MIN_AXES_PX = 200  # smallest height of a panel with axes
 _MARGIN_M = 0.5  # ground shown around the people
 _DEFAULT_BOX_M = np.array([[-1.0, -1.0, 3.0], [1.0, 1.0, 5.0]])  # shown when there are no poses
 
@@ -67,8 +61,11 @@ class View:
         return float(np.nanmean(points_cam @ self.rotation[2]))
 
 
-def fit_view(points_cam: Float[ndarray, "n 3"], size: tuple[int, int]) -> View:
-    """The view that fits nearly all `points_cam` (ignoring NaN) into a panel of `size` (width, height) pixels."""
+def fit_view(points_cam: Float[ndarray, "n 3"], size: tuple[int, int], rows: int = 0) -> View:
+    """The view that fits nearly all `points_cam` (ignoring NaN) into a panel of `size` (width, height) pixels.
+
+    `rows` are those of the legend above.
+    """
     points = points_cam[np.isfinite(points_cam).all(-1)]
     low, high = np.percentile(points, (0.5, 99.5), axis=0) if len(points) else _DEFAULT_BOX_M
     margin = np.array([_MARGIN_M, 0.0, _MARGIN_M])
@@ -77,16 +74,16 @@ def fit_view(points_cam: Float[ndarray, "n 3"], size: tuple[int, int]) -> View:
     box = np.array([[corners[i, 0], corners[j, 1], corners[k, 2]] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
     rotated = (box @ rotation.T)[:, :2]
     extent = np.maximum(np.ptp(rotated, axis=0), 0.5)
-    middle, free = free_area(size)
+    middle, free = free_area(size, rows)
     scale = float((free / extent).min())
     offset = middle - (rotated.min(0) + rotated.max(0)) / 2 * scale
     return View(rotation=rotation, scale_px_per_m=scale, offset_px=offset, ground_m=float(high[1]), corners_m=corners)
 
 
-def free_area(size: tuple[int, int]) -> tuple[Float[ndarray, " 2"], Float[ndarray, " 2"]]:
-    """Centre and extent in pixels of the area between legend and scale bar."""
+def free_area(size: tuple[int, int], rows: int = 0) -> tuple[Float[ndarray, " 2"], Float[ndarray, " 2"]]:
+    """Centre and extent in pixels of the area between a legend with so many rows and the scale bar."""
     text = text_size(size[1])
-    top = min((_LEGEND_ROWS * _ROW + 1.5) * text, 0.3 * size[1])
+    top = legend_height(rows, text)
     bottom = min(3.5 * text, 0.15 * size[1])
     free = np.array([0.92 * size[0], size[1] - top - bottom])
     return np.array([size[0] / 2, top + free[1] / 2]), free
@@ -101,15 +98,29 @@ def side_rotation(turn: float = _TURN) -> Float[ndarray, "3 3"]:
 
 
 class SideView:
-    """Draws the panel for each frame of `poses`; joints that were not `seen` are dashed."""
+    """Draws the panel for each frame of `poses`; joints that were not `seen` are dashed.
 
-    def __init__(self, poses: Poses, seen: Bool[ndarray, "n j"], size: tuple[int, int]) -> None:
+    `legend` says whether it explains what is drawn, `ids` whether people are labelled by theirs.
+    """
+
+    def __init__(
+        self,
+        poses: Poses,
+        seen: Bool[ndarray, "n j"],
+        size: tuple[int, int],
+        *,
+        legend: bool = True,
+        ids: bool = True,
+    ) -> None:
         self._poses = poses
         self._seen = seen
         self._size = size
+        self._ids = ids
         self._best = poses.best
-        self._view = fit_view(self._best.reshape(-1, 3), size)
         self._width, self._text = line_width(size[1]), text_size(size[1])
+        self._legend = fitting(legend_of(poses, seen, size[1]), size, self._text) if legend else ()
+        self._rows = legend_rows(size, self._text) if legend else 0
+        self._view = fit_view(self._best.reshape(-1, 3), size, self._rows)
         self._empty = self._background()
 
     def draw(self, t: int) -> Canvas:
@@ -121,9 +132,12 @@ class SideView:
             self._draw_shadow(image, self._best[row])
         for row in rows:
             self._draw_ghosts(image, row)
-            xy = self._view.pixels(self._best[row])
-            draw_bones(image, xy, self._poses.skeleton, self._width, seen=self._seen[row])
-            draw_name(image, xy, self._poses, row, self._text)
+            xy, unsure = self._view.pixels(self._best[row]), is_doubtful(self._poses, row)
+            draw_bones(image, xy, self._poses.skeleton, self._width, seen=self._seen[row], doubtful=unsure)
+        width, height = self._covered
+        image[:height, :width] = self._empty[:height, :width]  # what lies far off does not cover the legend
+        for row in rows:
+            draw_name(image, self._view.pixels(self._best[row]), self._poses, row, self._text, self._ids)
         return image
 
     def _draw_shadow(self, image: Canvas, joints: Float[ndarray, "j 3"]) -> None:
@@ -134,7 +148,7 @@ class SideView:
     def _draw_ghosts(self, image: Canvas, row: int) -> None:
         """Draw the best hypotheses besides the chosen one faintly; the first ones if there are no scores."""
         order = np.argsort(-self._poses.score[row], kind="stable")
-        ghosts = order[order != self._poses.chosen[row]][:_MAX_GHOSTS]
+        ghosts = order[order != self._poses.chosen[row]][:MAX_GHOSTS]
         if not len(ghosts):
             return
         layer = image.copy()
@@ -149,8 +163,8 @@ class SideView:
         image[:, :1] = _GRID
         self._draw_ground(image)
         self._draw_scale_bar(image)
-        if size[1] >= _MIN_LEGEND_PX:
-            self._draw_legend(image)
+        self._covered = draw_legend(image, self._legend, self._text)
+        if size[1] >= _MIN_AXES_PX:
             self._draw_axes(image)
         return image
 
@@ -163,26 +177,6 @@ class SideView:
             draw_line(image, pixels(np.array([x, y, z0])), pixels(np.array([x, y, z1])), _GRID, 1)
         for z in np.arange(math.ceil(z0 / step) * step, z1, step):
             draw_line(image, pixels(np.array([x0, y, z])), pixels(np.array([x1, y, z])), _GRID, 1)
-
-    def _draw_legend(self, image: Canvas) -> None:
-        size, width = self._text, self._width
-        others = min(self._poses.hypotheses - 1, _MAX_GHOSTS)
-        lines = [(0, 0.0, "left", SIDES["left"], width), (0, 5.0, "right", SIDES["right"], width)]
-        lines.append((1, 0.0, "chosen hypothesis", SIDES["centre"], width))
-        if others:
-            lines.append((2, 0.0, "other hypothesis" if others == 1 else f"{others} other hypotheses", _FAINT, 1))
-        for row, indent, name, colour, thickness in lines:
-            x, y = (0.8 + indent) * size, (1.2 + _ROW * row) * size
-            draw_line(image, np.array([x, y]), np.array([x + 1.4 * size, y]), colour, thickness)
-            draw_text(image, name, (x + 2.0 * size, y), size)
-        y = (1.2 + _ROW * lines[-1][0] + _ROW) * size
-        draw_dot(image, np.array([1.5 * size, y]), SIDES["centre"], dot_radius(image.shape[0]))
-        draw_text(image, "2D keypoint", (2.8 * size, y), size)
-        if not self._seen.all():
-            y += _ROW * size
-            start, end = np.array([0.8 * size, y]), np.array([2.2 * size, y])
-            draw_dashes(image, start, end, pale(SIDES["centre"]), (width + 1) // 2)
-            draw_text(image, "joint not seen", (2.8 * size, y), size)
 
     def _draw_scale_bar(self, image: Canvas) -> None:
         height, width = image.shape[:2]

@@ -28,6 +28,8 @@ def _leg(side: str) -> tuple[str, ...]:
     return tuple(f"{side}_{name}" for name in ("hip", "knee", "ankle"))
 
 
+# Joints that poses may have beside those of H36M-17.
+FEET = tuple(f"{side}_{name}" for side in ("left", "right") for name in ("big_toe", "small_toe", "heel"))
 H36M17 = Skeleton(
     "h36m-17",
     (

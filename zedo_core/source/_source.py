@@ -30,9 +30,9 @@ class Source:
     """The frames of a picture, video, folder or camera; may be iterated over more than once.
 
     `size` is the upright (width, height) in pixels, None when the pictures of a folder differ; `count` is an estimate
-    for progress bars; `sequence` tells whether the frames belong to one recording: a video, or a folder whose pictures
-    all have the same size. `stored_size` is that of a video's pictures before their pixels were made square, None if
-    they were. `fps` is that of the whole input, regardless of `cut`; `cameras` come from the pictures' EXIF data, by
+    for progress bars; `sequence` tells whether the frames belong to one recording: a video, or a folder of
+    frames (see `open_source`). `stored_size` is that of a video's pictures before their pixels were made square, None
+    if they were. `fps` is that of the whole input, regardless of `cut`; `cameras` come from the pictures' EXIF data, by
     frame number; `damaged` is filled during iteration.
     """
 

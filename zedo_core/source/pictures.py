@@ -52,8 +52,11 @@ def open_picture(path: Path, cut: Cut) -> Source | None:
     )
 
 
-def open_folder(path: Path, cut: Cut) -> Source:
-    """The pictures of a folder in natural order; their headers are read to find the sizes."""
+def open_folder(path: Path, cut: Cut, sequence: bool | None = None) -> Source:
+    """The pictures of a folder in natural order; their headers are read to find the sizes.
+
+    InputError when they should be a `sequence` but differ in size.
+    """
     pictures = _list_pictures(path)
     if cut.needs_times:
         raise InputError(f"{path}: the pictures of a folder have no times; give frame numbers such as 12f, not seconds")
@@ -71,14 +74,21 @@ def open_folder(path: Path, cut: Cut) -> Source:
         if header is not None:
             headers[number] = header
     sizes = {size for size, _ in headers.values()}
+    cameras = {number: camera for number, (_, camera) in headers.items() if camera is not None}
+    if sequence and len(sizes) > 1:
+        raise InputError(
+            f"{path}: expected a sequence of one size, found pictures of {len(sizes)}; leave --sequence out"
+        )
+    if sequence is None:
+        sequence = len(sizes) == 1 and not cameras and _is_numbered(pictures)
     return Source(
         path=path,
         kind="folder",
         size=next(iter(sizes)) if len(sizes) == 1 else None,
         count=cut.count(len(pictures), None),
-        sequence=len(sizes) == 1,
+        sequence=sequence,
         cut=cut,
-        cameras={number: camera for number, (_, camera) in headers.items() if camera is not None},
+        cameras=cameras,
         damaged=damaged,
         files=tuple(pictures),
         read=lambda: _require_frames(_read_folder(pictures, cut, damaged), path, cut),
@@ -97,6 +107,16 @@ def _list_pictures(path: Path) -> list[Path]:
     if others:
         _log.warning("%s: %d entries are not pictures and were left out", path, others)
     return pictures
+
+
+def _is_numbered(pictures: Sequence[Path]) -> bool:
+    """Whether there are several pictures, whose names without suffixes differ in one number only."""
+    parts = [re.split(r"(\d+)", picture.stem.casefold()) for picture in pictures]
+    if len({len(part) for part in parts}) > 1:
+        return False
+    columns = [set(column) for column in zip(*parts, strict=True)]  # words, and at odd places numbers
+    differing = [place for place, column in enumerate(columns) if len(column) > 1]
+    return len(differing) == 1 and differing[0] % 2 == 1
 
 
 def _natural_key(path: Path) -> tuple[list[str | int], str]:

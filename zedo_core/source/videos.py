@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -58,6 +59,20 @@ def open_video(path: Path, cut: Cut = WHOLE) -> Source:
         cut=cut,
         read=lambda: _read(path, fps, cut),
     )
+
+
+def probe(file: Any) -> tuple[int, float] | None:
+    """Frames and seconds of a video by its header, read in parts from an open file; None where it does not tell."""
+    try:
+        with av.open(file, container_options={"format_whitelist": _CONTAINERS}) as container:
+            stream = container.streams.best("video")
+            rate = float(stream.average_rate or 0) if isinstance(stream, VideoStream) else 0.0
+            seconds = container.duration / av.time_base if container.duration else 0.0
+            frames = stream.frames if isinstance(stream, VideoStream) else 0
+    except (FFmpegError, OSError, ValueError):
+        return None
+    frames = frames or round(seconds * rate)
+    return (frames, seconds or frames / (rate or 30.0)) if frames else None
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""Files: atomic writes, bounded reads, pickles without code execution, and a lock for folders."""
+"""Files: atomic writes, bounded reads, pickles without code execution, a lock for folders, and object stores."""

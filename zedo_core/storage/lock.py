@@ -12,11 +12,11 @@ NAME = ".zedo.lock"
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Lock an existing folder; OutputError when another running process holds the lock."""
+def locked(folder: Path, name: str = NAME) -> Iterator[None]:
+    """Lock an existing folder; OutputError when another running process holds the lock of this name."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(Path(folder) / NAME)
+    lock = FileLock(Path(folder) / name)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -29,5 +29,5 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         with suppress(OSError):  # Windows does not remove open files
-            (Path(folder) / NAME).unlink()  # before another run can acquire it
+            (Path(folder) / name).unlink()  # before another run can acquire it
         lock.release()

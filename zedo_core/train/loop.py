@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from zedo_core.storage.files import atomic_write
 from zedo_core.train.options import LoopOptions
 from zedo_core.train.ranks import Ranks
 from zedo_core.train.record import TrainProgress
+from zedo_core.train.stream import Blocks
 from zedo_core.train.task import Task
 
 STATE_FILE = "training.pt"
@@ -41,6 +41,7 @@ class Run:
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     generator: Generator
+    blocks: Blocks
     losses: Tensor  # sum since the last row of the log
     summed: int = 0  # number of losses in the sum
     step: int = 0
@@ -64,6 +65,7 @@ class Run:
             optimizer=optimizer,
             schedule=torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_factor(step, options)),
             generator=Generator(device),
+            blocks=Blocks(task, ranks, options.steps),
             losses=torch.zeros((), device=device),
         )
 
@@ -79,11 +81,11 @@ class Run:
 
     def advance(self) -> None:
         """Take one step; nothing leaves the device."""
-        o, net = self.options, self.task.net
+        o, net, task = self.options, self.task.net, self.blocks.at(self.step)
         seed = step_seed(o.seed, self.ranks.rank, self.step)
         self.generator.manual_seed(seed)
         torch.manual_seed(seed)  # dropout uses torch's global generator
-        batch = self.task.batch(self.generator)
+        batch = task.batch(self.generator)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=o.precision == "bf16"):
             loss = self.objective(*batch)
         self.optimizer.zero_grad(set_to_none=True)
@@ -162,11 +164,11 @@ def step_seed(seed: int, rank: int, step: int) -> int:
 
 
 def rate_factor(step: int, options: LoopOptions) -> float:
-    """Factor on the learning rate: linear warm-up, then a cosine down to 1 %."""
+    """Factor on the learning rate: linear warm-up, then the decay of the options."""
     if step < options.warmup:
         return (step + 1) / options.warmup
     progress = (step - options.warmup) / max(1, options.steps - options.warmup)
-    return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
+    return options.decay(min(progress, 1.0))
 
 
 def _read_state(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from zedo_core.errors import InputError
@@ -15,7 +16,7 @@ class LoopOptions:
 
     batch: int = 512  # samples per step and process
     steps: int = 20_000
-    learning_rate: float = 1e-3  # peak of the schedule: warm-up, then cosine to 1 %
+    learning_rate: float = 1e-3  # peak of the schedule: warm-up, then `decay`
     warmup: int = 500  # steps
     clip: float = 1.0  # largest norm of the gradient
     ema: float = 0.9995  # decay of the averaged weights, which are the ones saved
@@ -32,3 +33,7 @@ class LoopOptions:
             raise InputError("expected learning_rate and clip above 0 and ema from 0 to below 1")
         if self.precision not in PRECISIONS:
             raise InputError(f"expected a precision of {' or '.join(PRECISIONS)}, got '{self.precision}'")
+
+    def decay(self, progress: float) -> float:
+        """Factor on the learning rate after a share of the steps that follow the warm-up: a cosine down to 1 %."""
+        return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * progress))

@@ -60,7 +60,8 @@ def draw_curves(out: Path, history: Sequence[TrainProgress], errors: Mapping[str
     if checked:
         for name, label in errors.items():
             rows = [(step, task[name]) for step, task in checked if name in task]
-            axes[1].plot([step for step, _ in rows], [value for _, value in rows], ".-", label=label)
+            if rows:
+                axes[1].plot([step for step, _ in rows], [value for _, value in rows], ".-", label=label)
         axes[1].set(title=title, xlabel="step", ylim=(0, None))
     for one in axes:
         one.grid(color="#dddddd", linewidth=0.6)

@@ -7,12 +7,13 @@ there. Axis letters: n row, t frame, p person (track), h hypothesis, j joint; th
 
 from zedo_core.types.frame import FRAME_RATES, Frame
 from zedo_core.types.keypoints import DenseKeypoints, Keypoints
-from zedo_core.types.poses import DOUBTFUL_M, DensePoses, Lifted, Poses, Provenance
+from zedo_core.types.poses import DOUBTFUL_M, SEEN, DensePoses, Lifted, Poses, Provenance
 from zedo_core.types.rows import Rows, in_order, same_rows
 
 __all__ = [
     "DOUBTFUL_M",
     "FRAME_RATES",
+    "SEEN",
     "DenseKeypoints",
     "DensePoses",
     "Frame",

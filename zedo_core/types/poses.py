@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from zedo_core.camera import Camera
 from zedo_core.errors import InputError
+from zedo_core.skeleton import FEET
 from zedo_core.types.rows import Rows, apply_cameras
 from zedo_core.types.tables import as_dataframe, long_table, picture
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 # Expected error in metres above which a pose is not to be trusted. On held-out motions with up to 8 px of noise it
 # marks 6 % of the poses: half of those off by more than 150 mm; three in four of the marked ones are off by half that.
 DOUBTFUL_M = 0.095
+# Least confidence of a keypoint that was seen; detectors place joints outside the picture as well, with less.
+SEEN = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,8 @@ class DensePoses:
     spread: Float[ndarray, "t p j"]
     filled: Bool[ndarray, "t p"]
     contact: Bool[ndarray, "t p 2"] | None
+    seen: Bool[ndarray, "t p j"] | None
+    feet: Float[ndarray, "t p f 3"] | None
     best: Float[ndarray, "t p j 3"]
     track_ids: Int[ndarray, " p"]
 
@@ -76,6 +81,8 @@ class Poses(Rows):
     error of each joint in metres (root mean square, relative to the root); score and spread are NaN where a method does
     not estimate them. `cameras` holds one camera for all frames or one per frame. `filled` marks poses that were
     interpolated across a gap. `contact` tells whether the left and the right foot stand; None where nobody asked.
+    `seen` tells which joints were keypoints, with a confidence of at least `SEEN`; None where that is not known. `feet`
+    are the joints `FEET` of the chosen pose in metres, NaN where unknown; None where the keypoints have no feet.
     """
 
     joints: Float[ndarray, "n h j 3"]
@@ -86,8 +93,12 @@ class Poses(Rows):
     cameras: tuple[Camera, ...]
     provenance: Provenance
     contact: Bool[ndarray, "n 2"] | None = None
+    seen: Bool[ndarray, "n j"] | None = None
+    feet: Float[ndarray, "n f 3"] | None = None
 
-    PER_ROW: ClassVar[tuple[str, ...]] = ("frame", "track", "joints", "score", "chosen", "spread", "filled", "contact")
+    PER_ROW: ClassVar[tuple[str, ...]] = (
+        *("frame", "track", "joints", "score", "chosen", "spread", "filled", "contact", "seen", "feet"),
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -96,8 +107,9 @@ class Poses(Rows):
         shapes = [array.shape for array in (self.joints, self.score, self.chosen, self.spread, self.filled)]
         if shapes != [(n, h, j, 3), (n, h), (n,), (n, j), (n,)]:
             raise InputError(f"poses: arrays of shapes {shapes} do not fit {n} rows of {self.skeleton.name}")
-        if self.contact is not None and self.contact.shape != (n, 2):
-            raise InputError(f"poses: expected contacts ({n}, 2), got {self.contact.shape}")
+        for name, shape in (("contact", (n, 2)), ("seen", (n, j)), ("feet", (n, len(FEET), 3))):
+            if (array := getattr(self, name)) is not None and array.shape != shape:
+                raise InputError(f"poses: expected {name} {shape}, got {array.shape}")
         if len(self.cameras) not in (1, t):
             raise InputError(f"poses: expected 1 or {t} cameras, got {len(self.cameras)}")
         if n and not 0 <= self.chosen.min() <= self.chosen.max() < h:
@@ -142,13 +154,18 @@ class Poses(Rows):
             spread=self.scatter(self.spread, np.nan),
             filled=self.scatter(self.filled, False),
             contact=None if self.contact is None else self.scatter(self.contact, False),
+            seen=None if self.seen is None else self.scatter(self.seen, False),
+            feet=None if self.feet is None else self.scatter(self.feet, np.nan),
             best=self.scatter(self.best, np.nan),
             track_ids=self.track_ids,
         )
 
-    def table(self) -> dict[str, ndarray]:
-        """Columns of a table with one line per known joint of the chosen poses: frame by frame, metres, seconds."""
-        best, rows = self.best, np.arange(len(self))
+    def table(self, points: Float[ndarray, "n j 3"] | None = None) -> dict[str, ndarray]:
+        """Columns of a table with one line per known joint of the chosen poses: frame by frame, metres, seconds.
+
+        The coordinates are those of the joints in camera axes, or `points`.
+        """
+        best, rows = self.best if points is None else points, np.arange(len(self))
         columns = {
             **{f"{axis}_m": best[..., i] for i, axis in enumerate("xyz")},
             "spread_m": self.spread,

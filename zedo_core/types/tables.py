@@ -44,10 +44,7 @@ def as_dataframe(table: Mapping[str, ndarray]) -> pandas.DataFrame:
     try:
         import pandas
     except ImportError:
-        raise MissingExtraError(
-            "to_dataframe: expected the package pandas, which is not installed; install it with "
-            "pip install 'zedo[pandas]'"
-        ) from None
+        raise MissingExtraError.of("to_dataframe", "pandas", "pandas") from None
     return pandas.DataFrame(dict(table))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from zedo_core.errors import HubError, ZedoError
 from zedo_core.storage.files import sha256_of
 from zedo_core.weights.card import CARD_FILE
-from zedo_core.weights.local import RECORD, cache_dir, get_entry, installed, intact, staged
+from zedo_core.weights.local import RECORD, Entry, cache_dir, get_entry, installed, intact, packaged, registry, staged
 
 # Called with the file's name, the bytes received, and their total (None when the hub does not give it).
 OnProgress = Callable[[str, int, int | None], None]
@@ -77,13 +77,15 @@ def download(
     if existing and repo in (None, existing.repo) and revision in (None, existing.revision) and intact(name):
         return existing.path
     if offline or os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "on", "yes", "true"):
-        raise HubError(f"{name}: not installed, and offline; go online (no --offline, no HF_HUB_OFFLINE)")
+        raise HubError(
+            f"{name}: not installed, and offline; go online (no --offline, no HF_HUB_OFFLINE); {_without(entry)}"
+        )
     repo, revision = repo or entry.repo, revision or entry.revision
     commit, hashes = revision, {}
     with staged(cache_dir() / name) as new:
         for file, sha256 in entry.sha256.items():
             what = f"{name} ({file})"
-            with _client(what, repo, revision, endpoint, token) as (hub, access):
+            with _client(what, repo, revision, endpoint, token, _without(entry)) as (hub, access):
                 url = hub.hf_hub_url(repo, file, revision=commit, endpoint=access["endpoint"])
                 # a single request; a failing download would be retried for minutes
                 metadata = hub.get_hf_file_metadata(url, **access)
@@ -132,11 +134,11 @@ def publish(
 
 @contextmanager
 def _client(
-    what: str, repo: str, revision: str, endpoint: str | None, token: str | None
+    what: str, repo: str, revision: str, endpoint: str | None, token: str | None, otherwise: str = ""
 ) -> Iterator[tuple[Any, dict[str, Any]]]:
     """The module `huggingface_hub` and its arguments for endpoint and token; its errors become a HubError of one line.
 
-    Errors of the file system are passed on.
+    The line ends with what to do `otherwise`. Errors of the file system are passed on.
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -150,7 +152,16 @@ def _client(
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise HubError(f"{what}: {_reason(error, repo, revision, endpoint)}") from None
+        reason = _reason(error, repo, revision, endpoint)
+        raise HubError("; ".join(filter(None, (f"{what}: {reason}", otherwise)))) from None
+
+
+def _without(entry: Entry) -> str:
+    """What serves the same purpose without the hub."""
+    ready = [other.name for other in registry().values() if other.kind == entry.kind and packaged(other.name)]
+    option = "--detector" if entry.kind == "detector" else "--weights"
+    named = f"{', '.join(ready)} in the package, and " if ready else ""
+    return f"without a download there are {named}files of your own by {option} PATH"
 
 
 def _reason(error: Exception, repo: str, revision: str, endpoint: str) -> str:

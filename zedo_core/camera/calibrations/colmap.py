@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scipy.spatial.transform import Rotation
+import scipy  # its parts load when they are used
 
 from zedo_core.camera.calibrations._numbers import numbers
 from zedo_core.camera.calibrations._table import Entry
@@ -102,5 +102,5 @@ def _image(line: str, path: Path) -> tuple[str, str, dict]:
     w, x, y, z, *t = numbers(" ".join(words[1:8]), f"{path}, image {words[0]}", count=7).tolist()
     if not any((w, x, y, z)):
         raise FormatError(f"{path}: image {words[0]}: expected a rotation, found a quaternion of zeros")
-    R = Rotation.from_quat([x, y, z, w]).as_matrix()
+    R = scipy.spatial.transform.Rotation.from_quat([x, y, z, w]).as_matrix()
     return words[9].strip(), words[8], {"rotation": R.tolist(), "translation": t}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
+import scipy  # its parts load when they are used
 
 from zedo_core.camera.calibrations._lens import inverted
 from zedo_core.camera.calibrations._numbers import numbers
@@ -59,7 +59,7 @@ def _table(camera: ElementTree.Element, frame: ElementTree.Element, where: str) 
     quaternion, place = values(frame, "ORIENTATION", 4), np.array(values(frame, "POSITION", 3))
     if not any(quaternion):
         raise CameraError(f"camera ({where}): expected an orientation, got {quaternion}")
-    R = Rotation.from_quat(quaternion).as_matrix()
+    R = scipy.spatial.transform.Rotation.from_quat(quaternion).as_matrix()
     return table | {"rotation": R.tolist(), "translation": (-R @ place).tolist()}
 
 

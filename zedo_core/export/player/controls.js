@@ -38,18 +38,22 @@ function aim() {
   if (roots.length) eye.pivot = scaled(roots.reduce(plus), 1 / roots.length);
 }
 
-// The projected people on the video.
+// The projected people on the video: outlined where doubtful, dashed where interpolated.
 function paintOverlay() {
   const { context, width, height } = canvasOf(overlay), [, , , , w, h] = DATA.intrinsics;
   context.clearRect(0, 0, width, height);
   if (!READ.pixels || !width) return;
-  const fit = Math.min(width / w, height / h), left = (width - w * fit) / 2, top = (height - h * fit) / 2;
+  const fit = Math.min(width / w, height / h), left = (width - w * fit) / 2, above = (height - h * fit) / 2;
   context.lineCap = "round";
   for (const p of shownPeople()) {
-    const ends = DATA.joints.map((_, j) => { const at = pixelOf(p, j, state.frame); return at && { x: left + (at[0] + 0.5) * fit, y: top + (at[1] + 0.5) * fit }; });
-    const thick = Math.max(2, Math.min(width, height) / 130);
-    for (const [child, parent] of DATA.bones) line(context, ends[child], ends[parent], "#0a0b0e", thick + 2, 0.7);
-    for (const [child, parent] of DATA.bones) line(context, ends[child], ends[parent], { left: "#48a8ff", right: "#ff8048", centre: "#eceef2" }[DATA.joints[child].side], thick);
+    const ends = DATA.joints.map((_, j) => { const at = pixelOf(p, j, state.frame); return at && { x: left + (at[0] + 0.5) * fit, y: above + (at[1] + 0.5) * fit }; });
+    const thick = Math.max(2, Math.min(width, height) / 130), gap = filled(p, state.frame), unsure = doubtful(p, state.frame) && !gap;
+    context.setLineDash(gap ? [2 * thick, 2.5 * thick] : []);
+    if (!gap) for (const [child, parent] of DATA.bones) line(context, ends[child], ends[parent], unsure ? "#ff5c8d" : "#0a0b0e", thick + (unsure ? 5 : 2), unsure ? 1 : 0.7);
+    for (const [child, parent] of DATA.bones) line(context, ends[child], ends[parent], { left: "#48a8ff", right: "#ff8048", centre: "#eceef2" }[DATA.joints[child].side], thick, gap ? 0.7 : 1);
+    context.setLineDash([]);
+    const top = ends.filter(end => end).sort((a, b) => a.y - b.y)[0];
+    if (top && PEOPLE > 1) paintPill(context, { x: clamp(top.x, left + 18, left + w * fit - 18), y: clamp(top.y - 18, above + 11, above + h * fit - 11) }, p);
   }
 }
 
@@ -270,7 +274,7 @@ function listen() {
 
 function press(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("select")) return;
-  const button = event.target.closest("button"), slides = event.target === seek;
+  const button = event.target.closest("button");
   const actions = {
     ",": () => step(-1), ".": () => step(1), "+": () => zoom(1.15), "=": () => zoom(1.15), "-": () => zoom(1 / 1.15), "0": reset,
     "[": () => setSpeed(SPEEDS[Math.max(0, SPEEDS.indexOf(state.speed) - 1)]), "]": () => setSpeed(SPEEDS[Math.min(SPEEDS.length - 1, SPEEDS.indexOf(state.speed) + 1)]),
@@ -282,8 +286,10 @@ function press(event) {
   if (button && button.parentNode === $("people")) {
     const move = by => { choose((state.person + 1 + by + PEOPLE + 1) % (PEOPLE + 1) - 1); $("people").querySelector("[aria-checked=true]").focus(); };
     Object.assign(actions, { ArrowRight: () => move(1), ArrowLeft: () => move(-1) });
-  } else if (!slides) {
-    Object.assign(actions, { ArrowLeft: () => turn(STEP, 0), ArrowRight: () => turn(-STEP, 0), ArrowUp: () => turn(0, -STEP), ArrowDown: () => turn(0, STEP) });
+  } else {
+    Object.assign(actions, event.shiftKey
+      ? { ArrowLeft: () => turn(STEP, 0), ArrowRight: () => turn(-STEP, 0), ArrowUp: () => turn(0, -STEP), ArrowDown: () => turn(0, STEP) }
+      : { ArrowLeft: () => step(-1), ArrowRight: () => step(1), Home: () => step(-FRAMES), End: () => step(FRAMES) });
   }
   const action = actions[event.key] || actions[event.key.toLowerCase()];
   if (!action) return;
@@ -334,7 +340,7 @@ function make(tag, properties, ...children) {
 
 function setUpPeople() {
   const box = $("people");
-  box.hidden = PEOPLE < 2;
+  box.hidden = PEOPLE < 2 || DATA.unrelated;
   const chip = (person, ...inside) => {
     const button = make("button", { type: "button", onclick: () => choose(person) }, ...inside);
     button.setAttribute("role", "radio");
@@ -353,8 +359,8 @@ function setUpHelp() {
   const colour = name => { const key = make("span", { className: "key" }); key.dataset.key = name; return key; };
   $("help").append(
     make("h2", {}, "Navigation"),
-    rows([["drag, one finger", "rotate"], ["wheel, two fingers", "zoom"], ["double click, double tap", "reset"], [keys("space"), "play, pause"], [keys(", ."), "one frame back, forward"], [keys("[ ]"), "slower, faster"],
-      [keys("← → ↑ ↓"), "rotate"], [keys("+ − 0"), "zoom, reset"], [keys("V"), "next view"], [keys("1 … 9"), "one person"], [keys("A"), "all people"], [keys("G U P O F S T"), "ghosts, uncertainty, path, floor, follow, rotate, colours"]]),
+    rows([["drag, one finger", "rotate"], ["wheel, two fingers", "zoom"], ["double click, double tap", "reset"], [keys("space"), "play, pause"], [keys("← →"), "one frame back, forward"], [keys("Home End"), "first, last frame"], [keys("[ ]"), "slower, faster"],
+      [[...keys("Shift"), ...keys("← → ↑ ↓")], "rotate"], [keys("+ − 0"), "zoom, reset"], [keys("V"), "next view"], [keys("1 … 9"), "one person"], [keys("A"), "all people"], [keys("G U P O F S T"), "ghosts, uncertainty, path, floor, follow, rotate, colours"]]),
     make("h2", {}, "What is shown"),
     rows([[colour("left"), "left limbs"], [colour("right"), "right limbs"], [colour("centre"), "trunk and head"], [colour("warn"), "doubtful: " + DATA.doubt], ["dashed", "interpolated in a gap"],
       ["ghosts", GHOSTS ? `the ${GHOSTS === 1 ? "next best hypothesis" : `${GHOSTS} next best hypotheses`} of ${DATA.hypotheses}` : "none in this file"], ["circles", "expected error of each joint"], ["floor", "squares of 0.5 m, with stronger lines every metre; 1 or 2 m in large scenes"]]),
@@ -397,6 +403,7 @@ async function start() {
   state.seconds = READ.times[0];
   document.querySelector("[data-layer=ghosts]").hidden = !GHOSTS;
   document.querySelector("[data-layer=spread]").hidden = !DATA.has_spread;
+  if (DATA.unrelated) { toggle("path"); document.querySelector("[data-layer=path]").hidden = true; }  // of nobody
   if (FRAMES < 2) for (const id of ["play", "back", "on", "speed"]) $(id).disabled = true;
   measure();
   if (bounds.reach > 2 && 1.15 + bounds.apart < 0.6 * bounds.radius) toggle("follow");

@@ -63,6 +63,9 @@ function pixelOf(person, joint, frame) {
   return x === ABSENT ? null : [x * DATA.pixel_unit, READ.pixels[i + FRAMES] * DATA.pixel_unit];
 }
 
+// fx, fy, cx, cy, width and height in pixels: of the one camera, or of each picture's own.
+const intrinsicsAt = frame => (DATA.all_intrinsics ? DATA.all_intrinsics[frame] : DATA.intrinsics);
+
 function rootOf(person, frame) {
   const found = DATA.root.map(j => point(READ.chosen, person * JOINTS + j, frame)).filter(p => p);
   return found.length ? scaled(found.reduce(plus), 1 / found.length) : null;

@@ -49,7 +49,7 @@ function measure() {
 function lens(width, height, frame) {
   const least = Math.min(width, height);
   if (eye.asCamera) {
-    const place = cameraAt(frame), [fx, fy, cx, cy, w, h] = DATA.intrinsics;
+    const place = cameraAt(frame), [fx, fy, cx, cy, w, h] = intrinsicsAt(frame);
     const fit = Math.min(width / w, height / h);
     return { ...place, focal: [fx * fit, fy * fit], centre: [width / 2 + (cx - w / 2) * fit, height / 2 + (cy - h / 2) * fit] };
   }
@@ -184,7 +184,7 @@ function paintPath(context, project, p, frame) {
 
 // A small pyramid at the camera's position.
 function paintCamera(context, project, frame) {
-  const { at, right, down, forward } = cameraAt(frame), [fx, fy, , , w, h] = DATA.intrinsics, size = 0.32;
+  const { at, right, down, forward } = cameraAt(frame), [fx, fy, , , w, h] = intrinsicsAt(frame), size = 0.32;
   const corner = (i, j) => project(plus(at, scaled(plus(forward, plus(scaled(right, i * w / 2 / fx), scaled(down, j * h / 2 / fy))), size)));
   const tip = project(at), corners = [corner(-1, -1), corner(1, -1), corner(1, 1), corner(-1, 1)];
   corners.forEach((c, i) => { line(context, tip, c, colours.soft, 1.2, 0.8); line(context, c, corners[(i + 1) % 4], colours.soft, 1.2, 0.8); });
@@ -269,7 +269,11 @@ function paintLimb(context, { a, b, width, flesh, dark }) {
 function paintName(context, project, p, joints) {
   const top = joints.filter(j => j).reduce((a, b) => (b[1] > a[1] ? b : a)), at = project(plus(top, [0, 0.12, 0]));
   if (!at) return;
-  at.y -= 15;
+  paintPill(context, { x: at.x, y: at.y - 15 }, p);
+}
+
+// A person's id in their colour.
+function paintPill(context, at, p) {
   const text = `${DATA.people[p].id}`;
   context.font = "600 13px system-ui, 'Liberation Sans', sans-serif";
   context.textAlign = "center";

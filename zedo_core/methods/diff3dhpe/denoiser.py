@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from jaxtyping import Float, Int
@@ -49,6 +50,18 @@ class Denoiser(nn.Module):
         generator: Generator | None = None,
     ) -> Denoised:
         """The last of `steps` steps from the noise; one step is the network alone, as a lifter."""
+        *_, last = self.denoised(window, noise, steps, eta, generator)
+        return last
+
+    def denoised(
+        self,
+        window: Window,
+        noise: Float[Tensor, "b s j 3"],
+        steps: int,
+        eta: float = 0.0,
+        generator: Generator | None = None,
+    ) -> Iterator[Denoised]:
+        """The samples after each of `steps` steps from the noise; the scale is that of the first."""
         times, scales = ddim_times(steps, TIMES), []
 
         def clean(y: Tensor, i: int) -> Tensor:
@@ -56,5 +69,5 @@ class Denoiser(nn.Module):
             scales.append(log_scale)
             return found
 
-        *_, last = ddim(clean, self.signal[times.to(self.signal.device)].cpu(), noise, eta, generator)
-        return Denoised(UNIT_M * last.sample, scales[0].exp())
+        for step in ddim(clean, self.signal[times.to(self.signal.device)].cpu(), noise, eta, generator):
+            yield Denoised(UNIT_M * step.sample, scales[0].exp())

@@ -12,9 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zedo_core.methods.observations import turn_to_axis, weighted_mean
+from zedo_core.skeleton import Skeleton
 
 _NEAR = 0.1  # least depth of a turned ray
-FEATURES, GUIDE_FEATURES = 9, 4  # of each joint, and those of a guide besides
+FEATURES, GUIDE_FEATURES, BONE_FEATURES = 9, 4, 2  # of each joint, and those of a guide and of bone lengths besides
 UNIT_M = 0.3  # poses are diffused in this unit, in which their coordinates have a variance of about 1
 STEP_S = 1 / 24  # time between frames whose logarithm is 0 in the features
 
@@ -35,7 +36,8 @@ class Window:
     mean relative to the mean of the window, all over the window's size; the log of the size, the slopes of the mean ray
     before turning, and the log of the time between frames. Missing joints are at 0. Frames that are not `known` do not
     matter. With a guide, its poses in units of `UNIT_M` and the log of its spread follow; `base`, to which the network
-    adds what it predicts, are these poses, otherwise 0.
+    adds what it predicts, are these poses, otherwise 0. With bone lengths, that of the bone to each joint in the same
+    unit follows, and whether it is known.
     """
 
     R: Float[Tensor, "b 3 3"]
@@ -51,8 +53,9 @@ class Window:
         known: Bool[Tensor, "b t"],
         step_s: Float[Tensor, " b"],
         guide: Guide | None = None,
+        bones_m: Float[Tensor, "b j"] | None = None,
     ) -> Window:
-        """The window of each sequence; joints with confidence 0 do not matter."""
+        """The window of each sequence; joints with confidence 0 do not matter. Unknown bones have length 0."""
         b, t, j, _ = slopes.shape
         confidence = confidence * known[..., None]
         seen = (confidence > 0)[..., None]
@@ -71,8 +74,18 @@ class Window:
         whole = torch.cat([size[:, 0, 0].log(), mean[:, 0], step], dim=-1)[:, None, None].expand(b, t, j, -1)
         place, across = (turned - centre) / size * seen, ((centre - middle) / size * known[..., None, None])
         features = torch.cat([place, confidence[..., None], across.expand(b, t, j, 2), whole], dim=-1)
-        if guide is None:
-            return cls(R, features, known, torch.zeros_like(rays))
-        base = guide.pose @ R[:, None].mT / UNIT_M * known[..., None, None]
-        spread = (guide.spread / UNIT_M).clamp_min(1e-3).log() * known[..., None]
-        return cls(R, torch.cat([features, base, spread[..., None]], dim=-1), known, base)
+        base = torch.zeros_like(rays)
+        if guide is not None:
+            base = guide.pose @ R[:, None].mT / UNIT_M * known[..., None, None]
+            spread = (guide.spread / UNIT_M).clamp_min(1e-3).log() * known[..., None]
+            features = torch.cat([features, base, spread[..., None]], dim=-1)
+        if bones_m is not None:
+            lengths = torch.stack([bones_m / UNIT_M, (bones_m > 0).to(bones_m)], dim=-1)
+            features = torch.cat([features, lengths[:, None].expand(b, t, j, -1)], dim=-1)
+        return cls(R, features, known, base)
+
+
+def bone_lengths(poses: Float[Tensor, "b t j 3"], skeleton: Skeleton) -> Float[Tensor, "b j"]:
+    """The mean length in metres of the bone from its parent to each joint; 0 for the root."""
+    parents = [joint if parent < 0 else parent for joint, parent in enumerate(skeleton.parents)]
+    return (poses - poses[:, :, parents]).norm(dim=-1).mean(1)

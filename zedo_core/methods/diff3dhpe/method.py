@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zedo_core.methods.diff3dhpe.options import MAX_HYPOTHESES, PRESETS
+from zedo_core.methods.diff3dhpe.options import MAX_HYPOTHESES, PRESETS, DiffOptions
 from zedo_core.methods.method import Method, Trial, Variant, call_load
 from zedo_core.methods.protocol import Lifter
 
@@ -31,6 +31,7 @@ METHOD = Method(
     most_hypotheses=MAX_HYPOTHESES,
     load=_load,
     variants=_variants,
+    options=DiffOptions,
     ablations=("steps", "samples", "mirror"),
     titles={
         "steps": "Ablation: denoising steps; the first is the network alone",

@@ -16,7 +16,7 @@ from zedo_core.diffusion.ddim import clean_weight, noised
 from zedo_core.errors import InputError
 from zedo_core.methods.diff3dhpe.calibration import calibrate
 from zedo_core.methods.diff3dhpe.denoiser import TIMES, Denoiser
-from zedo_core.methods.diff3dhpe.features import FEATURES, GUIDE_FEATURES, UNIT_M
+from zedo_core.methods.diff3dhpe.features import BONE_FEATURES, FEATURES, GUIDE_FEATURES, UNIT_M
 from zedo_core.methods.diff3dhpe.loss import LossOptions, denoising_loss
 from zedo_core.methods.diff3dhpe.pairs import Pairs, PairSource
 from zedo_core.methods.diff3dhpe.validation import SequenceCheck
@@ -32,7 +32,7 @@ from zedo_core.train.record import data_record
 from zedo_core.train.sequences import SequenceOptions, SequenceSource
 from zedo_core.train.views import ViewOptions
 
-_LOSS_WINDOWS = 64
+LOSS_WINDOWS = 64
 SEQUENCE_NOISE = replace(TRAINING, clean=0.4)  # about half of the sequences have no or light errors
 
 
@@ -48,12 +48,17 @@ class DenoiserOptions(LoopOptions):
     noise: NoiseOptions = SEQUENCE_NOISE
     views: ViewOptions = field(default_factory=ViewOptions)
     augment: AugmentOptions = field(default_factory=lambda: AugmentOptions(limb_exchange=0.05))
+    # Fraction of the samples in which lengths of bones are given to the network (PriorFormer); None for a network that
+    # does not see them.
+    bones: float | None = None
     pure: float = 0.3  # fraction of the samples at the last time, where every denoising starts: noise alone
     held_out: float = 0.06  # fraction of the sequences held out for validation, drawn by the seed
     check_windows: int = 100  # held-out windows that are lifted for validation
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.bones is not None and not 0 < self.bones <= 1:
+            raise InputError(f"expected bones above 0 and up to 1, got {self.bones}")
         if not (0 <= self.held_out < 1 and 0 <= self.pure <= 1 and self.check_windows >= 1):
             raise InputError("expected held_out from 0 to below 1, pure from 0 to 1 and at least 1 check window")
 
@@ -67,6 +72,7 @@ class DenoiserTask:
         "mpjpe_5_mm": "MPJPE, exact, 5 steps",
         "mpjpe_noisy_mm": "MPJPE, detector noise, one pass",
         "mpjpe_5_noisy_mm": "MPJPE, detector noise, 5 steps",
+        "mpjpe_bones_mm": "MPJPE, exact, one pass, bones known",
         "acceleration_mm": "acceleration, exact, one pass",
     }
     errors_title: ClassVar[str] = "Held-out sequences lifted under random cameras, mm"
@@ -97,7 +103,7 @@ class DenoiserTask:
         `erd` gives the guide; without it there is none. InputError if sizes or joints differ from those of `start`, or
         joints from those of `erd`.
         """
-        features = FEATURES + (GUIDE_FEATURES if erd else 0)
+        features = FEATURES + (GUIDE_FEATURES if erd else 0) + (BONE_FEATURES if options.bones is not None else 0)
         config = replace(options.net, joints=len(mixture.skeleton), features=features)
         if erd is not None and erd.skeleton != mixture.skeleton:
             raise InputError(
@@ -108,7 +114,8 @@ class DenoiserTask:
             torch.manual_seed(options.seed)
             net = MixSTE(config).to(device)
         if start is not None:
-            if start.denoiser.net.config != config or start.skeleton != mixture.skeleton:
+            same = start.denoiser.net.config == config and start.bones == (options.bones is not None)
+            if not same or start.skeleton != mixture.skeleton:
                 raise InputError(
                     f"{start.name}: expected a network with the sizes of these weights for {start.skeleton.name}, got "
                     f"other options or data in {mixture.skeleton.name}"
@@ -127,7 +134,7 @@ class DenoiserTask:
     @property
     def objective(self) -> nn.Module:
         """The loss as a module of what `batch` gives."""
-        return _Objective(self.net, self.options)
+        return Objective(self.net, self.options.loss)
 
     @property
     def identity(self) -> dict[str, str | None]:
@@ -135,22 +142,19 @@ class DenoiserTask:
         weights = {"starting weights": self.start, "weights of the guide": self.erd}
         return {"data": self.data_sha256, **{name: one.sha256 if one else None for name, one in weights.items()}}
 
+    def on(self, training_data: Mixture) -> DenoiserTask:
+        """The same task that draws from other motion capture."""
+        return replace(self, pairs=_pairs(training_data, self.options, self.erd, self.pairs.source.device))
+
     def batch(self, generator: Generator) -> tuple[Tensor, ...]:
         """Times, noise, and the fields of `Pairs`."""
-        return self._batch(self.pairs, self.options.batch, generator)
-
-    def _batch(self, pairs: PairSource, count: int, generator: Generator) -> tuple[Tensor, ...]:
-        drawn, device, config = pairs.draw(count, generator), pairs.source.device, self.net.config
-        times = torch.randint(1, TIMES + 1, (count,), generator=generator, device=device)
-        is_pure = torch.rand(count, generator=generator, device=device) < self.options.pure
-        shape = (count, config.outputs, config.joints, 3)
-        noise = torch.randn(shape, generator=generator, device=device)
-        return torch.where(is_pure, TIMES, times), noise, *drawn[:5], *drawn.guide
+        o = self.options
+        return noised_batch(self.pairs.draw(o.batch, generator), self.net.config, o.pure, generator)
 
     @torch.no_grad()
     def held_out_loss(self, net: MixSTE) -> float:
         """Loss on held-out sequences with the noise of training."""
-        return float(_Objective(net.eval(), self.options)(*self.held_out))
+        return float(Objective(net.eval(), self.options.loss)(*self.held_out))
 
     def measure(self, net: MixSTE) -> dict[str, float]:
         """Errors of lifting held-out sequences."""
@@ -159,7 +163,8 @@ class DenoiserTask:
     def save(self, net: MixSTE, out: Path) -> None:
         """Write the weights, named after their folder, with the calibration of their expected errors."""
         known = calibrate(Denoiser(net.eval()).to(self.pairs.source.device), self.check)
-        save_weights(out, net, self.skeleton, out.resolve().name, self.options.sequences, known, self.erd)
+        name, o = out.resolve().name, self.options
+        save_weights(out, net, self.skeleton, name, o.sequences, known, self.erd, bones=o.bones is not None)
 
     def record(self) -> dict[str, Any]:
         """Facts about the data for the training record."""
@@ -176,31 +181,46 @@ class DenoiserTask:
         """Held-out windows to lift."""
         o, device = self.options, self.pairs.source.device
         return SequenceCheck.from_mixture(
-            self.held_out_data, self.net.config, o.sequences, self.erd, o.check_windows, o.seed, device
-        )
+            self.held_out_data, self.net.config, o.sequences, self.erd, o.check_windows, o.seed, device,
+            bones=o.bones is not None,
+        )  # fmt: skip
 
     @cached_property
     def held_out(self) -> tuple[Tensor, ...]:
         """A held-out batch with the noise of training."""
         device = self.pairs.source.device
-        pairs = _pairs(self.held_out_data, self.options, self.erd, device)
-        return self._batch(pairs, _LOSS_WINDOWS, Generator(device).manual_seed(self.options.seed + 1))
+        generator = Generator(device).manual_seed(self.options.seed + 1)
+        pairs = _pairs(self.held_out_data, self.options, self.erd, device).draw(LOSS_WINDOWS, generator)
+        return noised_batch(pairs, self.net.config, self.options.pure, generator)
 
 
 def _pairs(mixture: Mixture, options: DenoiserOptions, erd: ErdWeights | None, device: torch.device) -> PairSource:
     o = options
     source = SequenceSource.from_mixture(mixture, o.net.frames, o.sequences, o.augment, o.views, device, o.seed)
-    return PairSource(source, DetectorNoise(o.noise, mixture.skeleton, device), erd)
+    return PairSource(source, DetectorNoise(o.noise, mixture.skeleton, device), erd, bones=o.bones)
 
 
-class _Objective(nn.Module):
-    def __init__(self, net: MixSTE, options: DenoiserOptions) -> None:
+def noised_batch(pairs: Pairs, config: MixSTEConfig, pure: float, generator: Generator) -> tuple[Tensor, ...]:
+    """Times, a fraction `pure` of which are the last one, noise, and the fields of the pairs."""
+    count, device = len(pairs.poses), pairs.poses.device
+    times = torch.randint(1, TIMES + 1, (count,), generator=generator, device=device)
+    is_pure = torch.rand(count, generator=generator, device=device) < pure
+    noise = torch.randn((count, config.outputs, config.joints, 3), generator=generator, device=device)
+    return torch.where(is_pure, TIMES, times), noise, *pairs[:5], *pairs.guide, *pairs.bones_m
+
+
+class Objective(nn.Module):
+    """The loss of a batch."""
+
+    def __init__(self, net: MixSTE, options: LossOptions) -> None:
         super().__init__()
         self.denoiser, self.options = Denoiser(net).to(next(net.parameters()).device), options
 
     def forward(self, *values: Tensor) -> Tensor:
+        """The loss of what `noised_batch` gives."""
         times, noise, *drawn = values
-        pairs = Pairs(*drawn[:5], tuple(drawn[5:]))  # type: ignore[arg-type]
+        guide = drawn[5:7] if len(drawn) > 6 else ()
+        pairs = Pairs(*drawn[:5], tuple(guide), tuple(drawn[5 + len(guide) :]))  # type: ignore[arg-type]
         window = pairs.window
         truth, known = pairs.poses @ window.R[:, None].mT / UNIT_M, pairs.known
         if noise.shape[1] == 1:
@@ -208,5 +228,5 @@ class _Objective(nn.Module):
             truth, known = truth[:, middle], known[:, middle]
         signal = self.denoiser.signal[times].float()
         found, log_scale = self.denoiser(noised(truth, signal, noise), window, times)
-        weight = clean_weight(signal, self.options.loss.most)
-        return denoising_loss(UNIT_M * found, log_scale, UNIT_M * truth, known, weight, self.options.loss)
+        weight = clean_weight(signal, self.options.most)
+        return denoising_loss(UNIT_M * found, log_scale, UNIT_M * truth, known, weight, self.options)

@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 
 from zedo_core.data.mixture import Mixture
 from zedo_core.methods.diff3dhpe.denoiser import Denoiser
+from zedo_core.methods.diff3dhpe.features import bone_lengths
 from zedo_core.methods.diff3dhpe.pairs import Pairs, PairSource
 from zedo_core.methods.erd.weights import ErdWeights
 from zedo_core.nets.mixste import MixSTEConfig
@@ -26,7 +27,8 @@ _NATURAL = AugmentOptions(
 
 @dataclass(frozen=True)
 class SequenceCheck:
-    """Windows seen by random cameras: exactly, and with detector noise of strength 1."""
+    """Windows seen by random cameras: exactly, with detector noise of strength 1, and, for a network that sees lengths
+    of bones, exactly and with these."""
 
     pairs: dict[str, Pairs]
     noise: Tensor
@@ -42,6 +44,8 @@ class SequenceCheck:
         count: int,
         seed: int,
         device: torch.device,
+        *,
+        bones: bool = False,
     ) -> SequenceCheck:
         """The same data and seed give the same windows and noise."""
         source = SequenceSource.from_mixture(mixture, config.frames, sequences, _NATURAL, ViewOptions(), device, seed)
@@ -50,6 +54,10 @@ class SequenceCheck:
             noise = DetectorNoise(NoiseOptions(strength=strength), mixture.skeleton, device)
             generator = Generator(device).manual_seed(seed)
             pairs[name] = PairSource(source, noise, erd, gaps=False).draw(count, generator)
+        if bones:
+            known = bone_lengths(pairs[""].poses, mixture.skeleton)
+            pairs = {name: one._replace(bones_m=(torch.zeros_like(known),)) for name, one in pairs.items()}
+            pairs["_bones"] = pairs[""]._replace(bones_m=(known,))
         shape = (count, config.outputs, config.joints, 3)
         noise = torch.randn(shape, generator=Generator(device).manual_seed(seed), device=device)
         return cls(pairs, noise, mixture.skeleton.root)

@@ -11,13 +11,14 @@ import torch
 from zedo_core.errors import InputError, WeightsError
 from zedo_core.methods.calibration import Calibration
 from zedo_core.methods.diff3dhpe.denoiser import Denoiser
-from zedo_core.methods.diff3dhpe.features import FEATURES, GUIDE_FEATURES
+from zedo_core.methods.diff3dhpe.features import BONE_FEATURES, FEATURES, GUIDE_FEATURES
 from zedo_core.methods.erd.weights import ErdWeights
 from zedo_core.nets.mixste import MixSTE, MixSTEConfig
 from zedo_core.skeleton import Skeleton
 from zedo_core.skeleton.files import skeleton_from_json, skeleton_json
 from zedo_core.storage.files import sha256_of
 from zedo_core.train.sequences import SequenceOptions
+from zedo_core.weights import find_weights
 from zedo_core.weights.network import load_network, read_config, read_tensors, save_network
 
 WEIGHTS_FILE = "diff3dhpe.safetensors"
@@ -27,13 +28,14 @@ _FORMAT = "zedo-diff3dhpe-1"
 @dataclass(frozen=True, kw_only=True)
 class DiffWeights:
     """The denoiser in evaluation mode, its joint set, frame rates in frames per second, calibration, whether it needs a
-    guide, and the name and SHA-256 of the weights."""
+    guide and whether it sees lengths of bones, and the name and SHA-256 of the weights."""
 
     denoiser: Denoiser
     skeleton: Skeleton
     rates_hz: tuple[float, float]
     calibration: Calibration
     guided: bool
+    bones: bool
     name: str
     sha256: str
 
@@ -51,6 +53,7 @@ def save_weights(
     calibration: Calibration,
     guide: ErdWeights | None = None,
     *,
+    bones: bool = False,
     half: bool = True,
 ) -> None:
     """Write `diff3dhpe.safetensors` (fp16 if `half`) and `diff3dhpe.json` into `folder`."""
@@ -61,10 +64,21 @@ def save_weights(
         "rates_hz": [sequences.lowest_hz, sequences.highest_hz],
         "calibration": asdict(calibration),
         "guide": {"name": guide.name, "sha256": guide.sha256} if guide else None,
+        "bones": bones,
         "skeleton": skeleton_json(skeleton),
         "units": "metres, relative to the root joint; camera axes x right, y down, z forward",
     }
     save_network(folder, Path(WEIGHTS_FILE).stem, net, config, half=half)
+
+
+def frames_of(weights: str | Path) -> int | None:
+    """Frames of a window of weights by name or path; None where they cannot be read."""
+    try:
+        path = find_weights(weights, "lifter")
+        config = read_config((path / WEIGHTS_FILE if path.is_dir() else path).with_suffix(".json"), _FORMAT)
+        return MixSTEConfig.from_json(config.get("net")).frames
+    except (WeightsError, ValueError):
+        return None
 
 
 def load_weights(path: str | Path, device: torch.device | str = "cpu") -> DiffWeights:
@@ -79,7 +93,8 @@ def load_weights(path: str | Path, device: torch.device | str = "cpu") -> DiffWe
         skeleton = skeleton_from_json(config["skeleton"])
         sizes = MixSTEConfig.from_json(config["net"])
         guided = config["guide"] is not None
-        inputs = FEATURES + (GUIDE_FEATURES if guided else 0)
+        bones = bool(config.get("bones", False))  # older weights do not say that they see none
+        inputs = FEATURES + (GUIDE_FEATURES if guided else 0) + (BONE_FEATURES if bones else 0)
         if sizes.joints != len(skeleton) or sizes.features != inputs:
             raise ValueError(f"a network for {inputs} features of the {len(skeleton)} joints of {skeleton.name}")
         name = config.get("name") or file.parent.name
@@ -97,6 +112,7 @@ def load_weights(path: str | Path, device: torch.device | str = "cpu") -> DiffWe
         rates_hz=(float(low), float(high)),
         calibration=calibration,
         guided=guided,
+        bones=bones,
         name=name,
         sha256=sha256_of(file),
     )

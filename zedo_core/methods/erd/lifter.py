@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
@@ -17,7 +17,7 @@ from zedo_core.methods.erd.options import MAX_HYPOTHESES, ErdOptions
 from zedo_core.methods.erd.prediction import Prediction, predict
 from zedo_core.methods.erd.weights import ErdWeights
 from zedo_core.methods.observations import SPREAD_M, Observations, bounded_translation, depth_bounds, matrices_of
-from zedo_core.methods.protocol import OnRows, check_hypotheses
+from zedo_core.methods.protocol import OnRows, Steps, check_hypotheses
 from zedo_core.skeleton import Skeleton
 from zedo_core.types import Keypoints, Lifted
 
@@ -97,6 +97,24 @@ class ErdLifter:
             on_rows(min(rows.stop, len(xy)))
         joints, origin, score, spread = results
         return Lifted(joints=joints, origin=origin, score=score, spread=spread)
+
+    @torch.inference_mode()
+    def steps(
+        self, rows: Keypoints, cameras: Sequence[Camera], wanted: Int[ndarray, " m"], hypotheses: int, seed: int = 0
+    ) -> Steps:
+        """See `protocol.SteppingLifter.steps`: the pose of the lifter, then that after each regressor."""
+        part = rows.take(wanted)
+        arrays = (part.xy, part.confidence, matrices_of(cameras, part))
+        pixels = (torch.from_numpy(np.asarray(array, np.float32)).to(self.device) for array in arrays)
+        observed = self.predict(Observations.from_pixels(*pixels)).observed  # after exchanges of sides
+        once = replace(self.options, exchange=None)
+        poses = [
+            predict(self.loaded.net, observed, self.skeleton, once, calls).pose for calls in range(1, self.calls + 1)
+        ]
+        bounds = depth_bounds(observed, SPREAD_M)
+        T = bounded_translation(poses[-1], observed.slopes, observed.weights, bounds)
+        names = ("lifter", *(f"regressor {k}" for k in range(1, self.calls)))
+        return Steps(names=names, joints=(torch.stack(poses) + T).cpu().numpy())
 
     def predict(self, observed: Observations) -> Prediction:
         """The mean pose and the modes of each row, in camera axes."""

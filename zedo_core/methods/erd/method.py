@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zedo_core.methods.erd.options import MAX_HYPOTHESES, PRESETS
+from zedo_core.methods.erd.options import MAX_HYPOTHESES, PRESETS, ErdOptions
 from zedo_core.methods.method import Method, Publication, Trial, Variant, call_load
 from zedo_core.methods.protocol import Lifter
 
@@ -37,6 +37,7 @@ METHOD = Method(
     most_hypotheses=MAX_HYPOTHESES,
     load=_load,
     variants=_variants,
+    options=ErdOptions,
     ablations=("descent", "mirror"),
     titles={
         "descent": "Ablation: network calls; the first is the lifter alone",

@@ -30,6 +30,10 @@ class ErdOptions:
         if not 0 < self.jitter < 1:
             raise InputError(f"expected a jitter above 0 and below 1, got {self.jitter}")
 
+    def with_iterations(self, iterations: int | None) -> ErdOptions:
+        """Another number of network calls."""
+        return replace(self, iterations=iterations)
+
 
 PRESETS: dict[str, ErdOptions] = {"default": ErdOptions(), "fast": ErdOptions(mirror=False, exchange=None)}
 
@@ -38,4 +42,4 @@ def preset(name: str, iterations: int | None = None) -> ErdOptions:
     """The preset `name`, with another number of network calls if given; InputError when there is no such preset."""
     if name not in PRESETS:
         raise InputError(f"no preset '{name}'; expected one of {', '.join(PRESETS)}")
-    return replace(PRESETS[name], iterations=iterations)
+    return PRESETS[name].with_iterations(iterations)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Generator, Tensor, nn
 
+from zedo_core.data.mixture import Mixture
 from zedo_core.errors import InputError
 from zedo_core.methods.erd.calibration import calibrate
 from zedo_core.methods.erd.curve import draw_descent
@@ -150,6 +151,15 @@ class RegressorTask:
     def identity(self) -> dict[str, str | None]:
         """The data, and the number of the regressor."""
         return self.lifter.identity | {"regressor": str(self.number)}
+
+    @property
+    def training_data(self) -> Mixture:
+        """What the lifter's task draws from."""
+        return self.lifter.training_data
+
+    def on(self, training_data: Mixture) -> RegressorTask:
+        """The same task that draws from other motion capture."""
+        return replace(self, lifter=self.lifter.on(training_data))
 
     def batch(self, generator: Generator) -> tuple[Tensor, ...]:
         """Inputs of the regressor, mean poses so far, and true poses, in turned axes."""

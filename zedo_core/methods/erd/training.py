@@ -23,7 +23,7 @@ from zedo_core.methods.erd.weights import ErdWeights, save_weights
 from zedo_core.nets.lifter import Lifter2D, LifterConfig
 from zedo_core.skeleton import Skeleton
 from zedo_core.skeleton.files import skeleton_json
-from zedo_core.train.augment import AugmentOptions
+from zedo_core.train.augment import AugmentOptions, PoseSource
 from zedo_core.train.noise import TRAINING, NoiseOptions
 from zedo_core.train.options import LoopOptions
 from zedo_core.train.record import data_record
@@ -136,6 +136,12 @@ class LifterTask:
         """The data and the weights that training started from."""
         start = self.start.sha256 if self.start else None
         return {"data": self.data_sha256, "pairs": self.pairs_sha256, "starting weights": start}
+
+    def on(self, training_data: Mixture) -> LifterTask:
+        """The same task that draws from other motion capture beside the same pairs."""
+        o, source = self.options, self.pairs.source
+        projected = PoseSource.from_mixture(training_data, o.augment, source.device, o.seed)
+        return replace(self, pairs=replace(self.pairs, source=projected))
 
     def batch(self, generator: Generator) -> tuple[Tensor, ...]:
         """Poses, slopes, confidences and roots."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
@@ -19,11 +19,11 @@ from zedo_core.errors import DeviceError
 from zedo_core.methods.erd.lifter import ErdLifter
 from zedo_core.methods.exchange import best_exchange, exchanges, number_of
 from zedo_core.methods.observations import Observations, bounded_translation, depth_bounds, matrices_of
-from zedo_core.methods.protocol import OnRows, check_hypotheses
+from zedo_core.methods.protocol import OnRows, Steps, check_hypotheses
 from zedo_core.methods.zedo.calibration import calibration_of
 from zedo_core.methods.zedo.initial_poses import bone_length, poses_for
 from zedo_core.methods.zedo.ipo import descend
-from zedo_core.methods.zedo.oil import DenoisingSteps, optimise_in_loop
+from zedo_core.methods.zedo.oil import DenoisingSteps, Trace, optimise_in_loop
 from zedo_core.methods.zedo.options import MAX_HYPOTHESES, ZedoOptions
 from zedo_core.methods.zedo.plausibility import (
     DenoisingResidual,
@@ -135,8 +135,7 @@ class ZedoLifter:
     ) -> Lifted:
         """`lift` from arrays: undistorted pixels, confidences, and the matrix K of each row."""
         check_hypotheses(hypotheses, MAX_HYPOTHESES)
-        others = self.options.regressed + self.options.average
-        count = max(hypotheses - others, self.options.candidates)
+        count = self._count(hypotheses)
         lift_batch, recorded = self._batch_functions(count, hypotheses, seed)
         people, j = len(xy), len(self.skeleton)
         sizes = ((hypotheses, j, 3), (hypotheses, 3), (hypotheses,), (j,))
@@ -162,6 +161,26 @@ class ZedoLifter:
             score=-calibration.pose_error(-score, seen),
             spread=calibration.joint_error(spread, seen),
         )
+
+    @torch.inference_mode()
+    def steps(
+        self, rows: Keypoints, cameras: Sequence[Camera], wanted: Int[ndarray, " m"], hypotheses: int, seed: int = 0
+    ) -> Steps:
+        """See `protocol.SteppingLifter.steps`: the most plausible of the loops that start from initial poses."""
+        check_hypotheses(hypotheses, MAX_HYPOTHESES)
+        part, count, seen = rows.take(wanted), self._count(hypotheses), []
+        arrays = (part.xy, part.confidence, matrices_of(cameras, part))
+        pixels = (torch.from_numpy(np.asarray(array, np.float32)).to(self.device) for array in arrays)
+        observed = Observations.from_pixels(*pixels)
+        _, T, plausible = self._lift(observed, self._model(count, seed), count, lambda i, pose: seen.append(pose))
+        best, row = plausible[:, :count].argmax(1), torch.arange(len(observed), device=self.device)
+        poses = torch.stack(seen).unflatten(1, (-1, count))[:, row, best]
+        names = ("initial pose", *(f"step {i} of {len(seen) - 1}" for i in range(1, len(seen))))
+        return Steps(names=names, joints=(poses + T[row, best]).cpu().numpy())
+
+    def _count(self, hypotheses: int) -> int:
+        """Number of candidates from initial poses."""
+        return max(hypotheses - self.options.regressed - self.options.average, self.options.candidates)
 
     @cached_property
     def _denoise(self) -> DenoisingSteps:
@@ -197,16 +216,19 @@ class ZedoLifter:
 
     def _make_batch_functions(self, count: int, hypotheses: int, seed: int) -> tuple[TensorFunction, TensorFunction]:
         """The function that lifts a batch with `count` candidates, and on a GPU its recording."""
-        tried = min(self.options.initial_poses, max(self.initial_poses)) if self._uses_grid else 0
-        initial_poses = poses_for(self.initial_poses, max(count, tried))
-        residual = DenoisingResidual.from_prior(self.prior, self._residual_network, seed)
-        model = _Model(initial_poses, self._denoise, self._late, residual)
+        model = self._model(count, seed)
 
         def lift_batch(*pixels: Tensor) -> tuple[Tensor, ...]:
             return self._select(*self._lift(Observations.from_pixels(*pixels), model, count), hypotheses)
 
         recordable = self.device.type == "cuda" and self._uses_grid and not self.options.uses_regressor
         return lift_batch, Recorded(lift_batch, capture) if recordable else lift_batch
+
+    def _model(self, count: int, seed: int) -> _Model:
+        tried = min(self.options.initial_poses, max(self.initial_poses)) if self._uses_grid else 0
+        initial_poses = poses_for(self.initial_poses, max(count, tried))
+        residual = DenoisingResidual.from_prior(self.prior, self._residual_network, seed)
+        return _Model(initial_poses, self._denoise, self._late, residual)
 
     def _select(
         self, pose: Float[Tensor, "b n j 3"], T: Float[Tensor, "b n 1 3"], plausible: Float[Tensor, "b n"], count: int
@@ -227,15 +249,21 @@ class ZedoLifter:
         return selected + origin, origin[:, :, 0], score[row, best], spread_about(selected[:, 0], pose, weights, root)
 
     def _lift(
-        self, observed: Observations, model: _Model, count: int
+        self, observed: Observations, model: _Model, count: int, trace: Trace | None = None
     ) -> tuple[Float[Tensor, "b n j 3"], Float[Tensor, "b n 1 3"], Float[Tensor, "b n"]]:
-        """Poses, translations and log plausibility of all candidates: initial poses, the loop, then the body size."""
+        """Poses, translations and log plausibility of all candidates: initial poses, the loop, then the body size.
+
+        `trace` gets the initial poses as step -1, and the poses after each step of their loop.
+        """
         if self.options.exchange is not None:
             observed = self._exchange(observed, model)
         bounds = depth_bounds(observed, self.options.spread_m)
         rows = observed.repeat(count)
         pose, T = self._place(observed, rows, model.initial_poses, bounds, count)
-        pose, T = optimise_in_loop(model.denoise, rows, pose, T, bounds.repeat_interleave(count, 0), self.options)
+        if trace is not None:
+            trace(-1, pose)
+        of_rows = bounds.repeat_interleave(count, 0)
+        pose, T = optimise_in_loop(model.denoise, rows, pose, T, of_rows, self.options, trace)
         if self.options.regressed:
             more, T_more = self._refine_regressed(observed, self.options.regressed, model)
             pose, T = (_join(a, b, len(observed)) for a, b in ((pose, more), (T, T_more)))

@@ -9,7 +9,7 @@ from typing import Any
 from zedo_core.methods.benchmark import BenchRequest, Workloads
 from zedo_core.methods.method import FocalEstimate, Method, Publication, Trial, Variant, call_load
 from zedo_core.methods.protocol import Lifter
-from zedo_core.methods.zedo.options import MAX_HYPOTHESES, PRESETS
+from zedo_core.methods.zedo.options import MAX_HYPOTHESES, PRESETS, ZedoOptions
 
 
 def _load(weights: str | Path, device: str, **settings: Any) -> Lifter:
@@ -46,10 +46,12 @@ METHOD = Method(
     name="zedo",
     summary="optimises poses under a diffusion prior; needs no paired images and 3D poses (default)",
     weights="prior",
+    weights_kind="prior",
     presets=tuple(PRESETS),
     most_hypotheses=MAX_HYPOTHESES,
     load=_load,
     variants=_variants,
+    options=ZedoOptions,
     ablations=("ro", "wu", "ra", "init", "regressed", "iterations"),
     titles={
         "parts": "Ablation: rotation optimisation (RO), warm-up (WU), rotation augmentation (RA); paper Table 4",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -135,6 +135,11 @@ class PriorTask:
     def identity(self) -> dict[str, str | None]:
         """The data and the weights that training started from."""
         return {"data": self.data_sha256, "starting weights": self.start.sha256 if self.start else None}
+
+    def on(self, training_data: Mixture) -> PriorTask:
+        """The same task that draws from other motion capture."""
+        o, device = self.options, self.source.device
+        return replace(self, source=PoseSource.from_mixture(training_data, o.augment, device, o.seed))
 
     def batch(self, generator: Generator) -> tuple[Tensor, ...]:
         """Poses, diffusion times that several poses share, and noise."""
