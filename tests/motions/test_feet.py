@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,11 +152,9 @@ def test_joints_that_are_unknown_have_no_foot() -> None:
     assert np.isnan(feet[5, :3]).all() and np.isfinite(feet[5, 3:]).all() and np.isfinite(feet[:5]).all()
 
 
-def test_a_real_video() -> None:
+def test_a_real_video(shared: Path) -> None:
     """Measured from the ankle against the triangulated reference: 40 mm, whose own error is about 50 mm."""
-    folder = Path(os.environ.get("ZEDO_SHARED", "/nowhere")) / "assets/videos/balance"
-    if not folder.is_dir():
-        pytest.skip("needs the shared videos")
+    folder = shared / "assets/videos/balance"
     camera = zedo.read_camera(folder / "calibration.toml", "cam_03")
     keypoints = zedo.read_keypoints(folder / "cam03_openpose")
     largest = np.bincount(keypoints.track).argmax()

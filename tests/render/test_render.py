@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -340,10 +339,8 @@ def test_wrong_suffixes_are_refused(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_overlay_of_a_camera_recording(tmp_path):
-    if "ZEDO_SHARED" not in os.environ:
-        pytest.skip("ZEDO_SHARED is not set to the folder with the videos")
-    source = open_source(Path(os.environ["ZEDO_SHARED"], "assets/videos/balance/cam03.mp4"))
+def test_the_overlay_of_a_camera_recording(tmp_path, shared):
+    source = open_source(shared / "assets/videos/balance/cam03.mp4")
     render_overlay(*people(size=(1088, 1920)), tmp_path / "a.mp4", source=source)
     frames = list(open_source(tmp_path / "a.mp4"))
     assert [frame.time_s for frame in frames] == pytest.approx(np.arange(5) / 60, abs=1e-4)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -430,10 +429,8 @@ def test_a_video_in_place_of_a_camera(tmp_path):
         open_live(str(tmp_path / "nothing.mp4"))
 
 
-def test_a_recording_of_a_real_camera():
-    if "ZEDO_SHARED" not in os.environ:
-        pytest.skip("ZEDO_SHARED is not set to the folder of real videos")
-    source = open_source(Path(os.environ["ZEDO_SHARED"], "assets/videos/balance/cam03.mp4"))
+def test_a_recording_of_a_real_camera(shared):
+    source = open_source(shared / "assets/videos/balance/cam03.mp4")
     assert (source.size, source.count, source.fps) == ((1088, 1920), 100, 60.0)
     times_s = [frame.time_s for frame in source]
     assert times_s == pytest.approx(np.arange(100) / 60, abs=1e-4)

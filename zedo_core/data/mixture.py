@@ -26,7 +26,7 @@ class Mixture:
     motions: Motions
     part: Int[ndarray, " n"]
     weights: tuple[float, ...]
-    stream: Stream | None = None  # of which these frames are one block
+    stream: Stream | None = None  # of which these frames are a part
 
     @classmethod
     def from_parts(cls, parts: Sequence[Motions], weights: Sequence[float] | None = None) -> Mixture:

@@ -83,6 +83,11 @@ class Stream:
         facts = [(shard.path.name, shard.path.stat().st_size, shard.frames, shard.group) for shard in self.shards]
         return hashlib.sha256(repr((facts, self.weights, self.skeleton)).encode()).hexdigest()
 
+    def sample(self) -> Mixture:
+        """A shard of each data set, for what is known before data is held out: the joints, and that it is streamed."""
+        first = [_read(chunks[0][0], self.skeleton) for chunks in self.chunks]
+        return replace(Mixture.from_parts(first, self.weights), stream=self)
+
     def block(self, number: int) -> tuple[Mixture, Mixture]:
         """The frames of one block to train on, and those held out. FormatError when a file cannot be read."""
         parts = [[_read(shard, self.skeleton) for shard in chunks[number % len(chunks)]] for chunks in self.chunks]

@@ -89,8 +89,12 @@ def load_mixture(
 def stream_mixture(
     data: Sequence[tuple[Path, float]], skeleton: Skeleton, frames: int, seed: int
 ) -> tuple[Mixture, tuple[DataSource, ...]]:
-    """Motion capture larger than memory: the first block of a `Stream`, which has at most `frames` frames."""
+    """Motion capture larger than memory, as a `Stream` in blocks of at most `frames` frames.
+
+    The mixture's own frames are a shard of each data set; `hold_out` reads the first block.
+    """
     stream = Stream.from_data(data, frames, skeleton, seed)
+    sha256 = stream.sha256
     sources = tuple(
         DataSource(
             path=str(path),
@@ -99,12 +103,12 @@ def stream_mixture(
             sequences=sum(map(len, chunks)),
             frames=sum(shard.frames for chunk in chunks for shard in chunk),
             damaged=0,
-            sha256=stream.sha256,
+            sha256=sha256,
             note=f"in {len(chunks)} blocks",
         )
         for (path, weight), chunks in zip(data, stream.chunks, strict=True)
     )
-    return stream.block(0)[0], sources
+    return stream.sample(), sources
 
 
 def parse_weighted_path(text: str, option: str = "--data") -> tuple[Path, float]:
