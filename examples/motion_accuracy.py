@@ -1,6 +1,7 @@
 """Accuracy of motions: moving clips of motion capture, seen by random cameras, with exact or noisy 2D keypoints.
 
     python examples/motion_accuracy.py MOCAP.npz --split test --clips 24 --noise 0,5 --motion light,full
+    python examples/motion_accuracy.py zedo_core/assets/mocap_sample.npz
 
 Mean joint error (MPJPE / PA-MPJPE) in mm, error of accelerations in mm per frame squared, and the standard deviation of
 the bones' lengths within a clip.
@@ -13,7 +14,7 @@ import numpy as np
 import zedo_core as zedo
 from zedo_core.camera import Camera
 from zedo_core.data._samples import Samples
-from zedo_core.data.mocap_clips import CLIP, load
+from zedo_core.data.mocap_clips import load
 from zedo_core.metrics import bone_lengths, motion_errors, mpjpe, pa_mpjpe
 from zedo_core.skeleton import H36M17
 from zedo_core.types import Keypoints
@@ -22,13 +23,12 @@ FPS = 30.0
 
 
 def moving(samples: Samples, count: int) -> Samples:
-    """Random whole clips among those that move more than the median clip."""
-    clips = [
-        rows for clip in np.unique(samples.sequence) if len(rows := np.flatnonzero(samples.sequence == clip)) == CLIP
-    ]
+    """Random clips of the greatest length, of 60 frames at most, among those that move no less than the median clip."""
+    lengths = np.bincount(samples.sequence)
+    clips = [np.flatnonzero(samples.sequence == clip) for clip in np.flatnonzero(lengths == lengths.max())]
     relative = samples.joints_cam - samples.joints_cam[:, [H36M17.root]]
     speeds = np.array([np.linalg.norm(np.diff(relative[rows], axis=0), axis=-1).mean() for rows in clips])
-    order = np.random.default_rng(1).permutation(np.flatnonzero(speeds > np.median(speeds)))
+    order = np.random.default_rng(1).permutation(np.flatnonzero(speeds >= np.median(speeds)))
     return samples.take(np.concatenate([clips[i] for i in sorted(order[:count])]))
 
 
@@ -42,12 +42,13 @@ def main() -> None:
     parser.add_argument("--hypo", type=int, default=10)
     args = parser.parse_args()
     samples = moving(load(args.file, args.split), args.clips)
-    truth, frame = samples.joints_cam, np.arange(len(samples))
+    truth = samples.joints_cam.reshape(len(np.unique(samples.sequence)), -1, *samples.joints_cam.shape[1:])
+    frame = np.arange(len(samples))
     cameras = [Camera.from_matrix(K) for K in samples.K]
     for noise_px in map(float, args.noise.split(",")):
         keypoints = Keypoints(
             frame=frame,
-            track=frame // CLIP,
+            track=samples.sequence,
             xy=samples.xy + np.random.default_rng(5).normal(0, noise_px, samples.xy.shape),
             confidence=np.ones(samples.xy.shape[:2]),
             skeleton=H36M17,
@@ -57,13 +58,13 @@ def main() -> None:
         lifted = zedo.lift(keypoints, cameras, hypotheses=args.hypo)
         for mode in args.motion.split(","):
             best = zedo.motion(lifted, keypoints, mode=mode).best.astype(float)
-            report(f"{noise_px:g} px, {mode}", best, truth)
+            report(f"{noise_px:g} px, {mode}", best.reshape(truth.shape), truth)
 
 
 def report(name: str, best: np.ndarray, truth: np.ndarray) -> None:
-    clips = best.reshape(-1, CLIP, *best.shape[1:]), truth.reshape(-1, CLIP, *truth.shape[1:])
-    acceleration = np.mean([motion_errors(a, b, H36M17.root, 2).mean() for a, b in zip(*clips, strict=True)])
-    lengths = bone_lengths(clips[0], H36M17.edges)
+    """Print the errors of clips (clip, frame, joint, 3)."""
+    acceleration = np.mean([motion_errors(a, b, H36M17.root, 2).mean() for a, b in zip(best, truth, strict=True)])
+    lengths = bone_lengths(best, H36M17.edges)
     varied = (lengths.std(1) / lengths.mean(1)).mean()
     error, aligned = mpjpe(best, truth, H36M17.root).mean(), pa_mpjpe(best, truth).mean()
     print(

@@ -18,7 +18,7 @@ import torch
 import zedo_core as zedo
 from zedo_core.camera import Camera
 from zedo_core.data._samples import Samples
-from zedo_core.data.mocap_clips import CLIP, load
+from zedo_core.data.mocap_clips import load
 from zedo_core.methods.diff3dhpe.loading import load as load_diff3dhpe
 from zedo_core.methods.diff3dhpe.options import DiffOptions
 from zedo_core.methods.protocol import Lifter
@@ -31,10 +31,9 @@ FPS = 30.0
 
 
 def whole_clips(samples: Samples, count: int) -> Samples:
-    """Random clips of full length."""
-    clips = [
-        rows for clip in np.unique(samples.sequence) if len(rows := np.flatnonzero(samples.sequence == clip)) == CLIP
-    ]
+    """Random clips of the greatest length, of 60 frames at most."""
+    lengths = np.bincount(samples.sequence)
+    clips = [np.flatnonzero(samples.sequence == clip) for clip in np.flatnonzero(lengths == lengths.max())]
     order = np.random.default_rng(1).permutation(len(clips))[:count]
     return samples.take(np.concatenate([clips[i] for i in sorted(order)]))
 
@@ -42,13 +41,14 @@ def whole_clips(samples: Samples, count: int) -> Samples:
 def keypoints_of(samples: Samples, strength: float) -> Keypoints:
     """One track per clip."""
     noise = DetectorNoise(NoiseOptions(strength=strength), H36M17, torch.device("cpu"))
-    clips = torch.from_numpy(samples.xy.astype(np.float32)).unflatten(0, (-1, CLIP))
+    count = len(np.unique(samples.sequence))
+    clips = torch.from_numpy(samples.xy.astype(np.float32)).unflatten(0, (count, -1))
     found = noise.of_sequences(clips, torch.full((len(clips),), 1 / FPS), torch.Generator().manual_seed(5))
     xy, confidence = (values.flatten(0, 1).numpy().astype(float) for values in found)
     frame = np.arange(len(samples))
     return Keypoints(
         frame=frame,
-        track=frame // CLIP,
+        track=samples.sequence,
         xy=xy if strength else samples.xy,
         confidence=confidence,
         skeleton=H36M17,
@@ -60,6 +60,7 @@ def keypoints_of(samples: Samples, strength: float) -> Keypoints:
 def report(name: str, lifter: Lifter, keypoints: Keypoints, samples: Samples, counts: Sequence[int] = ()) -> None:
     """Lift and print a row for the first hypothesis; and for means, and the best, of numbers of samples."""
     cameras, root = [Camera.from_matrix(K) for K in samples.K], H36M17.root
+    length = np.bincount(samples.sequence).max()
     truth = samples.joints_cam - samples.joints_cam[:, [root]]
     started = time.process_time()
     lifted = zedo.lift(keypoints, cameras, hypotheses=1 + max(counts, default=0), lifter=lifter)
@@ -68,11 +69,11 @@ def report(name: str, lifter: Lifter, keypoints: Keypoints, samples: Samples, co
     rows = [(name, every[:, 0], f"{1000 * seconds / len(truth):.1f} ms a frame")]
     for n in counts:
         errors = mpjpe(every[:, 1 : n + 1], truth[:, None], root)
-        frame, clip = errors.min(1).mean(), errors.reshape(-1, CLIP, n).mean(1).min(1).mean()
+        frame, clip = errors.min(1).mean(), errors.reshape(-1, length, n).mean(1).min(1).mean()
         best = f"best of {n}: {1000 * frame:.1f} (frames), {1000 * clip:.1f} (clips)"
         rows.append((f"{name}, mean of {n}", every[:, 1 : n + 1].mean(1), best))
     for label, poses, remark in rows:
-        clips = poses.reshape(-1, CLIP, *truth.shape[1:]), truth.reshape(-1, CLIP, *truth.shape[1:])
+        clips = poses.reshape(-1, length, *truth.shape[1:]), truth.reshape(-1, length, *truth.shape[1:])
         acceleration = np.mean([motion_errors(a, b, root, 2).mean() for a, b in zip(*clips, strict=True)])
         error, aligned = mpjpe(poses, truth, root).mean(), pa_mpjpe(poses, truth).mean()
         errors = f"{1000 * error:6.1f} / {1000 * aligned:5.1f}   acceleration {1000 * acceleration:6.2f}"

@@ -251,7 +251,8 @@ def _open(page: Path) -> None:
 
 def _infer_one(request: InferRequest, resume: bool, json: bool) -> bool:
     """Process a single input; return whether any of its pictures failed."""
-    from zedo_core.pipeline.batch import Outcome, is_finished
+    from zedo_core.pipeline.batch import Outcome
+    from zedo_core.pipeline.finished import is_finished
     from zedo_core.pipeline.run import infer as run
 
     if resume and is_finished(request):

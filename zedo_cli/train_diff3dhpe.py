@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 # Options of training on motion capture, which a protocol fixes.
-_FIXED = ("paper", "guide", "bones", "noise", "held_out", "start", "split", "skeleton", "scale", "up", "stream")
+_FIXED = ("paper", "guide", "bones", "noise", "held_out", "start", "split", "skeleton", "scale", "up", "stream", "pure")
 _BONES = 0.5  # fraction of the samples with lengths of bones, as in PriorFormer
 # Those that have other defaults in a protocol.
 _OWN = ("batch", "learning_rate", "warmup", "steps")
@@ -83,6 +83,14 @@ def diff3dhpe(
         bool,
         typer.Option("--bones", help="The network sees lengths of bones, given in half of the samples; see --body."),
     ] = False,
+    pure: Annotated[
+        float,
+        typer.Option(
+            help="Fraction of the samples that start from noise alone; with 1 the network lifts without diffusion.",
+            min=0,
+            max=1,
+        ),
+    ] = 0.3,
     noise: Noise = 1.0,
     steps: Annotated[int, typer.Option(help="Number of steps.", min=1)] = 20_000,
     batch: Annotated[int, typer.Option(help="Windows per step and process.", min=1)] = 32,
@@ -174,6 +182,7 @@ def _from_motions(
         noise=replace(SEQUENCE_NOISE, strength=given["noise"]),
         held_out=given["held_out"],
         bones=_BONES if given["bones"] else None,
+        pure=given["pure"],
     )
     erd, start = _guide(given["guide"]), given["start"]
     first = load_weights(hub.find_weights(start, "lifter")) if start is not None else None

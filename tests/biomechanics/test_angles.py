@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from export_cases import CAMERA, in_camera, poses_of, world_clip
 
 from zedo_core.biomechanics import angles, left_out
 from zedo_core.biomechanics.definitions import joint_angles
+from zedo_core.export import save
 from zedo_core.motions.upright import with_up
 from zedo_core.skeleton import COCO17, FEET, H36M17, conversion
 from zedo_core.types import Poses
@@ -185,3 +187,18 @@ def test_long_results_are_the_same_as_short_ones() -> None:
 
 def test_the_camera_sees_the_bodies() -> None:
     assert (CAMERA.project(posed(random_angles(10)).best) > -5000).all()
+
+
+def test_all_hypotheses_share_the_feet(tmp_path: Path) -> None:
+    """The ankle's error is that of the shank; the foot's own is not known, which the page says."""
+    bodies = [body_of(standing(knee_angle_r=angle)) for angle in (40, 50, 60)]
+    feet = np.stack([in_camera(bodies[1][name]) for name in FEET], axis=1)[:, None]
+    hypotheses = in_camera(np.stack([as_array(body)[0] for body in bodies]))[None, None]
+    fields = {"chosen": np.ones((1, 1), int), "spread": np.zeros((1, 1, 17)), "feet": feet}
+    poses = with_up(poses_of(hypotheses, **fields), "camera")
+    found = angles(poses)
+    error = dict(zip(found.names, found.error_deg[0], strict=True))
+    assert error["ankle_angle_r"] == pytest.approx(np.sqrt(200 / 3))
+    assert found["foot_to_horizontal_r"][0] == pytest.approx(-50) and np.isnan(error["foot_to_horizontal_r"])
+    _, page = save(poses, tmp_path / "poses.angles")
+    assert "the foot to the horizontal has none" in page.read_text(encoding="utf-8")

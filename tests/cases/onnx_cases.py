@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 MEAN, STD = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
 Shape = Sequence[int | str]
+HALF = TensorProto.FLOAT16
 
 
 def save(
@@ -160,3 +161,34 @@ def movenet_as_simcc(path: Path, thunder: Path) -> Path:
     del graph.value_info[:]
     onnx.save(model, str(path))
     return path
+
+
+def simcc(path: Path, *, joints: int = 17, x: float = 0.9, y: float = 0.9, **options) -> Path:
+    """A SimCC model of 256 x 192 px that finds the joints on a line in each crop."""
+    places = np.linspace(40, 340, joints).astype(int)
+    return constant(
+        path,
+        {"simcc_x": peaks(places, np.full(joints, x), 384), "simcc_y": peaks(places, np.full(joints, y), 512)},
+        **options,
+    )
+
+
+def yolo_rows(*people: tuple[float, float, float, float, float]) -> np.ndarray:
+    """Boxes (centre, size, score), with joints on the diagonal of the box and confidences from 0.2 to 0.9."""
+    part = np.linspace(-0.5, 0.5, 17)
+    rows = []
+    for x, y, width, height, score in people:
+        joints = np.stack([x + part * width, y + part * height, np.linspace(0.2, 0.9, 17)], -1)
+        rows.append([x, y, width, height, score, *joints.ravel()])
+    return np.array(rows).reshape(-1, 56)
+
+
+def yolo(path: Path, rows: np.ndarray, once: bool = False, size: tuple[int | str, ...] = (640, 640), **options) -> Path:
+    """A YOLO model that gives these rows and many that are nobody."""
+    rows = np.vstack([np.zeros((200, 56)), rows])
+    if once:
+        corners = [rows[:, :2] - rows[:, 2:4] / 2, rows[:, :2] + rows[:, 2:4] / 2]
+        answer = np.concatenate([*corners, rows[:, 4:5], np.zeros((len(rows), 1)), rows[:, 5:]], 1)[None]
+    else:
+        answer = rows.T[None]
+    return constant(path, {"output0": answer}, (1, 3, *size), **options)

@@ -41,12 +41,6 @@ COMMANDS = (
 )
 
 
-def zedo(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a separate process."""
-    command = [sys.executable, "-m", "zedo_cli.app", *words]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
-
-
 def raising(error: BaseException) -> Callable[[], None]:
     def run() -> None:
         with report_errors():
@@ -222,5 +216,5 @@ class TestApp:
         assert result.exit_code == 0 and "Usage:" in result.stdout
 
     def test_version(self) -> None:
-        done = zedo("--version")
-        assert (done.returncode, done.stdout, done.stderr) == (0, f"zedo {zedo_core.__version__}\n", "")
+        done = CliRunner().invoke(app, ["--version"])
+        assert (done.exit_code, done.stdout, done.stderr) == (0, f"zedo {zedo_core.__version__}\n", "")

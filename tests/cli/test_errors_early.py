@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,19 +15,40 @@ from zedo_core.pipeline.run import demo_assets
 
 VIDEO, CAMERA = map(str, demo_assets())
 KEYPOINTS = str(demo_keypoints()[0])
-_RUN = """
-import sys
+# Each command runs in a fork of an interpreter that has loaded the command line, and light packages to save their time.
+_FORKS = """
+import json, os, sys, tempfile
+import av, cv2, jaxtyping, numpy, scipy.linalg, scipy.spatial.transform
 from zedo_cli.app import app
-try: app(sys.argv[1:])
-except SystemExit as stop: code = stop.code
-print(code, *sorted({"torch", "matplotlib"} & set(sys.modules)))
+for line in sys.stdin:
+    folder, words = json.loads(line)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        if not (child := os.fork()):
+            os.chdir(folder)
+            os.dup2(out.fileno(), 1), os.dup2(err.fileno(), 2)
+            try: app(words)
+            except SystemExit as stop: print(stop.code, *sorted({"torch", "matplotlib"} & set(sys.modules)), flush=True)
+            os._exit(0)
+        os.waitpid(child, 0)
+        said = [file.seek(0) or file.read().decode() for file in (out, err)]
+    print(json.dumps(said), flush=True)
 """
 
 
-def errors(folder: Path, *words: str) -> tuple[str, str]:
-    """Exit code and heavy modules, and what is said, of a command in a fresh interpreter."""
-    done = subprocess.run([sys.executable, "-c", _RUN, *words], cwd=folder, capture_output=True, text=True, check=True)
-    return done.stdout.strip(), done.stderr
+@pytest.fixture(scope="module")
+def errors() -> Iterator[Callable[..., tuple[str, str]]]:
+    """Exit code and heavy modules, and what is said, of a command in a folder."""
+    command = [sys.executable, "-c", _FORKS]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as forks:
+        assert forks.stdin and forks.stdout
+        asked, said = forks.stdin, forks.stdout
+
+        def errors(folder: Path, words: list[str]) -> tuple[str, str]:
+            print(json.dumps([str(folder), words]), file=asked, flush=True)
+            out, err = json.loads(said.readline())
+            return out.strip(), err
+
+        yield errors
 
 
 @pytest.mark.parametrize(
@@ -39,6 +62,8 @@ def errors(folder: Path, *words: str) -> tuple[str, str]:
         (["infer", "odd.json"], 2, "odd.json: "),
         (["infer", VIDEO, "--keypoints", "nowhere.json"], 2, "nowhere.json: no such file"),
         (["infer", VIDEO, "--detector", "nothing"], 1, "no detector of that name; known: movenet"),
+        (["infer", "nowhere.mp4", "--detector", "nothing"], 1, "no detector of that name; known: movenet"),
+        (["infer", VIDEO, KEYPOINTS, "--detector", "nothing"], 1, "error: 'nothing': no such file, and no detector"),
         (["infer", VIDEO, "--camera", "nowhere.toml"], 2, "nowhere.toml: cannot read the camera"),
         (["infer", VIDEO, "--camera", f"{CAMERA}:other"], 2, "has no camera 'other'"),
         (["infer", VIDEO, "--camera", "wide.json"], 2, "wide.json"),
@@ -65,12 +90,14 @@ def errors(folder: Path, *words: str) -> tuple[str, str]:
     ],
     ids=lambda value: " ".join(Path(word).name for word in value) if isinstance(value, list) else "",
 )
-def test_errors_load_no_heavy_packages(words: list[str], code: int, said: str, tmp_path: Path) -> None:
+def test_errors_load_no_heavy_packages(
+    errors: Callable[..., tuple[str, str]], words: list[str], code: int, said: str, tmp_path: Path
+) -> None:
     (tmp_path / "odd.xyz").write_text("nothing that is known")
     (tmp_path / "odd.json").write_text('{"what": [1, 2]}')
     (tmp_path / "wide.json").write_text('{"fx": 900, "fy": 900, "cx": 960, "cy": 540, "width": 1920, "height": 540}')
     before = {*tmp_path.iterdir()}
-    ended, stderr = errors(tmp_path, *words)
+    ended, stderr = errors(tmp_path, words)
     assert said in " ".join(stderr.split()), stderr
     assert ended == str(code)
     assert {*tmp_path.iterdir()} == before

@@ -1,4 +1,4 @@
-"""A YOLO pose model by ultralytics, and what ultralytics makes of it."""
+"""A YOLO pose model by ultralytics, what ultralytics makes of it, and the path of a model that a test makes."""
 
 from __future__ import annotations
 
@@ -41,3 +41,9 @@ def exported(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-W", "ignore", "-c", MAKE, str(folder), str(weights)]
     subprocess.run(command, check=True, env=os.environ | quiet, capture_output=True)
     return folder
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a test writes an ONNX model of its own."""
+    return tmp_path / "person.onnx"

@@ -15,7 +15,7 @@ from infer_cases import FEW, body, own_format
 from typer.testing import CliRunner, Result
 
 from zedo_cli.app import app
-from zedo_core.export import formats, main_file, save
+from zedo_core.export import formats, save
 from zedo_core.motions.upright import upright
 from zedo_core.pipeline.run import InferRequest
 
@@ -46,7 +46,8 @@ def test_all_formats_next_to_the_result(result, monkeypatch):
     wanted = ",".join(suffix[1:] for suffix in formats() if suffix != ".npz")
     done = zedo("convert", result, "--to", wanted)
     assert done.exit_code == 0, done.stderr
-    files = {main_file(result.with_suffix(suffix)).name for suffix in formats()} | {"angles.html"}
+    others = {".csv-wide": ["poses_wide.csv"], ".angles": ["angles.csv", "angles.html"]}
+    files = {name for suffix in formats() for name in others.get(suffix, [f"poses{suffix}"])}
     assert names(result.parent) == sorted(files)
     assert done.stdout == ""
     assert "up: estimated from 20 standing poses" in done.stderr

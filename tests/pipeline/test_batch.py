@@ -9,14 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from infer_cases import demo_keypoints
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from zedo_cli.app import app
-from zedo_core.errors import InputError
+from zedo_core.errors import InputError, OutputError
 from zedo_core.keypoints import read_keypoints
+from zedo_core.pipeline import run
 from zedo_core.pipeline.batch import expand, folders
 
 FEW = ("--iterations", "2", "--hypo", "1")
+DONE = "all results are there already"
 
 
 @pytest.fixture
@@ -126,11 +129,48 @@ def test_formats_whose_files_have_names_of_their_own(clips: Path) -> None:
     words = ("clips/a.json", "--format", "npz,angles,csv-wide", "--axes", "world-zup")
     assert zedo(*words).exit_code == 0
     assert {"angles.csv", "angles.html", "poses_wide.csv"} <= {path.name for path in Path("out").iterdir()}
-    assert "all results are there already" in zedo(*words, "--resume").stderr
+    assert DONE in zedo(*words, "--resume").stderr
     Path("out/angles.csv").unlink()
-    assert "all results are there already" not in zedo(*words, "--resume").stderr
+    assert DONE not in zedo(*words, "--resume").stderr
     left = zedo("clips/a.json", "--format", "npz").stderr
     assert "angles.csv, angles.html, poses_wide.csv" in " ".join(left.split()) and "earlier run" in left
+
+
+def test_a_file_for_each_person(clips: Path) -> None:
+    left = json.loads(Path("clips/a.json").read_text())[0]
+    moved = [value + 300 * (i % 3 == 0) for i, value in enumerate(left["keypoints"])]
+    Path("two.json").write_text(json.dumps([left, left | {"keypoints": moved}]))
+    words = ("two.json", "--format", "bvh,trc")
+    assert zedo(*words).exit_code == 0
+    files = {f"poses_person{i}.{kind}" for i in (1, 2) for kind in ("bvh", "trc")}
+    assert {path.name for path in Path("out").glob("poses*")} == files
+    for name in ("poses_person1.bvh", "poses_person2.trc"):
+        assert DONE in zedo(*words, "--resume").stderr
+        Path("out", name).unlink()
+        assert DONE not in zedo(*words, "--resume").stderr
+    assert DONE not in zedo("two.json", "--format", "bvh,csv", "--resume").stderr
+
+
+def test_nobody_in_a_picture_is_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (64, 48)).save("grey.png")
+    words = ["infer", "grey.png", "--format", "npz,bvh", "--out", "out", *FEW]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert DONE in CliRunner().invoke(app, [*words, "--resume"]).stderr
+
+
+def test_results_of_which_some_are_of_a_later_run_are_not_complete(
+    clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zedo("clips/a.json")
+
+    def fails(*_: object) -> None:
+        raise OutputError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(run, "draw_results", fails)
+        assert zedo("clips/a.json").exit_code == 1
+    assert DONE not in zedo("clips/a.json", "--resume").stderr
 
 
 def test_unknown_formats_and_axes_list_the_choices(clips: Path) -> None:

@@ -26,6 +26,7 @@ from zedo_cli.app import app
 from zedo_core.errors import InputError
 from zedo_core.export import npz as npz_form
 from zedo_core.keypoints import read_keypoints
+from zedo_core.pipeline.finished import NAME as RECORD
 from zedo_core.pipeline.request import InferRequest
 from zedo_core.pipeline.run import infer
 
@@ -46,7 +47,7 @@ def run(source: Path, out: Path, *words: str, code: int = 0) -> Result:
 
 
 def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
+    return {path.name for path in folder.iterdir()} - {RECORD}
 
 
 def bus() -> Image.Image:

@@ -63,7 +63,8 @@ def angles(poses: Poses) -> Angles:
     """The joint angles of the chosen poses, see docs/angles.md; angles that nobody has are left out.
 
     The expected error is the spread of the hypotheses about the chosen pose, weighted by their probabilities, and made
-    as large as the joints' expected errors say; NaN with one hypothesis, and for poses that were made up in a gap.
+    as large as the joints' expected errors say; NaN with one hypothesis, for poses that were made up in a gap, and for
+    `foot_to_horizontal`, since hypotheses end at the ankles and share the feet.
     """
     up = upright(poses)
     usable = _usable(poses)
@@ -146,7 +147,7 @@ def _block(
     weight = _weights(poses)
     scale = _scale(poses, weight)
     error = {name: scale * _deviation(values, best[name], weight) for name, values in every.items()}
-    unknown = np.full(len(poses), np.nan)  # hypotheses end at the ankles
+    unknown = np.full(len(poses), np.nan)  # hypotheses share the feet
     return best, error | {name: unknown for name in error if name.startswith("foot_")}
 
 

@@ -2,8 +2,7 @@
 
 Every module here with `SUFFIX` and `write(poses, path)` is a format; one with `read(path)` as well can be loaded. A new
 format is one new file, which imports packages beyond zedo's own dependencies inside a function `require()`. A format
-with `UPRIGHT` has y up, as found by `zedo_core.motions.upright`, instead of camera axes; one whose files have another
-suffix than `SUFFIX` names them in `main_file(path)`.
+with `UPRIGHT` has y up, as found by `zedo_core.motions.upright`, instead of camera axes.
 """
 
 from __future__ import annotations
@@ -32,7 +31,6 @@ __all__ = [
     "formats",
     "is_upright",
     "load",
-    "main_file",
     "parse_axes",
     "parse_formats",
     "save",
@@ -96,11 +94,6 @@ def save(
     if isinstance(chosen, BonesFormat):
         return cast(BonesFormat, chosen).write(poses, path, names=names) or (path,)
     return chosen.write(poses, path) or (path,)
-
-
-def main_file(path: Path) -> Path:
-    """The file that `save` writes for this path, of a single person; a format may name it otherwise."""
-    return getattr(_find_format(path, formats()), "main_file", lambda path: path)(path)
 
 
 def parse_formats(text: str) -> tuple[str, ...]:

@@ -31,19 +31,14 @@ _POINTS = 5000  # of a curve on the page
 _log = logging.getLogger(__name__)
 
 
-def main_file(path: Path) -> Path:
-    """The table that is written for `poses.angles`."""
-    return path.with_name("angles.csv" if path.stem == "poses" else f"{path.stem}_angles.csv")
-
-
 def write(poses: Poses, path: Path) -> tuple[Path, ...]:
     """Write the table and the page and return them; OutputError when they cannot be written, InputError without any."""
     found = angles(poses)
     if not found.names:
         raise InputError(f"{path}: expected people with joints that have angles, found none")
+    table = path.with_name("angles.csv" if path.stem == "poses" else f"{path.stem}_angles.csv")
     if missing := left_out(poses):
-        _log.warning("%s: %s", main_file(path).name, _said(missing))
-    table = main_file(path)
+        _log.warning("%s: %s", table.name, _said(missing))
     write_table(found.table(), table, decimals=3)
     with atomic_write(table.with_suffix(".html")) as partial:
         partial.write_bytes(page(_template(), title=_title(path), data=_data(poses, found)))

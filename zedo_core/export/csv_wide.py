@@ -18,11 +18,6 @@ from zedo_core.types import Poses
 SUFFIX = ".csv-wide"
 
 
-def main_file(path: Path) -> Path:
-    """The file that is written for `poses.csv-wide`."""
-    return path.with_name(f"{path.stem}_wide.csv")
-
-
 def write(poses: Poses, path: Path) -> tuple[Path, ...]:
     """Write the table and return its file; OutputError when it cannot be written."""
     points, feet, _ = points_in(poses, axes_of(poses, "camera"))
@@ -40,5 +35,6 @@ def write(poses: Poses, path: Path) -> tuple[Path, ...]:
         "filled": poses.filled.astype(int),
         "doubtful": poses.doubtful.astype(int),
     }
-    write_table({name: column[order] for name, column in table.items()}, main_file(path))
-    return (main_file(path),)
+    file = path.with_name(f"{path.stem}_wide.csv")
+    write_table({name: column[order] for name, column in table.items()}, file)
+    return (file,)

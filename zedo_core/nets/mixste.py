@@ -76,11 +76,11 @@ class _Attention(nn.Module):
     def forward(
         self, x: Float[Tensor, "n l width"], mask: Bool[Tensor, "n 1 1 l"] | None
     ) -> Float[Tensor, "n l width"]:
-        qkv = self.qkv(x)
-        if x.device.type == "cpu":
+        qkv, kind = self.qkv(x), x.device.type
+        if kind == "cpu":
             qkv = qkv.float()  # on CPUs, the gradient of attention takes ten times as long in bfloat16
         q, k, v = qkv.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        with torch.autocast(x.device.type, enabled=x.device.type != "cpu"):
+        with torch.autocast(kind, enabled=torch.is_autocast_enabled(kind) and kind != "cpu"):
             mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         mixed = mixed - v if self.grand else mixed  # (A - I) V
         return self.out(mixed.transpose(1, 2).flatten(2))

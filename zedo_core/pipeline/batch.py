@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zedo_core.errors import InputError, ZedoError
-from zedo_core.export import main_file
 from zedo_core.keypoints import STDIN, split_part
+from zedo_core.pipeline.finished import is_finished
 from zedo_core.pipeline.models import Models, check_request
 from zedo_core.pipeline.observe import OnProgress
 from zedo_core.pipeline.request import InferReport, InferRequest
-from zedo_core.pipeline.run import OVERLAYS, infer
+from zedo_core.pipeline.run import infer
 
 _log = logging.getLogger(__name__)
 
@@ -115,17 +115,6 @@ def infer_all(
             yield Outcome(input=request.input, out=request.out)
         else:
             yield _outcome(request, models, on_progress(request.input))
-
-
-def is_finished(request: InferRequest) -> bool:
-    """Whether all results of a request lie in its folder, newer than the input; with which options is not told."""
-    wanted = [request.out / "keypoints.json", *(main_file(request.out / f"poses.{name}") for name in request.formats)]
-    drawn = (request.out / "overlay.mp4", request.out / "overlay.png", *(request.out / OVERLAYS).glob("*.png"))
-    last = [path for path in drawn if path.is_file()]
-    if not last or not all(path.is_file() for path in wanted):
-        return False
-    before = [path.stat().st_mtime for path in (*wanted, request.input) if path.exists()]
-    return max(path.stat().st_mtime for path in last) >= max(before)
 
 
 def _outcome(request: InferRequest, models: Models, on_progress: OnProgress) -> Outcome:

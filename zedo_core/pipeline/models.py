@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from zedo_core.detection import Detector, load_detector
+from zedo_core.detection import Detector, check_detector, load_detector
 from zedo_core.errors import InputError
 from zedo_core.keypoints.filters import check_people
 from zedo_core.lifting import load_lifter
@@ -47,8 +47,10 @@ def check_settings(settings: Settings) -> None:
 
 
 def check_request(request: PosesRequest) -> None:
-    """InputError for what can be told before anything is loaded or opened; see `check_settings`."""
+    """InputError or WeightsError for what can be told before anything is loaded or opened; see `check_settings`."""
     check_settings(request)
+    if request.keypoints is None:
+        check_detector(request.detector)
     check_hypotheses(request.hypotheses, get_method(request.method).most_hypotheses)
     if request.focal not in FOCAL_WAYS:
         raise InputError(f"expected a focal length by {' or '.join(FOCAL_WAYS)}, got '{request.focal}'")

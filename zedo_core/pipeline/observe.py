@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from zedo_core.camera import Camera, CameraChoice
-from zedo_core.detection import check_detector
 from zedo_core.detection.store import Detected, detect_in
 from zedo_core.errors import InputError
 from zedo_core.keypoints import check_image_size, holds_keypoints, read_keypoints
@@ -63,12 +62,8 @@ def open_input(request: PosesRequest) -> Source | None:
 
 
 def check_source(request: PosesRequest, source: Source | None) -> None:
-    """CameraError for a camera that is not of these pictures, WeightsError for a detector that they need and lack."""
-    if source is None:
-        return
-    if request.keypoints is None:
-        check_detector(request.detector)
-    if request.camera is not None and source.size is not None:
+    """CameraError for a camera that is not of these pictures."""
+    if source is not None and request.camera is not None and source.size is not None:
         request.camera.check(source.size, source.stored_size)
 
 

@@ -23,6 +23,7 @@ from zedo_core.export.html import forget_other_video
 from zedo_core.keypoints import write_keypoints
 from zedo_core.metrics import reprojection_px
 from zedo_core.motions.upright import upright
+from zedo_core.pipeline import finished
 from zedo_core.pipeline.models import Models, check_request
 from zedo_core.pipeline.observe import Observed, OnProgress, cameras_of, check_source, observe, open_input
 from zedo_core.pipeline.request import InferReport, InferRequest, PosesRequest
@@ -36,7 +37,7 @@ from zedo_core.types import Keypoints, Poses, same_rows
 _log = logging.getLogger(__name__)
 
 _WITHOUT_PEOPLE = ("npz", "json", "csv", "csv-wide", "parquet")  # formats that can say that nobody was there
-OVERLAYS = "overlay"  # folder of the overlays of unrelated pictures
+_OVERLAYS = "overlay"  # folder of the overlays of unrelated pictures
 _LOADED = (".npz", ".json")  # of which one is read as the result of a folder
 
 
@@ -76,12 +77,14 @@ def infer_poses(
     with locked(request.out):
         poses, observed = lifted(request, source, models, on_progress, clock, request.out, read)
         poses = poses if request.axes is None else with_axes(poses, request.axes)
+        (request.out / finished.NAME).unlink(missing_ok=True)
         with clock("write"):
             poses = _recorded(poses, source, request.out)
             files = write_results(request, poses, observed, source)
         with clock("render"):
             files += draw_results(request, poses, observed.keypoints, source, on_progress)
         _clear_earlier(request.out, files)
+        finished.write_record(request, files)
     return poses, _report(request, poses, observed, clock, files)
 
 
@@ -164,8 +167,7 @@ def write_results(request: InferRequest, poses: Poses, observed: Observed, sourc
         forget_other_video(request.out / "poses.html", source.path.name)
     files = [file for name in wanted for file in save(poses, request.out / f"poses.{name}", names=request.names)]
     write_keypoints(observed.keypoints, request.out / "keypoints.json")
-    detections = observed.detected.file if observed.detected else None
-    return *files, request.out / "keypoints.json", *((detections,) if detections else ())
+    return *files, request.out / "keypoints.json"
 
 
 def _clear_earlier(out: Path, files: tuple[Path, ...]) -> None:
@@ -173,7 +175,7 @@ def _clear_earlier(out: Path, files: tuple[Path, ...]) -> None:
     kinds = "|".join(suffix[1:] for suffix in formats())
     others = r"poses_wide\.csv|angles\.(csv|html)|overlay\.(png|mp4)|figure\.png"
     result = re.compile(rf"poses(_person\d+)?\.({kinds})|{others}")
-    places = (*out.iterdir(), *(out / OVERLAYS).glob("*.png"))
+    places = (*out.iterdir(), *(out / _OVERLAYS).glob("*.png"))
     old = sorted(path for path in places if (path.parent != out or result.fullmatch(path.name)) and path not in files)
     for path in old:
         if path.suffix in _LOADED:
@@ -197,7 +199,7 @@ def draw_results(
     total, out = len(poses.frame_numbers), request.out
     options: Any = {"on_frame": lambda done: on_progress("render", done, total)}
     if source is not None and source.kind == "folder" and not source.sequence:
-        files = render_pictures(poses, keypoints, out / OVERLAYS, source=source, **options)
+        files = render_pictures(poses, keypoints, out / _OVERLAYS, source=source, **options)
     else:
         files = (out / ("overlay.png" if total == 1 else "overlay.mp4"),)
         render_overlay(poses, keypoints, files[0], source=source, **options)
@@ -233,7 +235,7 @@ def _report(
         reused=None if detected is None else detected.reused,
         damaged={} if detected is None else detected.damaged,
         seconds=clock.seconds,
-        files=files,
+        files=files if detected is None or detected.file is None else (*files, detected.file),
     )
 
 

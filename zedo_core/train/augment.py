@@ -14,6 +14,7 @@ from numpy import ndarray
 from torch import Generator, Tensor
 
 from zedo_core.data.mixture import Mixture
+from zedo_core.nets.constants import constant, indices
 from zedo_core.skeleton import Skeleton
 from zedo_core.train.bodies import Bodies, plan_of, put_together, take_apart
 
@@ -131,12 +132,12 @@ def vary_lengths(bodies: Bodies, stature: float, lengths: float, generator: Gene
     size = 1.0 + stature * torch.randn(count, 1, generator=generator, device=device)
     proportions = 1.0 + lengths * torch.randn(count, len(groups), generator=generator, device=device)
     factors = (size.clamp(0.6, 1.4) * proportions.clamp(0.8, 1.2)).repeat_interleave(each, 0)
-    return replace(bodies, bones=bodies.bones * factors[:, torch.tensor(groups, device=device), None])
+    return replace(bodies, bones=bodies.bones * factors[:, indices(groups, device), None])
 
 
 def flip(poses: Float[Tensor, "b j 3"], chosen: Float[Tensor, " b"], skeleton: Skeleton) -> Float[Tensor, "b j 3"]:
     """Mirror the poses where `chosen` is 1, with left and right joints exchanged."""
-    mirrored = poses[:, list(skeleton.mirror)] * torch.tensor([-1.0, 1.0, 1.0], device=poses.device)
+    mirrored = poses[:, indices(skeleton.mirror, poses.device)] * constant((-1.0, 1.0, 1.0), poses.device)
     return torch.where(chosen[:, None, None].bool(), mirrored, poses)
 
 

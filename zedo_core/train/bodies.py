@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from zedo_core.nets.constants import constant, indices
 from zedo_core.skeleton import Skeleton
 
 _MIN_LIMB_JOINTS = 3  # joints of a limb
@@ -62,20 +63,16 @@ class Plan:
 
     def limb_masks(self, device: torch.device) -> Float[Tensor, "limbs j"]:
         """One row per limb: 1 at its joints."""
-        masks = torch.zeros(len(self.limbs), len(self.skeleton), device=device)
-        for row, joints in zip(masks, self.limbs, strict=True):
-            row[list(joints)] = 1.0
-        return masks
+        if not self.limbs:
+            return torch.zeros(0, len(self.skeleton), device=device)
+        rows = (tuple(float(joint in limb) for joint in range(len(self.skeleton))) for limb in self.limbs)
+        return constant(tuple(rows), device)
 
     def paths(self, device: torch.device, dtype: torch.dtype) -> Float[Tensor, "j j"]:
         """Row i has a 1 for every bone on the way from the root to joint i."""
-        paths = torch.zeros(len(self.skeleton), len(self.skeleton), device=device, dtype=dtype)
-        for joint in range(len(self.skeleton)):
-            ancestor = joint
-            while ancestor != self.skeleton.root:
-                paths[joint, ancestor] = 1.0
-                ancestor = self.skeleton.parents[ancestor]
-        return paths
+        every = range(len(self.skeleton))
+        trees = [_subtree(self.skeleton, joint) if joint != self.skeleton.root else () for joint in every]
+        return constant(tuple(tuple(float(joint in tree) for tree in trees) for joint in every), device, dtype)
 
 
 @cache
@@ -154,7 +151,7 @@ def take_apart(positions: Float[Tensor, "b j 3"], skeleton: Skeleton) -> Bodies:
     plan = plan_of(skeleton)
     first, *rest = [_frame(positions, girdle) for girdle in plan.girdles] or [_world(positions)]
     others = torch.stack([first.mT @ frame for frame in (first, *rest)], dim=1)[:, 1:]
-    parents = torch.tensor([max(parent, 0) for parent in skeleton.parents], device=positions.device)
+    parents = indices(tuple(max(parent, 0) for parent in skeleton.parents), positions.device)
     bones_world = positions - positions[:, parents]
     bones_world[:, skeleton.root] = 0.0
     frames = _frame_of_bone(plan, first, others)
@@ -171,7 +168,8 @@ def put_together(bodies: Bodies) -> Float[Tensor, "b j 3"]:
 def _frame(positions: Float[Tensor, "b j 3"], girdle: Girdle) -> Float[Tensor, "b 3 3"]:
     """The frame of a girdle; the world's axes if its joints are collinear."""
     across = F.normalize(positions[:, girdle.left] - positions[:, girdle.right], dim=-1)
-    up = positions[:, list(girdle.high)].mean(1) - positions[:, list(girdle.low)].mean(1)
+    high, low = (positions[:, indices(joints, positions.device)].mean(1) for joints in (girdle.high, girdle.low))
+    up = high - low
     up = F.normalize(up - (up * across).sum(-1, keepdim=True) * across, dim=-1)
     frame = torch.stack([across, up, torch.linalg.cross(across, up)], dim=-1)
     is_valid = frame[..., 2].norm(dim=-1) > 0.5
@@ -186,4 +184,4 @@ def _frame_of_bone(
     plan: Plan, frame: Float[Tensor, "b 3 3"], others: Float[Tensor, "b g 3 3"]
 ) -> Float[Tensor, "b j 3 3"]:
     frames = torch.cat([frame[:, None], frame[:, None] @ others], dim=1)
-    return frames[:, torch.tensor(plan.frame_of, device=frame.device)]
+    return frames[:, indices(plan.frame_of, frame.device)]

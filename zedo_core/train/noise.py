@@ -18,6 +18,7 @@ from numpy import ndarray
 from torch import Generator, Tensor
 
 from zedo_core.errors import InputError
+from zedo_core.nets.constants import constant, indices
 from zedo_core.skeleton import Skeleton, conversion
 from zedo_core.train.bodies import plan_of
 from zedo_core.train.draws import Draws, SequenceDraws
@@ -146,18 +147,18 @@ class DetectorNoise:
         share = self._by_joint(_DEFINITION, 0.05) * self.options.definitions * strength.clamp_max(1.0)[:, None]
         # Left and right are defined alike.
         normal = draws.normal(*xy.shape[:2], held=True)
-        normal = normal[:, [min(pair) for pair in enumerate(self.skeleton.mirror)]]
+        normal = normal[:, indices(plan_of(self.skeleton).length_groups, self.device)]
         return xy + (normal * share)[..., None] * (xy - xy[:, parents])
 
     def _exchange(self, xy: Tensor, strength: Tensor, draws: Draws) -> Float[Tensor, "b j 2"]:
         """Exchange left and right: the limbs of a girdle, or all joints."""
-        girdles = plan_of(self.skeleton).girdles
-        joints = [{*girdle.limbs[0], *girdle.limbs[1]} for girdle in girdles] + [{*range(len(self.skeleton))}]
-        members = torch.tensor([[j in part for j in range(len(self.skeleton))] for part in joints], device=self.device)
-        share = torch.tensor([1.0] * len(girdles) + [_ALL_EXCHANGED], device=self.device)
-        chosen = draws.uniform(len(xy), len(joints)) < self.options.exchanged * share * strength[:, None]
-        exchanged = (chosen.float() @ members.float()) % 2 == 1  # twice is not at all
-        return torch.where(exchanged[..., None], xy[:, list(self.skeleton.mirror)], xy)
+        every, girdles = range(len(self.skeleton)), plan_of(self.skeleton).girdles
+        parts = [{*girdle.limbs[0], *girdle.limbs[1]} for girdle in girdles] + [{*every}]
+        members = constant(tuple(tuple(float(j in part) for j in every) for part in parts), self.device)
+        share = constant((*(1.0 for _ in girdles), _ALL_EXCHANGED), self.device)
+        chosen = draws.uniform(len(xy), len(parts)) < self.options.exchanged * share * strength[:, None]
+        exchanged = (chosen.float() @ members) % 2 == 1  # twice is not at all
+        return torch.where(exchanged[..., None], xy[:, indices(self.skeleton.mirror, self.device)], xy)
 
     def _offsets(self, strength: Tensor, draws: Draws) -> Float[Tensor, "b j 2"]:
         """Errors of the joints' places: normal with heavy tails, single joints and whole limbs elsewhere."""
@@ -172,14 +173,14 @@ class DetectorNoise:
             chosen = draws.uniform(len(strength)) < o.limbs * strength
             first = draws.uniform(len(strength), 1) * len(limb)
             part = (torch.arange(len(limb), device=self.device) >= first.floor()) & chosen[:, None]
-            offsets[:, list(limb)] += o.elsewhere * part[..., None] * draws.normal(len(strength), 1, 2)
+            offsets[:, indices(limb, self.device)] += o.elsewhere * part[..., None] * draws.normal(len(strength), 1, 2)
         return offsets
 
     def _truncate(
         self, xy: Tensor, strength: Tensor, draws: Draws
     ) -> tuple[Float[Tensor, "b j 2"], Bool[Tensor, "b j"]]:
         """Move what lies beyond an edge of the picture to that edge; and which joints are missing there instead."""
-        directions = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]], device=self.device)
+        directions = constant(((1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)), self.device)
         side = directions[(4 * draws.uniform(len(xy), held=True)).long()]
         along = (xy * side[:, None]).sum(-1)
         low, high = along.amin(1, keepdim=True), along.amax(1, keepdim=True)
@@ -195,7 +196,7 @@ class DetectorNoise:
         rate = 0.4 * draws.uniform(count, held=True) * (draws.uniform(count, held=True) < o.missing * strength)
         missing = draws.uniform(count, len(self.skeleton)) < rate[:, None]
         for limb in plan_of(self.skeleton).limbs:
-            missing[:, list(limb)] |= (draws.uniform(count) < o.missing_limbs * strength)[:, None]
+            missing[:, indices(limb, self.device)] |= (draws.uniform(count) < o.missing_limbs * strength)[:, None]
         return missing
 
     def _confidence(self, error: Float[Tensor, "b j"], draws: Draws) -> Float[Tensor, "b j"]:
@@ -230,15 +231,15 @@ class DetectorNoise:
     def _groups(self) -> Int[Tensor, " j"]:
         """Which joints are derived together: 0 the spine, 1 the others of the trunk, 2 the head."""
         groups = {"spine": 0, "neck_nose": 2, "head_top": 2}
-        return torch.tensor([groups.get(joint, 1) for joint in self.skeleton.joints], device=self.device)
+        return indices(tuple(groups.get(joint, 1) for joint in self.skeleton.joints), self.device)
 
     @cached_property
     def _is_head_top(self) -> Bool[Tensor, " j"]:
-        return torch.tensor([joint == "head_top" for joint in self.skeleton.joints], device=self.device)
+        return constant(tuple(joint == "head_top" for joint in self.skeleton.joints), self.device, torch.bool)
 
     def _by_joint(self, table: dict[str, float], default: float) -> Float[Tensor, " j"]:
         kinds = (joint.removeprefix("left_").removeprefix("right_") for joint in self.skeleton.joints)
-        return torch.tensor([table.get(kind, default) for kind in kinds], device=self.device)
+        return constant(tuple(table.get(kind, default) for kind in kinds), self.device)
 
 
 @lru_cache(maxsize=8)

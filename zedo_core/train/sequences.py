@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from zedo_core.data.mixture import Mixture
 from zedo_core.errors import InputError
+from zedo_core.nets.constants import constant
 from zedo_core.skeleton import Skeleton
 from zedo_core.train.augment import (
     AugmentOptions,
@@ -130,12 +131,12 @@ class SequenceSource:
         )
         bodies = vary_lengths(bodies, a.stature, a.lengths, generator, frames)
         root = positions[:, :, self.skeleton.root]
-        root = (root - root[:, [frames // 2]]) * (_size(bodies) / _size(before)).view(count, frames)[
-            :, [frames // 2], None
-        ]
+        middle = slice(frames // 2, frames // 2 + 1)
+        grown = (_size(bodies) / _size(before)).view(count, frames)[:, middle, None]
+        root = (root - root[:, middle]) * grown
         chosen = (torch.rand(count, generator=generator, device=device) < a.flip).float()
         poses = flip(put_together(bodies), chosen.repeat_interleave(frames), self.skeleton).view_as(positions)
-        root = root * torch.where(chosen[:, None] > 0, root.new_tensor([-1.0, 1.0, 1.0]), 1.0)[:, None]
+        root = root * torch.where(chosen[:, None] > 0, constant((-1.0, 1.0, 1.0), device), 1.0)[:, None]
         return self._seen(poses, root, known, step_s, generator)
 
     def _resampled(

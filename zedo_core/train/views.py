@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from zedo_core.camera import Camera
 from zedo_core.errors import InputError
+from zedo_core.nets.constants import constant
 
 NEAR_M = 0.3
 
@@ -39,7 +40,7 @@ class ViewOptions:
 def random_places(count: int, options: ViewOptions, generator: Generator, device: torch.device) -> Float[Tensor, "b 3"]:
     """Random places in front of the camera, in metres in camera axes."""
     o, u = options, torch.rand(count, 3, generator=generator, device=device)
-    limits = torch.tensor([o.across_deg, o.up_deg], device=device).deg2rad()
+    limits = constant((o.across_deg, o.up_deg), device).deg2rad()
     slopes = torch.tan((2 * u[:, 1:] - 1) * limits)
     return torch.cat([slopes, torch.ones_like(slopes[:, :1])], dim=1) * o.depth(u[:, 0])[:, None]
 

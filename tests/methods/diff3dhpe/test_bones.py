@@ -187,7 +187,8 @@ class TestSegments:
         file, camera = demo_keypoints()
         (tmp_path / "body.toml").write_text("thigh = 0.44\nshank = 0.43\n")
         bones_weights(tmp_path / "weights")
-        given = ("--method", "diff3dhpe", "--weights", tmp_path / "weights", "--camera", camera, "--hypo", 1)
+        given = ("--method", "diff3dhpe", "--weights", tmp_path / "weights", "--camera", camera, "--hypo", 1,
+                 "--end", "20f")  # fmt: skip
         for name, more in (("with", ("--body", tmp_path / "body.toml")), ("without", ())):
             words = ("infer", file, *given, *more, "--device", "cpu", "--out", tmp_path / name)
             done = CliRunner().invoke(app, [str(word) for word in words])

@@ -18,7 +18,9 @@ import pytest
 import torch
 from PIL import Image
 from train_cases import CPU, TINY, synthetic_mixture, synthetic_motions
+from typer.testing import CliRunner
 
+from zedo_cli.app import app
 from zedo_core.data.mixture import Mixture
 from zedo_core.errors import InputError, WeightsError
 from zedo_core.methods.zedo.prior import load_prior
@@ -163,8 +165,8 @@ class TestResume:
             "cpu",
         )
         whole, broken = tmp_path / "whole", tmp_path / "broken"
-        _zedo(*words, "--out", str(whole)).wait(timeout=240)
-        process = _zedo(*words, "--out", str(broken), "--save-every", "0.05")
+        _train(*words, "--out", str(whole))
+        process = _start(*words, "--out", str(broken), "--save-every", "0.05")
         deadline = time.monotonic() + 240
         while not (broken / "training.pt").is_file() and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.01)
@@ -173,7 +175,7 @@ class TestResume:
         assert not (broken / "prior.safetensors").exists()
         step = torch.load(broken / "training.pt", weights_only=True)["step"]
         assert 0 < step < 300
-        assert _zedo(*words, "--out", str(broken), "--resume").wait(timeout=240) == 0
+        _train(*words, "--out", str(broken), "--resume")
         for name in ("prior.safetensors", "training.csv"):
             assert (whole / name).read_bytes() == (broken / name).read_bytes(), name
 
@@ -225,7 +227,7 @@ class TestSeveralProcesses:
         record = json.loads(done.stdout)  # one report for both processes
         assert record["processes"] == 2 and record["result"]["task"]["mpjpe_1_mm"] > 0
         assert {path.name for path in (tmp_path / "two").iterdir()} == FILES
-        assert _zedo("train", "prior", *words, "--out", str(tmp_path / "one")).wait(timeout=240) == 0
+        _train("train", "prior", *words, "--out", str(tmp_path / "one"))
         one, two = (load_prior(tmp_path / name).net.state_dict() for name in ("one", "two"))
         assert any(not torch.equal(one[name], two[name]) for name in one)
 
@@ -268,7 +270,14 @@ def _interrupt() -> None:
     raise _InterruptedError
 
 
-def _zedo(*words: str) -> subprocess.Popen[bytes]:
+def _train(*words: str) -> None:
+    """Run the command line in this process."""
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.stderr
+
+
+def _start(*words: str) -> subprocess.Popen[bytes]:
+    """Start the command line in a process of its own."""
     quiet = subprocess.DEVNULL
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.Popen([sys.executable, "-m", "zedo_cli", *words], stdout=quiet, stderr=quiet, env=environment)

@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 from zedo_core.data import Samples
 from zedo_core.methods.diff3dhpe.pairs import Pairs
 from zedo_core.methods.observations import Observations
+from zedo_core.nets.constants import indices
 from zedo_core.skeleton import H36M17
 from zedo_core.train.augment import flip
 from zedo_core.types.times import DEFAULT_FPS
@@ -77,7 +78,7 @@ class RecordedWindows:
         mirrored = torch.rand(count, generator=generator, device=device) < self.flip
         joints = torch.where(
             mirrored[:, None],
-            torch.tensor(H36M17.mirror, device=device),
+            indices(H36M17.mirror, device),
             torch.arange(len(H36M17), device=device),
         )
         sign = torch.where(mirrored, -1.0, 1.0)[:, None, None]

@@ -15,6 +15,7 @@ from zedo_core.data.pairs import Pairs
 from zedo_core.errors import InputError
 from zedo_core.methods.erd.features import View
 from zedo_core.methods.observations import Observations
+from zedo_core.nets.constants import indices
 from zedo_core.nets.lifter import Lifter2D
 from zedo_core.skeleton import Skeleton
 from zedo_core.train.augment import AugmentOptions, PoseSource, flip
@@ -65,7 +66,8 @@ class RecordedPairs:
         batch = Batch(*(values[rows] for values in self.batch))
         chosen = (torch.rand(count, generator=generator, device=device) < self.flip).float()
         sign = (1 - 2 * chosen)[:, None, None]
-        mirror = torch.where(chosen[:, None].bool(), _mirror(self.skeleton, device), _order(self.skeleton, device))
+        order = torch.arange(len(self.skeleton), device=device)
+        mirror = torch.where(chosen[:, None].bool(), indices(self.skeleton.mirror, device), order)
         slopes = batch.slopes.gather(1, mirror[..., None].expand(-1, -1, 2))
         return Batch(
             flip(batch.pose, chosen, self.skeleton),
@@ -73,14 +75,6 @@ class RecordedPairs:
             batch.confidence.gather(1, mirror),
             torch.cat([batch.root[..., :1] * sign, batch.root[..., 1:]], dim=-1),
         )
-
-
-def _mirror(skeleton: Skeleton, device: torch.device) -> Tensor:
-    return torch.tensor(skeleton.mirror, device=device)
-
-
-def _order(skeleton: Skeleton, device: torch.device) -> Tensor:
-    return torch.arange(len(skeleton), device=device)
 
 
 def batch_of(pairs: Pairs, skeleton: Skeleton, device: torch.device) -> Batch:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from zedo_core.methods.erd.descent import Descent
@@ -14,6 +13,7 @@ from zedo_core.methods.erd.features import View
 from zedo_core.methods.erd.options import ErdOptions
 from zedo_core.methods.exchange import best_exchange, exchanges, number_of
 from zedo_core.methods.observations import Observations
+from zedo_core.nets.constants import indices
 from zedo_core.skeleton import Skeleton
 
 # Mean, and mean square, of the distance of a joint from its mode in units of the scale, for exp(-d / s) in 3D.
@@ -77,17 +77,11 @@ def _predict(net: Descent, observed: Observations, skeleton: Skeleton, calls: in
 
 def mirror_image(observed: Observations, skeleton: Skeleton) -> Observations:
     """The observations in a mirror: left is right, for the picture and for the joints."""
-    joints = _mirror(skeleton, observed.slopes.device)
+    joints = indices(skeleton.mirror, observed.slopes.device)
     slopes = torch.cat([-observed.slopes[..., :1], observed.slopes[..., 1:]], dim=-1)[:, joints]
     return replace(observed, slopes=slopes, confidence=observed.confidence[:, joints])
 
 
 def mirrored(pose: Float[Tensor, "b j 3"], skeleton: Skeleton) -> Float[Tensor, "b j 3"]:
     """The poses in a mirror."""
-    return torch.cat([-pose[..., :1], pose[..., 1:]], dim=-1)[:, _mirror(skeleton, pose.device)]
-
-
-@lru_cache(maxsize=8)
-def _mirror(skeleton: Skeleton, device: torch.device) -> Int[Tensor, " j"]:
-    """Cached, since its values are copied from the host."""
-    return torch.tensor(skeleton.mirror, device=device)
+    return torch.cat([-pose[..., :1], pose[..., 1:]], dim=-1)[:, indices(skeleton.mirror, pose.device)]

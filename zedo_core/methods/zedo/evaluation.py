@@ -25,7 +25,7 @@ _SEARCH_COST = 20.0  # approximate cost of the search for initial poses, in netw
 
 def variants(trial: Trial, joints: int) -> list[Variant]:
     """All rows of all tables that the trial requests, the main table first."""
-    options = preset(trial.preset or "default", trial.iterations)
+    options = _options(trial, trial.preset or "default")
     rows = [_main_row(trial, options, count, joints) for count in trial.hypotheses]
     if {"ro", "wu", "ra"} & set(trial.ablate):
         rows += _ablate_parts(trial, options)
@@ -37,6 +37,11 @@ def variants(trial: Trial, joints: int) -> list[Variant]:
         counts = sorted({*ITERATIONS, options.iterations})
         rows += [_row(trial, options.with_iterations(n), table="iterations", name=f"{n}") for n in counts]
     return rows
+
+
+def _options(trial: Trial, name: str) -> ZedoOptions:
+    """A preset that lifts each frame alone, as the paper does: its tables would not be comparable otherwise."""
+    return replace(preset(name, trial.iterations), sequence=False)
 
 
 def _main_row(trial: Trial, options: ZedoOptions, hypotheses: int, joints: int) -> Variant:
@@ -89,7 +94,7 @@ def without_rotation(options: ZedoOptions) -> ZedoOptions:
 
 def _ablate_regressed(trial: Trial) -> list[Variant]:
     """The parts of the preset that starts from poses lifted by ERD, each left out in turn."""
-    options, plain = preset("default", trial.iterations), ZedoOptions()
+    options, plain = _options(trial, "default"), ZedoOptions()
     parts: dict[str, dict[str, Any]] = {
         "all": {},
         "without the poses of ERD": {"regressed": 0, "candidates": plain.candidates},

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from zedo_core.camera import Camera
 from zedo_core.errors import DeviceError
+from zedo_core.methods.diff3dhpe.lifter import DiffLifter
 from zedo_core.methods.erd.lifter import ErdLifter
 from zedo_core.methods.exchange import best_exchange, exchanges, number_of
 from zedo_core.methods.observations import Observations, bounded_translation, depth_bounds, matrices_of
@@ -23,6 +24,7 @@ from zedo_core.methods.protocol import OnRows, Steps, check_hypotheses
 from zedo_core.methods.zedo.calibration import calibration_of
 from zedo_core.methods.zedo.initial_poses import bone_length, poses_for
 from zedo_core.methods.zedo.ipo import descend
+from zedo_core.methods.zedo.moving import with_motions
 from zedo_core.methods.zedo.oil import DenoisingSteps, Trace, optimise_in_loop
 from zedo_core.methods.zedo.options import MAX_HYPOTHESES, ZedoOptions
 from zedo_core.methods.zedo.plausibility import (
@@ -66,9 +68,9 @@ class ZedoLifter:
     options: ZedoOptions
     device: torch.device
     regressor: ErdLifter | None = None  # needed if `options.uses_regressor`
+    sequence: DiffLifter | None = None  # for the first hypothesis of people seen in several frames
 
     name = "zedo"
-    window = None
 
     @classmethod
     def from_prior(
@@ -78,10 +80,16 @@ class ZedoLifter:
         options: ZedoOptions,
         device: torch.device,
         regressor: ErdLifter | None = None,
+        sequence: DiffLifter | None = None,
     ) -> ZedoLifter:
         """A lifter with everything moved to the device."""
         poses = {size: torch.from_numpy(array).to(device) for size, array in initial_poses.items()}
-        return cls(replace(prior, net=prior.net.to(device)), poses, options, device, regressor)
+        return cls(replace(prior, net=prior.net.to(device)), poses, options, device, regressor, sequence)
+
+    @property
+    def window(self) -> int | None:
+        """See `protocol.Lifter.window`."""
+        return self.sequence.window if self.sequence else None
 
     @property
     def skeleton(self) -> Skeleton:
@@ -105,8 +113,9 @@ class ZedoLifter:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All options, for the record."""
-        return asdict(self.options)
+        """All options, and the known bones of each track, for the record."""
+        bones = self.sequence.settings.get("bones") if self.sequence else None
+        return asdict(self.options) | ({"bones": bones} if bones else {})
 
     def lift(
         self,
@@ -121,7 +130,12 @@ class ZedoLifter:
         `seed` is for the noise with which the plausibility of poses is computed.
         """
         K = matrices_of(cameras, rows)
-        return self.lift_rows(rows.xy, rows.confidence, K, hypotheses, on_rows, seed)
+        lifted = self.lift_rows(rows.xy, rows.confidence, K, hypotheses, on_rows, seed)
+        return with_motions(lifted, rows, cameras, self.sequence) if self.sequence else lifted
+
+    def with_bones(self, bones_m: Mapping[int, Float[ndarray, " j"]]) -> ZedoLifter:
+        """See `protocol.BonesLifter.with_bones`; only motions make use of them."""
+        return replace(self, sequence=self.sequence.with_bones(bones_m)) if self.sequence else self
 
     @torch.inference_mode()
     def lift_rows(

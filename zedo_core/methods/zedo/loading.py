@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from zedo_core.errors import WeightsError
+from zedo_core.methods.diff3dhpe.loading import load as load_sequence
 from zedo_core.methods.erd.loading import load as load_regressor
 from zedo_core.methods.erd.options import ErdOptions
 from zedo_core.methods.zedo.initial_poses import INITIAL_POSES_FILE, load_initial_poses
@@ -18,7 +19,7 @@ from zedo_core.weights import find_weights
 
 PACKAGED = "prior"
 _log = logging.getLogger(__name__)
-REGRESSOR = "erd"  # weights of ERD for the presets that start from its poses
+REGRESSOR, SEQUENCE = "erd", "diff3dhpe"  # weights for the presets that use poses of these methods
 
 
 def load(
@@ -59,4 +60,5 @@ def load(
             )
         _log.info("%s: lifts other joints than ERD, so that the preset is %s", prior.name, PRIOR_ONLY)
         chosen, regressor = preset_of(PRIOR_ONLY, iterations), None
-    return ZedoLifter.from_prior(prior, sets, chosen, torch_device, regressor)
+    sequence = load_sequence(SEQUENCE, device) if chosen.sequence else None
+    return ZedoLifter.from_prior(prior, sets, chosen, torch_device, regressor, sequence)

@@ -75,6 +75,7 @@ class ZedoOptions:
     # back. The pose lifted by ERD, after its loop, decides.
     exchange: float | None = None
     average: bool = False  # the first hypothesis is the mean of all, weighted by their plausibility (not in the paper)
+    sequence: bool = False  # of people seen in several frames, it is the mean motion of Diff3DHPE (not in the paper)
 
     # Body size (not in the paper)
     spread_m: tuple[float, float] | None = (0.2, 0.6)  # bounds the depth: spread of the joints across the line of sight
@@ -210,8 +211,8 @@ def _paper(**settings: Any) -> ZedoOptions:
 _TORSO = ("pelvis", "right_hip", "left_hip")
 PRESETS: dict[str, ZedoOptions] = {
     # Also from poses lifted by ERD, which was trained on pairs of poses and their noisy projections; better, above all
-    # on detections, and as fast as without.
-    "default": ZedoOptions(regressed=6, candidates=2, outlier_rad=0.006, exchange=3.0, average=True),
+    # on detections, and as fast as without. Videos also use Diff3DHPE, trained on such sequences.
+    "default": ZedoOptions(regressed=6, candidates=2, outlier_rad=0.006, exchange=3.0, average=True, sequence=True),
     PRIOR_ONLY: ZedoOptions(),  # no pairs of any kind, not even synthetic ones
     # A quarter of the time with one hypothesis, half with ten, at 15 or 5 % more error.
     "fast": replace(ZedoOptions().with_iterations(12), candidates=3),
