@@ -129,9 +129,14 @@ class ZedoLifter:
 
         `seed` is for the noise with which the plausibility of poses is computed.
         """
-        K = matrices_of(cameras, rows)
-        lifted = self.lift_rows(rows.xy, rows.confidence, K, hypotheses, on_rows, seed)
-        return with_motions(lifted, rows, cameras, self.sequence) if self.sequence else lifted
+        K, sequence = matrices_of(cameras, rows), self.sequence
+        if sequence is None:
+            return self.lift_rows(rows.xy, rows.confidence, K, hypotheses, on_rows, seed)
+        # Motions take about as long as frames.
+        lifted = self.lift_rows(rows.xy, rows.confidence, K, hypotheses, lambda done: on_rows(done // 2), seed)
+        lifted = with_motions(lifted, rows, cameras, sequence, lambda done: on_rows((len(rows) + done) // 2))
+        on_rows(len(rows))
+        return lifted
 
     def with_bones(self, bones_m: Mapping[int, Float[ndarray, " j"]]) -> ZedoLifter:
         """See `protocol.BonesLifter.with_bones`; only motions make use of them."""

@@ -9,12 +9,15 @@ import numpy as np
 from zedo_core.camera import Camera
 from zedo_core.methods.diff3dhpe.grid import grids
 from zedo_core.methods.diff3dhpe.lifter import DiffLifter
+from zedo_core.methods.protocol import OnRows
 from zedo_core.types import Keypoints, Lifted
 
 _LEAST_ROWS = 9  # of a motion: fewer tell little more than each alone
 
 
-def with_motions(lifted: Lifted, rows: Keypoints, cameras: Sequence[Camera], sequence: DiffLifter) -> Lifted:
+def with_motions(
+    lifted: Lifted, rows: Keypoints, cameras: Sequence[Camera], sequence: DiffLifter, on_rows: OnRows
+) -> Lifted:
     """The hypotheses with the mean motion of each track before them, and without the last.
 
     It has the distance of what was the first: pose and place are scaled together, so that its projection stays. The
@@ -25,7 +28,7 @@ def with_motions(lifted: Lifted, rows: Keypoints, cameras: Sequence[Camera], seq
         moving[motion.first : motion.first + len(motion.place)] = len(motion.place) >= _LEAST_ROWS
     if not moving.any():
         return lifted
-    found, root = sequence.lift(rows.take(moving), cameras, 1), sequence.skeleton.root
+    found, root = sequence.lift(rows.take(moving), cameras, 1, on_rows=on_rows), sequence.skeleton.root
     assert lifted.score is not None and lifted.spread is not None and lifted.origin is not None
     assert found.score is not None and found.spread is not None and found.origin is not None
     first = lifted.joints[moving, :1]
