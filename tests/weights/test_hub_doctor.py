@@ -55,7 +55,7 @@ def test_a_missing_and_a_changed_detector(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_damaged_weights_are_reported_with_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "_PACKAGE", tmp_path / "copy")
-    for name in ("prior", "erd"):
+    for name in ("prior", "erd", "diff3dhpe"):
         shutil.copytree(PACKAGE / "assets" / name, tmp_path / "copy" / "assets" / name)
     poses = tmp_path / "copy" / "assets" / "prior" / "prior.json"
     poses.write_text(poses.read_text() + "\n")
