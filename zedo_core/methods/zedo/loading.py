@@ -60,5 +60,6 @@ def load(
             )
         _log.info("%s: lifts other joints than ERD, so that the preset is %s", prior.name, PRIOR_ONLY)
         chosen, regressor = preset_of(PRIOR_ONLY, iterations), None
-    sequence = load_sequence(SEQUENCE, device) if chosen.sequence else None
+    guide = regressor.loaded if regressor else REGRESSOR
+    sequence = load_sequence(SEQUENCE, device, guide=guide) if chosen.sequence else None
     return ZedoLifter.from_prior(prior, sets, chosen, torch_device, regressor, sequence)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy import ndarray
 
 from zedo_core.camera import Camera
 from zedo_core.methods.diff3dhpe.grid import grids
@@ -33,9 +34,17 @@ def with_motions(
     assert found.score is not None and found.spread is not None and found.origin is not None
     first = lifted.joints[moving, :1]
     scale = first[:, :, [root], 2:] / found.joints[:, :, [root], 2:]
-    joints, origin, score, spread = (a.copy() for a in (lifted.joints, lifted.origin, lifted.score, lifted.spread))
-    joints[moving] = np.concatenate([scale * found.joints, joints[moving, :-1]], axis=1)
-    origin[moving] = np.concatenate([scale[:, :, 0] * found.origin, origin[moving, :-1]], axis=1)
-    score[moving] = np.concatenate([np.maximum(found.score, score[moving, :1]), score[moving, :-1]], axis=1)
+
+    def preceded(values: ndarray, by: ndarray) -> ndarray:
+        values = values.copy()
+        values[moving] = np.concatenate([by, values[moving, :-1]], axis=1)
+        return values
+
+    spread = lifted.spread.copy()
     spread[moving] = np.maximum(found.spread, spread[moving])
-    return Lifted(joints=joints, origin=origin, score=score, spread=spread)
+    return Lifted(
+        joints=preceded(lifted.joints, scale * found.joints),
+        origin=preceded(lifted.origin, scale[:, :, 0] * found.origin),
+        score=preceded(lifted.score, np.maximum(found.score, lifted.score[moving, :1])),
+        spread=spread,
+    )
